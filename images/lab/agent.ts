@@ -1,0 +1,132 @@
+/**
+ * The one program that runs in a host of the lab: it serves and generates traffic as it is told, so
+ * that a lab needs few processes. traffic.ts is its other end.
+ *
+ *   stdin    {"id": 1, "method": "ask", "params": {…}}       one a line
+ *   stdout   {"id": 1, "result": …} or {"id": 1, "error": "…"}
+ *
+ * It ends when its stdin does.
+ */
+import { createSocket } from 'node:dgram';
+import { createInterface } from 'node:readline';
+import { serveTransfers, transfer } from './bulk-tcp.ts';
+import { askAgain, closeMany, firstLine, manyTcp, manyUdp } from './many-sessions.ts';
+import { answerFlows, openFlow, reportFlow, stopFlow } from './numbered-udp.ts';
+import { discoverPathMtu, discoverPathMtuBack, echoFor } from './path-mtu.ts';
+import { type FrameMatch, sendFrames, Watch } from './raw-socket.ts';
+import { listenUdp, serve } from './web-server.ts';
+
+/** Who answered, and under which address it saw the one who asked. */
+export interface Answer {
+  readonly network: string;
+  readonly address: string;
+  readonly port: number;
+}
+
+function parseAnswer(line: string): Answer {
+  const [network = '', address = '', port = ''] = line.trim().split(' ');
+  return { network, address, port: Number(port) };
+}
+
+const watches = new Map<string, Watch>();
+
+function watchOf(name: string): Watch {
+  const watch = watches.get(name);
+  if (!watch) throw new Error(`There is no watch ${name} here.`);
+  return watch;
+}
+
+const methods = {
+  ready: async (_: object): Promise<true> => true,
+
+  /** The server of a network, see web-server.ts; flows at port 5000, transfers at port 5001. */
+  serve: async (p: { network: string; address: string }): Promise<void> => {
+    await serve(p.network, p.address);
+    await answerFlows(p.address, 5000);
+    await serveTransfers(p.address, 5001);
+  },
+
+  askHttp: async (p: { remote: string; port: number; timeoutMs: number }): Promise<Answer> => {
+    const response = await fetch(`http://${p.remote}:${p.port}/`, {
+      signal: AbortSignal.timeout(p.timeoutMs),
+    });
+    return parseAnswer(await response.text());
+  },
+  askTcp: async (p: { remote: string; port: number; timeoutMs: number }): Promise<Answer> =>
+    parseAnswer(await firstLine(p.remote, p.port, p.timeoutMs)),
+  /** Sends every 200 ms until there is an answer; from one socket, so that it is one session. */
+  askUdp: async (p: {
+    remote: string;
+    port: number;
+    timeoutMs: number;
+    localPort: number;
+  }): Promise<Answer> => {
+    const socket = createSocket('udp4');
+    await listenUdp(socket, p.localPort, '0.0.0.0');
+    try {
+      return await new Promise<Answer>((resolve, reject) => {
+        const send = (): void => socket.send('ask', p.port, p.remote, () => {});
+        const again = setInterval(send, 200);
+        const late = setTimeout(() => {
+          clearInterval(again);
+          reject(new Error('timeout'));
+        }, p.timeoutMs);
+        socket.once('message', (message) => {
+          clearInterval(again);
+          clearTimeout(late);
+          resolve(parseAnswer(message.toString()));
+        });
+        send();
+      });
+    } finally {
+      socket.close();
+    }
+  },
+
+  openFlow,
+  stopFlow: async (p: { id: number }): Promise<void> => stopFlow(p.id),
+  reportFlow: async (p: { id: number; expected: number }) => reportFlow(p.id, p.expected),
+  transfer,
+  manyUdp,
+  askAgain,
+  closeMany: async (_: object): Promise<void> => closeMany(),
+  manyTcp,
+  discoverPathMtu,
+  discoverPathMtuBack,
+  echoFor,
+
+  watch: async (p: { name: string; interface: string; match: FrameMatch }): Promise<void> => {
+    watches.set(p.name, new Watch(p.interface, p.match));
+  },
+  seen: async (p: { name: string }) => watchOf(p.name).seen(),
+  unwatch: async (p: { name: string }): Promise<void> => {
+    watchOf(p.name).close();
+    watches.delete(p.name);
+  },
+  sendFrames: async (p: { interface: string; frames: readonly string[] }) =>
+    sendFrames(p.interface, p.frames),
+};
+
+export type AgentMethods = typeof methods;
+
+interface Request {
+  readonly id: number;
+  readonly method: keyof AgentMethods;
+  readonly params: never;
+}
+
+async function answer(line: string): Promise<void> {
+  const { id, method, params } = JSON.parse(line) as Request;
+  let reply: object;
+  try {
+    reply = { id, result: (await methods[method](params)) ?? null };
+  } catch (error) {
+    const { message, cause } = error as Error;
+    reply = { id, error: cause instanceof Error ? `${message}: ${cause.message}` : message };
+  }
+  process.stdout.write(`${JSON.stringify(reply)}\n`);
+}
+
+const requests = createInterface({ input: process.stdin });
+requests.on('line', (line) => void answer(line));
+requests.on('close', () => process.exit(0));

@@ -1,0 +1,257 @@
+/**
+ * Egret in a host of the lab, started and asked the way an operator does it: by build/egret.
+ *
+ * The pids come from the run directory, so that a test kills just what it means to kill.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Host } from './namespace.ts';
+import { type Captured, type Running, type RunOptions, until } from './process.ts';
+
+/** The launcher that `make build` leaves. */
+export const egretProgram = fileURLToPath(new URL('../../build/egret', import.meta.url));
+
+// The keys of `egret show VIEW --json` that are promised.
+export interface Views {
+  networks: {
+    name: string;
+    table: number;
+    ready: boolean;
+    reason: string;
+    routes: number;
+    mirrored: number;
+  };
+  gateways: {
+    namespace: string;
+    name: string;
+    ready: boolean;
+    reason: string;
+    addresses: string[];
+    networks: string[];
+  };
+  clients: {
+    namespace: string;
+    name: string;
+    prefixes: string[];
+    policy: string;
+    gateways: string[];
+  };
+  neighbors: {
+    network: string;
+    address: string;
+    remoteAs: number;
+    state: string;
+    sinceMs: number;
+    received: number;
+    accepted: number;
+    announced: number;
+    lastError: string | null;
+  };
+  route: {
+    network: string;
+    prefix: string;
+    nextHops: { address: string; interface: string }[];
+    protocol: string;
+    isBest: boolean;
+    reason: string;
+  };
+  sessions: {
+    protocol: string;
+    inside: string;
+    outside: string;
+    remote: string;
+    network: string;
+    state: string;
+    idleMs: number;
+  };
+  pools: { address: string; portsUsed: number; portsTotal: number };
+  interfaces: {
+    name: string;
+    role: string;
+    driver: string;
+    reason: string;
+    up: boolean;
+    mtu: number;
+  };
+  counters: { name: string; interface?: string; network?: string; value: number };
+}
+
+export class Egret {
+  readonly host: Host;
+  readonly runDir: string;
+  readonly configDir: string;
+  #daemon: Running | undefined;
+
+  private constructor(host: Host) {
+    this.host = host;
+    this.runDir = join(host.folder, 'run');
+    this.configDir = join(host.folder, 'config');
+  }
+
+  /**
+   * Writes the configuration, starts the daemon and waits until it answers.
+   *
+   * @param files - file name → YAML
+   */
+  static async start(host: Host, files: Readonly<Record<string, string>>): Promise<Egret> {
+    const egret = new Egret(host);
+    await mkdir(egret.configDir);
+    await egret.writeConfig(files);
+    await egret.launch();
+    return egret;
+  }
+
+  /** Writes files of the configuration; undefined removes one. Call reload() to have them read. */
+  async writeConfig(files: Readonly<Record<string, string | undefined>>): Promise<void> {
+    for (const [name, text] of Object.entries(files)) {
+      const path = join(this.configDir, name);
+      if (text === undefined) await rm(path);
+      else await writeFile(path, text);
+    }
+  }
+
+  /** Starts the daemon, also again after its death, on the same run directory. */
+  async launch(timeoutMs = 15_000): Promise<void> {
+    const argv = [egretProgram, 'run', '--config', this.configDir, '--run-dir', this.runDir];
+    const daemon = this.host.start(argv);
+    this.#daemon = daemon;
+    await until(
+      'egretd answers',
+      async () => {
+        if (!daemon.isRunning) return 'ended';
+        const { status } = await this.ask(['show', 'networks', '--json'], { statuses: 'any' });
+        return status === 0 && 'answers';
+      },
+      timeoutMs,
+    ).then(
+      (outcome) => {
+        if (outcome === 'ended') throw new Error(`egretd ended:\n${daemon.output()}`);
+      },
+      (error: unknown) => {
+        throw new Error(`egretd does not answer:\n${daemon.output()}`, { cause: error });
+      },
+    );
+  }
+
+  /** Runs an egret command against this daemon. */
+  ask(words: readonly string[], options?: RunOptions): Promise<Captured> {
+    return this.host.run([egretProgram, '--run-dir', this.runDir, ...words], options);
+  }
+
+  /** @returns the rows of a view */
+  async show<View extends keyof Views>(
+    view: View,
+    ...words: readonly string[]
+  ): Promise<Views[View][]> {
+    const { stdout } = await this.ask(['show', view, ...words, '--json']);
+    const reply = JSON.parse(stdout) as { schema: string; generation: number; rows: unknown[] };
+    if (!reply.schema.startsWith(`egret.show/${view}/`)) throw new Error(reply.schema);
+    return reply.rows as Views[View][];
+  }
+
+  /** A counter's sum over interfaces, or on one of them; drops are `dropped.REASON`. */
+  async counter(
+    name: string,
+    where: { readonly interface?: string; readonly network?: string } = {},
+  ): Promise<number> {
+    const rows = await this.show('counters');
+    return rows
+      .filter((row) => row.name === name)
+      .filter((row) => where.interface === undefined || row.interface === where.interface)
+      .filter((row) => where.network === undefined || row.network === where.network)
+      .reduce((sum, row) => sum + row.value, 0);
+  }
+
+  /** `egret why`, as printed. */
+  async why(client: string, destination: string): Promise<string> {
+    const { stdout } = await this.ask(['why', client, destination], { statuses: 'any' });
+    return stdout;
+  }
+
+  /** Waits until these networks are ready. */
+  async ready(networks: readonly string[], timeoutMs = 20_000): Promise<void> {
+    await until(
+      `networks ${networks.join(', ')} are ready`,
+      async () => {
+        const rows = await this.show('networks');
+        const open = networks.filter((name) => !rows.some((r) => r.name === name && r.ready));
+        if (open.length > 0) throw new Error(`not ready: ${open.join(', ')} in ${describe(rows)}`);
+        return true;
+      },
+      timeoutMs,
+    );
+  }
+
+  /** SIGHUP, and the moment of it. */
+  reload(): number {
+    process.kill(this.daemonPid, 'SIGHUP');
+    return performance.now();
+  }
+
+  get daemonPid(): number {
+    if (!this.#daemon?.isRunning) throw new Error('egretd does not run.');
+    return this.#daemon.pid;
+  }
+
+  async forwarderPid(): Promise<number> {
+    return Number(await readFile(join(this.runDir, 'forwarder.pid'), 'utf8'));
+  }
+
+  /** Kills egretd as a crash would. */
+  async killDaemon(): Promise<void> {
+    process.kill(this.daemonPid, 'SIGKILL');
+    await this.#daemon?.ended;
+  }
+
+  /** Kills the forwarder as a crash would. */
+  async killForwarder(): Promise<void> {
+    const pid = await this.forwarderPid();
+    process.kill(pid, 'SIGKILL');
+    await until('the forwarder is dead', () => !isAlive(pid), 2000, 5);
+  }
+
+  /** Stops everything in order (SIGTERM). @returns how long it took */
+  async stop(): Promise<number> {
+    const startMs = performance.now();
+    await this.#daemon?.stop('SIGTERM', 20_000);
+    return performance.now() - startMs;
+  }
+
+  log(): string {
+    return this.#daemon?.output() ?? '';
+  }
+
+  /** CPU time in seconds that egretd and the forwarder have used so far. */
+  async cpuSeconds(): Promise<number> {
+    const ticksPerSecond = 100;
+    let ticks = 0;
+    for (const pid of [this.daemonPid, await this.forwarderPid()]) {
+      const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      ticks += Number(fields[11]) + Number(fields[12]);
+    }
+    return ticks / ticksPerSecond;
+  }
+
+  /** Resident memory in bytes: egretd, and the forwarder. */
+  async memoryBytes(): Promise<{ daemon: number; forwarder: number }> {
+    const [daemon, forwarder] = await Promise.all(
+      [this.daemonPid, await this.forwarderPid()].map(async (pid) => {
+        const status = await readFile(`/proc/${pid}/status`, 'latin1');
+        return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+      }),
+    );
+    return { daemon: daemon ?? 0, forwarder: forwarder ?? 0 };
+  }
+}
+
+function describe(rows: readonly Views['networks'][]): string {
+  return rows.map((row) => `${row.name} (${row.reason})`).join(', ');
+}
+
+/** Whether a process lives and is no zombie. */
+function isAlive(pid: number): boolean {
+  return existsSync(`/proc/${pid}/exe`);
+}

@@ -1,0 +1,188 @@
+/**
+ * Traffic as a test asks for it: a typed hand on the agent in a host, and wrappers of ping and
+ * traceroute.
+ */
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { AgentMethods, Answer } from './agent.ts';
+import type { ManyReport } from './many-sessions.ts';
+import type { Host } from './namespace.ts';
+import type { FlowReport } from './numbered-udp.ts';
+import type { Running } from './process.ts';
+import { echoPort, httpPort } from './web-server.ts';
+
+export type { Answer, FlowReport, ManyReport };
+
+type Params<M extends keyof AgentMethods> = Parameters<AgentMethods[M]>[0];
+type Result<M extends keyof AgentMethods> = Awaited<ReturnType<AgentMethods[M]>>;
+
+export const flowPort = 5000;
+export const transferPort = 5001;
+
+/** The agent of one host. */
+export class Agent {
+  readonly host: Host;
+  readonly #running: Running;
+  readonly #waiting = new Map<number, (reply: { result?: unknown; error?: string }) => void>();
+  #requests = 0;
+
+  private constructor(host: Host) {
+    this.host = host;
+    this.#running = host.startNode(fileURLToPath(new URL('./agent.ts', import.meta.url)));
+    const { stdout } = this.#running.child;
+    if (!stdout) throw new Error('The agent has no output.');
+    createInterface({ input: stdout }).on('line', (line) => {
+      const reply = JSON.parse(line) as { id: number; result?: unknown; error?: string };
+      this.#waiting.get(reply.id)?.(reply);
+      this.#waiting.delete(reply.id);
+    });
+    void this.#running.ended.then(() => {
+      const error = `The agent ended:\n${this.#running.output()}`;
+      for (const settle of this.#waiting.values()) settle({ error });
+    });
+  }
+
+  /** Starts an agent and waits until it answers. */
+  static async start(host: Host): Promise<Agent> {
+    const agent = new Agent(host);
+    await agent.call('ready', {});
+    return agent;
+  }
+
+  call<M extends keyof AgentMethods>(method: M, params: Params<M>): Promise<Result<M>> {
+    const id = ++this.#requests;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, ({ result, error }) => {
+        if (error === undefined) resolve(result as Result<M>);
+        else reject(new Error(`${this.host.name}: ${method}: ${error}`));
+      });
+      this.#running.child.stdin?.write(`${JSON.stringify({ id, method, params })}\n`);
+    });
+  }
+
+  /** Asks a network's server who it is, over each of TCP, UDP and HTTP. */
+  ask(protocol: 'tcp' | 'udp' | 'http', remote: string, timeoutMs = 3000): Promise<Answer> {
+    if (protocol === 'http') return this.call('askHttp', { remote, port: httpPort, timeoutMs });
+    if (protocol === 'tcp') return this.call('askTcp', { remote, port: echoPort, timeoutMs });
+    return this.call('askUdp', { remote, port: echoPort, timeoutMs, localPort: 0 });
+  }
+
+  /** Watches an interface of this host, see raw-socket.ts. */
+  async watch(
+    name: string,
+    networkInterface: string,
+    match: Params<'watch'>['match'],
+  ): Promise<{ seen: () => Promise<Result<'seen'>>; close: () => Promise<void> }> {
+    await this.call('watch', { name, interface: networkInterface, match });
+    return {
+      seen: () => this.call('seen', { name }),
+      close: () => this.call('unwatch', { name }),
+    };
+  }
+}
+
+/** A flow of numbered datagrams both ways between a client and a network's server. */
+export class NumberedFlow {
+  readonly #client: Agent;
+  readonly #server: Agent;
+  readonly #id: number;
+  static #ids = 0;
+
+  private constructor(client: Agent, server: Agent, id: number) {
+    this.#client = client;
+    this.#server = server;
+    this.#id = id;
+  }
+
+  static async open(
+    client: Agent,
+    server: Agent,
+    remote: string,
+    options: {
+      readonly packetsPerSecond: number;
+      readonly bytes?: number;
+      readonly localAddress?: string;
+    },
+  ): Promise<NumberedFlow> {
+    const id = ++NumberedFlow.#ids;
+    await client.call('openFlow', {
+      id,
+      remote,
+      port: flowPort,
+      packetsPerSecond: options.packetsPerSecond,
+      bytes: options.bytes ?? 200,
+      localAddress: options.localAddress ?? '0.0.0.0',
+    });
+    return new NumberedFlow(client, server, id);
+  }
+
+  /** What both ends know now; numbers still on their way count as missing. */
+  async now(): Promise<{ up: FlowReport; down: FlowReport }> {
+    const id = this.#id;
+    const down = await this.#client.call('reportFlow', { id, expected: 0 });
+    return { up: await this.#server.call('reportFlow', { id, expected: 0 }), down };
+  }
+
+  /** Stops both streams, waits for what is on its way, and accounts for every number. */
+  async finish(): Promise<{ up: FlowReport; down: FlowReport }> {
+    const id = this.#id;
+    await Promise.all([this.#client, this.#server].map((end) => end.call('stopFlow', { id })));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const { up, down } = await this.now();
+    return {
+      up: await this.#server.call('reportFlow', { id, expected: down.sent }),
+      down: await this.#client.call('reportFlow', { id, expected: up.sent }),
+    };
+  }
+}
+
+export interface PingReport {
+  readonly sent: number;
+  readonly received: number;
+  /** Lines about errors, e.g. "From 10.1.0.1 icmp_seq=1 Destination Net Unreachable". */
+  readonly errors: readonly string[];
+}
+
+/** Pings; extra are words of iputils-ping, e.g. ['-M', 'do', '-s', '1472']. */
+export async function ping(
+  host: Host,
+  remote: string,
+  count = 3,
+  extra: readonly string[] = [],
+): Promise<PingReport> {
+  const argv = ['ping', '-n', '-i', '0.2', '-W', '1', '-c', `${count}`, ...extra, remote];
+  const { stdout } = await host.run(argv, { statuses: [0, 1] });
+  const totals = /(\d+) packets transmitted, (\d+) received/.exec(stdout);
+  const errors = stdout.split('\n').filter((line) => /^From /i.test(line));
+  return { sent: Number(totals?.[1] ?? 0), received: Number(totals?.[2] ?? 0), errors };
+}
+
+/** @returns the address that answered at each hop, `*` for silence */
+export async function traceroute(
+  host: Host,
+  remote: string,
+  protocol: 'udp' | 'icmp' | 'tcp' = 'udp',
+  hopsMax = 8,
+): Promise<string[]> {
+  const kind = { udp: [], icmp: ['-I'], tcp: ['-T', '-p', `${httpPort}`] }[protocol];
+  const argv = [
+    'traceroute',
+    '-n',
+    '-q',
+    '1',
+    '-w',
+    '1',
+    '-m',
+    `${hopsMax}`,
+    '-N',
+    '1',
+    ...kind,
+    remote,
+  ];
+  const { stdout } = await host.run(argv);
+  return stdout
+    .split('\n')
+    .slice(1)
+    .filter(Boolean)
+    .map((line) => line.trim().split(/\s+/)[1] ?? '*');
+}

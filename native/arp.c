@@ -1,0 +1,83 @@
+// ARP for pool addresses: nobody else answers for them, since no interface holds them.
+//
+// RFC 826. A request is answered when its target is a ready gateway address that lives in the arrival
+// port's network, and that network (or the main table, for a port without one) says that the address
+// is on the port's own link. The request itself stays with the kernel, which learns the sender from
+// it. Absent: gratuitous announcements.
+#include "stage.h"
+
+#include "header.h"
+
+#include <string.h>
+
+// 1 when a member of the group leaves by this port, and with `is_direct` without a next hop.
+static int group_leads(const struct fib_view *fib, uint32_t group, uint16_t port, int is_direct)
+{
+	struct egret_adjacency paths[EGRET_GROUP_PATHS_MAX];
+	if (group < EGRET_GROUP_FIRST)
+		return 0;
+	uint32_t count = fib_group_read(fib, group, paths);
+	for (uint32_t i = 0; i < count; i++)
+		if (paths[i].port == port && (!is_direct || paths[i].next_hop == 0))
+			return 1;
+	return 0;
+}
+
+int group_has_port(const struct fib_view *fib, uint32_t group, uint16_t port)
+{
+	return group_leads(fib, group, port, 0);
+}
+
+static int is_on_link(const struct fib_view *fib, uint16_t network, uint32_t address, uint16_t port)
+{
+	return group_leads(fib, fib_lookup(fib, network, address), port, 1);
+}
+
+static int is_ours(const struct worker *worker, const struct egret_plan_port *port,
+	const struct egret_plan_address *address)
+{
+	if (!address->is_ready)
+		return 0;
+	if (port->network != 0 || address->network_count == 0)
+		return plan_address_in_network(address, port->network) &&
+			is_on_link(&worker->fib, port->network, address->address, port->slot);
+	if (port->role != EGRET_ROLE_NETWORKS)
+		return 0;
+	// The port is shared: any of the address's networks.
+	for (uint32_t i = 0; i < address->network_count; i++)
+		if (is_on_link(&worker->fib, plan_address_network(address, i), address->address,
+			    port->slot))
+			return 1;
+	return 0;
+}
+
+void arp_answer(struct worker *worker, const struct packet *packet)
+{
+	static const uint8_t ethernet_ipv4[6] = {0, 1, 8, 0, MAC_BYTES, 4};
+	const uint8_t *request = packet->data + ETHERNET_BYTES;
+	const struct egret_plan_port *port = plan_port(&worker->plan, packet->port);
+	if (packet->bytes < ETHERNET_BYTES + ARP_BYTES ||
+		memcmp(request, ethernet_ipv4, sizeof ethernet_ipv4) != 0 ||
+		read16(request + ARP_OPERATION) != ARP_REQUEST)
+		return;
+	const struct egret_plan_address *address = plan_address(
+		&worker->plan, read32(request + ARP_TARGET_ADDRESS));
+	if (!address || !is_ours(worker, port, address))
+		return;
+	struct packet *answer = worker_generate(worker, packet);
+	if (!answer)
+		return;
+	uint8_t *ethernet = answer->data, *reply = ethernet + ETHERNET_BYTES;
+	memcpy(ethernet + ETHERNET_DESTINATION, request + ARP_SENDER_MAC, MAC_BYTES);
+	memcpy(ethernet + ETHERNET_SOURCE, &port->mac0, MAC_BYTES);
+	write16(ethernet + ETHERNET_TYPE, ETHERTYPE_IS_ARP);
+	memcpy(reply, ethernet_ipv4, sizeof ethernet_ipv4);
+	write16(reply + ARP_OPERATION, ARP_REPLY);
+	memcpy(reply + ARP_SENDER_MAC, &port->mac0, MAC_BYTES);
+	write32(reply + ARP_SENDER_ADDRESS, address->address);
+	memcpy(reply + ARP_TARGET_MAC, request + ARP_SENDER_MAC, MAC_BYTES + 4);
+	answer->bytes = ETHERNET_BYTES + ARP_BYTES;
+	answer->l3 = ETHERNET_BYTES;
+	answer->out_port = port->slot;
+	answer->has_ethernet = 1;
+}

@@ -1,0 +1,87 @@
+// The Unix socket between egretd and the forwarder: descriptors, wake-ups, liveness, and no more.
+//
+//   egretd (control.c)                      forwarder (control_server.c)
+//     HELLO      ─────────────────────────▶
+//                ◀─────────────────────────   HELLO: its ABI hash, pid, what it holds
+//     ADD_PORT + descriptor ──────────────▶
+//                ◀─────────────────────────   ADD_PORT: status
+//     WAKE       ─────────────────────────▶   (no answer)
+//
+// A stream of messages of CONTROL_BYTES each. The forwarder speaks only when asked, so whoever waits
+// on the stream for its end reads nothing else. A descriptor travels as SCM_RIGHTS with the first
+// byte of its message. An answer repeats its request's sequence number; answers to requests that
+// were given up are skipped. The layout, HELLO, TAKE_PORTS and STOP are the same for every abi.h, so
+// that an egretd of another build can take over the ports and end the forwarder.
+#pragma once
+
+#include <stdint.h>
+
+struct pollfd;
+struct worker;
+
+enum {
+	CONTROL_MAGIC = 0x63676521,
+	CONTROL_BYTES = 64,
+	CONTROL_PEERS_MAX = 8, // connections; the oldest gives way
+	CONTROL_POLLS_MAX = CONTROL_PEERS_MAX + 1,
+};
+
+enum control_kind {
+	CONTROL_HELLO = 1,
+	CONTROL_TAKE_PORTS = 2, // answered by `count`, then `count` messages PORT
+	CONTROL_PORT = 3, // slot, ifindex, a descriptor
+	CONTROL_ADD_PORT = 4, // slot, ifindex, flags, a descriptor
+	CONTROL_REMOVE_PORT = 5, // slot
+	CONTROL_SET_NETLINK = 6, // a descriptor
+	CONTROL_STOP = 7,
+	CONTROL_WAKE = 8,
+};
+
+enum { CONTROL_DISCARD = 1, CONTROL_HAS_NETLINK = 2 }; // flags
+
+struct control_message {
+	uint32_t magic;
+	uint32_t kind; // enum control_kind
+	uint64_t abi_hash;
+	uint32_t sequence;
+	int32_t status; // of an answer: 0 or the negative of an enum egret_status
+	int32_t system_errno; // with -EGRET_STATUS_SYSTEM
+	uint32_t pid;
+	uint32_t count;
+	uint32_t slot;
+	uint32_t ifindex;
+	uint32_t flags;
+	uint32_t reserved[4];
+};
+_Static_assert(sizeof(struct control_message) == CONTROL_BYTES, "a message has a fixed size");
+
+// A message that is coming in, maybe in pieces.
+struct control_inbox {
+	struct control_message message;
+	uint32_t bytes; // of it, so far
+	int fd; // the descriptor that came with it; -1: none
+};
+
+// Sends a message, with a descriptor unless fd is -1. 0, or -CLOSED also when the peer does not read.
+int control_send(int socket, const struct control_message *message, int fd);
+// Reads what is there. 1: the message is whole (and the inbox's descriptor is the caller's now);
+// 0: more is to come; -CLOSED: the peer is gone, or talks rubbish.
+int control_receive(int socket, struct control_inbox *inbox);
+// Makes an inbox ready for the next message, closing a descriptor that nobody took.
+void control_inbox_reset(struct control_inbox *inbox);
+
+// -- The forwarder's side -------------------------------------------------------------------------
+
+struct control_server;
+
+// Listens at a path (0600; a stale socket there is replaced).
+int control_server_open(const char *path, struct worker *worker, struct control_server **server);
+// Writes what to poll, at most CONTROL_POLLS_MAX entries, and returns how many.
+uint32_t control_server_polls(const struct control_server *server, struct pollfd *polls);
+// Serves what became ready of the same entries. Bounded: one message of each connection.
+void control_server_serve(
+	struct control_server *server, const struct pollfd *polls, uint32_t poll_count);
+// 1 once it was asked to stop.
+int control_server_is_stopping(const struct control_server *server);
+// Closes everything and removes the path.
+void control_server_close(struct control_server *server);

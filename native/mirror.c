@@ -1,0 +1,492 @@
+// The mirror's thread (mirror.h).
+//
+// rtnetlink(7), RFC 3549 §3.1.1. Routes have no metric and no onlink flag; several next hops have
+// weight 1 each (rtnh_hops 0). Tables above 255 go into RTA_TABLE. A removal names our protocol, so
+// that it never takes a route of somebody else.
+#include "mirror.h"
+
+#include "error.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum {
+	// RTM_NEWROUTE with EGRET_GROUP_PATHS_MAX next hops.
+	MESSAGE_BYTES_MAX = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct rtmsg)) + 2 * RTA_SPACE(4) +
+		RTA_SPACE(EGRET_GROUP_PATHS_MAX * (sizeof(struct rtnexthop) + RTA_SPACE(4))),
+	RECEIVE_BYTES = 65536,
+	ANSWER_WAIT_S = 5,
+	SOCKET_BUFFER_BYTES = 4 << 20,
+};
+
+// src/kernel/mirror-codec.ts writes the one and reads the other.
+_Static_assert(sizeof(struct egret_mirror_route) == 16 + 8 * 16, "layout of a submitted route");
+_Static_assert(sizeof(struct mirror_event) == 32, "layout of an event");
+
+struct mirror {
+	uint8_t protocol;
+	int request_fd; // requests and their answers
+	int watch_fd; // what others do
+	int wake_fd; // eventfd
+	int event_fd; // our end of the stream of struct mirror_event
+	uint32_t port_id; // of request_fd: the sender that the watch ignores
+	pthread_t thread;
+	atomic_int is_stopping;
+	atomic_int is_asleep;
+
+	// The ring: tail is the producer's, head the consumer's. Both only ever grow.
+	_Alignas(64) atomic_uint_least64_t tail;
+	_Alignas(64) atomic_uint_least64_t head;
+	struct egret_mirror_route queue[MIRROR_QUEUE_ROUTES];
+
+	// The thread's own.
+	uint32_t message_sequence;
+	uint32_t tables[MIRROR_TABLE_MAX]; // those that ever were submitted
+	uint32_t table_count;
+	uint32_t event_count;
+	struct mirror_event events[MIRROR_BATCH_ROUTES + 2];
+	_Alignas(8) uint8_t request[MIRROR_BATCH_ROUTES * MESSAGE_BYTES_MAX];
+	_Alignas(8) uint8_t answer[RECEIVE_BYTES];
+};
+
+static void *mirror_run(void *argument);
+static int open_sockets(struct mirror *mirror, int *events);
+static void free_mirror(struct mirror *mirror);
+
+int egret_mirror_open(uint8_t protocol, void **handle, int *events)
+{
+	struct mirror *mirror = aligned_alloc(_Alignof(struct mirror), sizeof(*mirror));
+	if (!mirror)
+		return error_system();
+	memset(mirror, 0, sizeof(*mirror));
+	mirror->protocol = protocol;
+	mirror->request_fd = mirror->watch_fd = mirror->wake_fd = mirror->event_fd = -1;
+	*events = -1;
+	int status = open_sockets(mirror, events);
+	if (status == 0) {
+		// Signals are for the caller's threads.
+		sigset_t all, before;
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &before);
+		errno = pthread_create(&mirror->thread, NULL, mirror_run, mirror);
+		if (errno != 0)
+			status = error_system();
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+	}
+	if (status != 0) {
+		if (*events >= 0)
+			close(*events);
+		free_mirror(mirror);
+		return status;
+	}
+	*handle = mirror;
+	return 0;
+}
+
+int egret_mirror_submit(void *handle, const struct egret_mirror_route *routes, uint32_t n)
+{
+	struct mirror *mirror = handle;
+	for (uint32_t i = 0; i < n; i++)
+		if (routes[i].path_count > EGRET_GROUP_PATHS_MAX || routes[i].prefix_length > 32)
+			return -EGRET_STATUS_BAD_ARGUMENT;
+
+	uint64_t tail = atomic_load_explicit(&mirror->tail, memory_order_relaxed);
+	uint64_t head = atomic_load_explicit(&mirror->head, memory_order_acquire);
+	uint32_t room = (uint32_t)(MIRROR_QUEUE_ROUTES - (tail - head));
+	if (n > room)
+		n = room;
+	for (uint32_t i = 0; i < n; i++)
+		mirror->queue[(tail + i) % MIRROR_QUEUE_ROUTES] = routes[i];
+	// Sequentially consistent with the thread's store to is_asleep before it looks at tail again:
+	// one of the two sees the other.
+	atomic_store(&mirror->tail, tail + n);
+	if (n > 0 && atomic_exchange(&mirror->is_asleep, 0))
+		eventfd_write(mirror->wake_fd, 1);
+	return (int)n;
+}
+
+void egret_mirror_close(void *handle)
+{
+	struct mirror *mirror = handle;
+	atomic_store(&mirror->is_stopping, 1);
+	eventfd_write(mirror->wake_fd, 1);
+	shutdown(mirror->event_fd, SHUT_RDWR); // if nobody reads, the thread waits in send
+	pthread_join(mirror->thread, NULL);
+	free_mirror(mirror);
+}
+
+static int open_route_socket(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (fd < 0)
+		return -1;
+	int bytes = SOCKET_BUFFER_BYTES, on = 1;
+	// Without CAP_NET_ADMIN in the first user namespace the limit of net.core.*mem_max stands.
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) != 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) != 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	// An answer quotes only the header of what it answers.
+	setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+		int reason = errno;
+		close(fd);
+		errno = reason;
+		return -1;
+	}
+	return fd;
+}
+
+// Lets only RTM_NEWROUTE and RTM_DELROUTE of other senders than `port_id` through.
+static int attach_watch_filter(int fd, uint32_t port_id)
+{
+	// BPF loads convert from network order, the header is in host order.
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(port_id), 3, 0),
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWROUTE), 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELROUTE), 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+static int open_sockets(struct mirror *mirror, int *events)
+{
+	mirror->request_fd = open_route_socket();
+	mirror->watch_fd = open_route_socket();
+	mirror->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int pair[2];
+	if (mirror->request_fd < 0 || mirror->watch_fd < 0 || mirror->wake_fd < 0 ||
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+		return error_system();
+	mirror->event_fd = pair[1];
+	*events = pair[0];
+
+	struct sockaddr_nl address;
+	socklen_t bytes = sizeof(address);
+	if (getsockname(mirror->request_fd, (struct sockaddr *)&address, &bytes) != 0)
+		return error_system();
+	mirror->port_id = address.nl_pid;
+
+	struct timeval wait = {.tv_sec = ANSWER_WAIT_S};
+	int group = RTNLGRP_IPV4_ROUTE;
+	if (setsockopt(mirror->request_fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) != 0 ||
+		attach_watch_filter(mirror->watch_fd, mirror->port_id) != 0 ||
+		setsockopt(mirror->watch_fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group,
+			sizeof(group)) != 0)
+		return error_system();
+	return 0;
+}
+
+static void free_mirror(struct mirror *mirror)
+{
+	int fds[] = {mirror->request_fd, mirror->watch_fd, mirror->wake_fd, mirror->event_fd};
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	free(mirror);
+}
+
+static void *put_attribute(struct nlmsghdr *message, uint16_t type, const void *data, uint16_t n)
+{
+	struct rtattr *attribute = (struct rtattr *)((uint8_t *)message +
+		NLMSG_ALIGN(message->nlmsg_len));
+	attribute->rta_type = type;
+	attribute->rta_len = (uint16_t)RTA_LENGTH(n);
+	if (n > 0)
+		memcpy(RTA_DATA(attribute), data, n);
+	message->nlmsg_len = NLMSG_ALIGN(message->nlmsg_len) + RTA_ALIGN(attribute->rta_len);
+	return attribute;
+}
+
+static void put_paths(struct nlmsghdr *message, const struct egret_mirror_route *route)
+{
+	if (route->path_count == 1) {
+		uint32_t gateway_be = htonl(route->paths[0].next_hop);
+		if (gateway_be != 0)
+			put_attribute(message, RTA_GATEWAY, &gateway_be, 4);
+		put_attribute(message, RTA_OIF, &route->paths[0].ifindex, 4);
+		return;
+	}
+	struct rtattr *multipath = put_attribute(message, RTA_MULTIPATH, NULL, 0);
+	for (uint32_t i = 0; i < route->path_count; i++) {
+		struct rtnexthop *hop = (struct rtnexthop *)((uint8_t *)message +
+			message->nlmsg_len);
+		*hop = (struct rtnexthop){.rtnh_ifindex = (int)route->paths[i].ifindex};
+		message->nlmsg_len += sizeof(*hop);
+		uint32_t gateway_be = htonl(route->paths[i].next_hop);
+		if (gateway_be != 0)
+			put_attribute(message, RTA_GATEWAY, &gateway_be, 4);
+		hop->rtnh_len = (uint16_t)((uint8_t *)message + message->nlmsg_len -
+			(uint8_t *)hop);
+	}
+	multipath->rta_len = (uint16_t)((uint8_t *)message + message->nlmsg_len -
+		(uint8_t *)multipath);
+}
+
+// Encodes one route. Returns the bytes it took, a multiple of 4.
+static uint32_t encode_route(uint8_t *at, const struct egret_mirror_route *route, uint8_t protocol,
+	uint32_t message_sequence, int wants_answer)
+{
+	int is_removal = route->path_count == 0;
+	int is_on_link = route->path_count == 1 && route->paths[0].next_hop == 0;
+	struct nlmsghdr *message = (struct nlmsghdr *)at;
+	*message = (struct nlmsghdr){
+		.nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg)),
+		.nlmsg_type = is_removal ? RTM_DELROUTE : RTM_NEWROUTE,
+		.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | (wants_answer ? NLM_F_ACK : 0) |
+			(is_removal ? 0 : NLM_F_CREATE | NLM_F_REPLACE)),
+		.nlmsg_seq = message_sequence,
+	};
+	struct rtmsg *body = NLMSG_DATA(message);
+	*body = (struct rtmsg){
+		.rtm_family = AF_INET,
+		.rtm_dst_len = (uint8_t)route->prefix_length,
+		.rtm_table = route->table < 256 ? (uint8_t)route->table : RT_TABLE_UNSPEC,
+		.rtm_protocol = protocol,
+		.rtm_scope = is_removal ? RT_SCOPE_NOWHERE
+			: is_on_link    ? RT_SCOPE_LINK
+					: RT_SCOPE_UNIVERSE,
+		.rtm_type = is_removal ? RTN_UNSPEC : RTN_UNICAST,
+	};
+	uint32_t prefix_be = htonl(route->prefix);
+	put_attribute(message, RTA_TABLE, &route->table, 4);
+	if (route->prefix_length > 0)
+		put_attribute(message, RTA_DST, &prefix_be, 4);
+	if (!is_removal)
+		put_paths(message, route);
+	return NLMSG_ALIGN(message->nlmsg_len);
+}
+
+static void send_events(struct mirror *mirror)
+{
+	const uint8_t *from = (const uint8_t *)mirror->events;
+	size_t left = mirror->event_count * sizeof(struct mirror_event);
+	mirror->event_count = 0;
+	while (left > 0) {
+		ssize_t sent = send(mirror->event_fd, from, left, MSG_NOSIGNAL);
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0)
+			return; // the reader is gone, and with it everyone who wanted to know
+		from += sent;
+		left -= (size_t)sent;
+	}
+}
+
+static void add_event(struct mirror *mirror, struct mirror_event event)
+{
+	if (mirror->event_count == sizeof(mirror->events) / sizeof(mirror->events[0]))
+		send_events(mirror);
+	mirror->events[mirror->event_count++] = event;
+}
+
+static void add_failure(
+	struct mirror *mirror, const struct egret_mirror_route *route, uint64_t sequence, int error)
+{
+	if (error == ESRCH && route->path_count == 0)
+		return;
+	add_event(mirror,
+		(struct mirror_event){
+			.sequence = sequence,
+			.kind = MIRROR_EVENT_FAILED,
+			.prefix = route->prefix,
+			.prefix_length = route->prefix_length,
+			.table = route->table,
+			.error = (uint32_t)error,
+		});
+}
+
+// Reads answers until the one to the batch's last message.
+static void read_answers(struct mirror *mirror, uint64_t head, uint32_t n, uint32_t first)
+{
+	for (;;) {
+		ssize_t bytes = recv(mirror->request_fd, mirror->answer, sizeof(mirror->answer), 0);
+		if (bytes < 0 && errno == EINTR)
+			continue;
+		if (bytes < 0) {
+			add_event(mirror, (struct mirror_event){.kind = MIRROR_EVENT_OVERRUN});
+			if (errno == ENOBUFS)
+				continue; // some answers were lost; the last one may still come
+			return;
+		}
+		struct nlmsghdr *message = (struct nlmsghdr *)mirror->answer;
+		for (unsigned left = (unsigned)bytes; NLMSG_OK(message, left);
+			message = NLMSG_NEXT(message, left)) {
+			uint32_t index = message->nlmsg_seq - first;
+			if (message->nlmsg_type != NLMSG_ERROR || index >= n ||
+				message->nlmsg_len < NLMSG_LENGTH(sizeof(struct nlmsgerr)))
+				continue;
+			int error = -((struct nlmsgerr *)NLMSG_DATA(message))->error;
+			if (error != 0)
+				add_failure(mirror,
+					&mirror->queue[(head + index) % MIRROR_QUEUE_ROUTES],
+					head + index + 1, error);
+			if (index == n - 1)
+				return;
+		}
+	}
+}
+
+static void remember_table(struct mirror *mirror, uint32_t table)
+{
+	for (uint32_t i = 0; i < mirror->table_count; i++)
+		if (mirror->tables[i] == table)
+			return;
+	if (mirror->table_count < MIRROR_TABLE_MAX)
+		mirror->tables[mirror->table_count++] = table;
+}
+
+static int is_our_table(const struct mirror *mirror, uint32_t table)
+{
+	for (uint32_t i = 0; i < mirror->table_count; i++)
+		if (mirror->tables[i] == table)
+			return 1;
+	return 0;
+}
+
+// Sends up to MIRROR_BATCH_ROUTES routes and settles them. Returns how many.
+static uint32_t run_batch(struct mirror *mirror)
+{
+	uint64_t head = atomic_load_explicit(&mirror->head, memory_order_relaxed);
+	uint64_t tail = atomic_load(&mirror->tail);
+	uint32_t n = (uint32_t)(tail - head);
+	if (n == 0)
+		return 0;
+	if (n > MIRROR_BATCH_ROUTES)
+		n = MIRROR_BATCH_ROUTES;
+
+	uint32_t first = mirror->message_sequence + 1;
+	uint32_t bytes = 0, table = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct egret_mirror_route
+			*route = &mirror->queue[(head + i) % MIRROR_QUEUE_ROUTES];
+		if (i == 0 || route->table != table)
+			remember_table(mirror, table = route->table);
+		bytes += encode_route(
+			mirror->request + bytes, route, mirror->protocol, first + i, i == n - 1);
+		assert(bytes <= sizeof(mirror->request));
+	}
+	mirror->message_sequence += n;
+
+	ssize_t sent;
+	do
+		sent = send(mirror->request_fd, mirror->request, bytes, 0);
+	while (sent < 0 && errno == EINTR);
+	if (sent < 0) {
+		int error = errno;
+		for (uint32_t i = 0; i < n; i++)
+			add_failure(mirror, &mirror->queue[(head + i) % MIRROR_QUEUE_ROUTES],
+				head + i + 1, error);
+	} else {
+		read_answers(mirror, head, n, first);
+	}
+	add_event(
+		mirror, (struct mirror_event){.sequence = head + n, .kind = MIRROR_EVENT_PROGRESS});
+	atomic_store_explicit(&mirror->head, head + n, memory_order_release);
+	send_events(mirror);
+	return n;
+}
+
+// A change that somebody else made: reported when it may have touched a route of ours.
+static void watch_message(struct mirror *mirror, const struct nlmsghdr *message)
+{
+	const struct rtmsg *body = NLMSG_DATA(message);
+	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(*body)) || body->rtm_family != AF_INET)
+		return;
+	int is_removal = message->nlmsg_type == RTM_DELROUTE;
+	if ((body->rtm_flags & RTM_F_CLONED) || body->rtm_tos != 0 ||
+		(is_removal && body->rtm_protocol != mirror->protocol))
+		return;
+	uint32_t table = body->rtm_table, metric = 0, prefix_be = 0;
+	unsigned left = (unsigned)RTM_PAYLOAD(message);
+	for (const struct rtattr *attribute = RTM_RTA(body); RTA_OK(attribute, left);
+		attribute = RTA_NEXT(attribute, left)) {
+		if (RTA_PAYLOAD(attribute) < 4)
+			continue;
+		if (attribute->rta_type == RTA_TABLE)
+			memcpy(&table, RTA_DATA(attribute), 4);
+		else if (attribute->rta_type == RTA_PRIORITY)
+			memcpy(&metric, RTA_DATA(attribute), 4);
+		else if (attribute->rta_type == RTA_DST)
+			memcpy(&prefix_be, RTA_DATA(attribute), 4);
+	}
+	if (metric != 0 || !is_our_table(mirror, table))
+		return;
+	add_event(mirror,
+		(struct mirror_event){
+			.kind = MIRROR_EVENT_FOREIGN,
+			.prefix = ntohl(prefix_be),
+			.prefix_length = body->rtm_dst_len,
+			.table = table,
+		});
+}
+
+static void read_watch(struct mirror *mirror)
+{
+	for (;;) {
+		ssize_t bytes = recv(
+			mirror->watch_fd, mirror->answer, sizeof(mirror->answer), MSG_DONTWAIT);
+		if (bytes < 0 && errno == EINTR)
+			continue;
+		if (bytes < 0 && errno == ENOBUFS) {
+			add_event(mirror, (struct mirror_event){.kind = MIRROR_EVENT_OVERRUN});
+			continue;
+		}
+		if (bytes < 0)
+			break;
+		const struct nlmsghdr *message = (const struct nlmsghdr *)mirror->answer;
+		for (unsigned left = (unsigned)bytes; NLMSG_OK(message, left);
+			message = NLMSG_NEXT(message, left))
+			watch_message(mirror, message);
+	}
+	send_events(mirror);
+}
+
+static void *mirror_run(void *argument)
+{
+	struct mirror *mirror = argument;
+	setpriority(PRIO_PROCESS, (id_t)gettid(), MIRROR_NICE); // this thread alone, on Linux
+	struct pollfd fds[2] = {
+		{.fd = mirror->wake_fd, .events = POLLIN},
+		{.fd = mirror->watch_fd, .events = POLLIN},
+	};
+	while (!atomic_load(&mirror->is_stopping)) {
+		uint32_t n = run_batch(mirror);
+		if (n == 0)
+			atomic_store(&mirror->is_asleep, 1);
+		int is_idle = n == 0 &&
+			atomic_load(&mirror->tail) ==
+				atomic_load_explicit(&mirror->head, memory_order_relaxed);
+		if (poll(fds, 2, is_idle ? -1 : 0) > 0) {
+			eventfd_t count;
+			if (fds[0].revents)
+				eventfd_read(mirror->wake_fd, &count);
+			if (fds[1].revents)
+				read_watch(mirror);
+		}
+		atomic_store(&mirror->is_asleep, 0);
+	}
+	return NULL;
+}

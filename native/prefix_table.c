@@ -1,0 +1,133 @@
+#include "prefix_table.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { CAPACITY_MIN = 64, LENGTH_BITS = 6 };
+
+// A used entry has a group, which is never 0.
+struct prefix_entry {
+	uint32_t prefix;
+	uint32_t group_length; // group << LENGTH_BITS | length
+};
+
+static struct prefix_shard *shard_of(const struct prefix_table *table, uint32_t prefix)
+{
+	return (struct prefix_shard *)&table->shards[prefix >> (32 - PREFIX_SHARD_BITS)];
+}
+
+static uint32_t entry_length(const struct prefix_entry *entry)
+{
+	return entry->group_length & ((1u << LENGTH_BITS) - 1);
+}
+
+// Where a prefix stands in a shard when nothing is in its way.
+static uint32_t home_of(
+	const struct prefix_shard *shard, uint64_t key, uint32_t prefix, uint32_t length)
+{
+	uint64_t hash = ((uint64_t)length << 32 | prefix) ^ key;
+	hash ^= hash >> 32;
+	hash *= 0xd6e8feb86659fd93ull;
+	hash ^= hash >> 32;
+	hash *= 0xd6e8feb86659fd93ull;
+	hash ^= hash >> 32;
+	return (uint32_t)hash & (shard->capacity - 1);
+}
+
+// The entry of a prefix, or the empty one where it would stand. The shard has one.
+static struct prefix_entry *find(
+	const struct prefix_shard *shard, uint64_t key, uint32_t prefix, uint32_t length)
+{
+	uint32_t slot = home_of(shard, key, prefix, length);
+	for (;; slot = (slot + 1) & (shard->capacity - 1)) {
+		struct prefix_entry *entry = &shard->entries[slot];
+		if (entry->group_length == 0 ||
+			(entry->prefix == prefix && entry_length(entry) == length))
+			return entry;
+	}
+}
+
+int prefix_table_reserve(struct prefix_table *table, uint32_t prefix)
+{
+	struct prefix_shard *shard = shard_of(table, prefix);
+	if ((uint64_t)(shard->count + 1) * 4 <= (uint64_t)shard->capacity * 3)
+		return 1;
+	struct prefix_shard grown = *shard;
+	grown.capacity = shard->capacity ? shard->capacity * 2 : CAPACITY_MIN;
+	grown.entries = calloc(grown.capacity, sizeof *grown.entries);
+	if (!grown.entries)
+		return 0;
+	for (uint32_t i = 0; i < shard->capacity; i++) {
+		const struct prefix_entry *entry = &shard->entries[i];
+		if (entry->group_length)
+			*find(&grown, table->key, entry->prefix, entry_length(entry)) = *entry;
+	}
+	free(shard->entries);
+	*shard = grown;
+	return 1;
+}
+
+uint32_t prefix_table_get(const struct prefix_table *table, uint32_t prefix, uint32_t length)
+{
+	const struct prefix_shard *shard = shard_of(table, prefix);
+	if (table->count_of_length[length] == 0 || shard->count == 0)
+		return 0;
+	return find(shard, table->key, prefix, length)->group_length >> LENGTH_BITS;
+}
+
+void prefix_table_set(struct prefix_table *table, uint32_t prefix, uint32_t length, uint32_t group)
+{
+	struct prefix_shard *shard = shard_of(table, prefix);
+	assert(group != 0 && shard->count < shard->capacity);
+	struct prefix_entry *entry = find(shard, table->key, prefix, length);
+	if (entry->group_length == 0) {
+		shard->count++;
+		table->count_of_length[length]++;
+	}
+	*entry = (struct prefix_entry){prefix, group << LENGTH_BITS | length};
+}
+
+void prefix_table_remove(struct prefix_table *table, uint32_t prefix, uint32_t length)
+{
+	struct prefix_shard *shard = shard_of(table, prefix);
+	if (shard->count == 0)
+		return;
+	struct prefix_entry *entry = find(shard, table->key, prefix, length);
+	if (entry->group_length == 0)
+		return;
+	shard->count--;
+	table->count_of_length[length]--;
+	// Moves later entries of the run back, so that no probe meets a gap before its entry.
+	uint32_t mask = shard->capacity - 1, gap = (uint32_t)(entry - shard->entries);
+	for (uint32_t i = (gap + 1) & mask; shard->entries[i].group_length; i = (i + 1) & mask) {
+		const struct prefix_entry *later = &shard->entries[i];
+		uint32_t home = home_of(shard, table->key, later->prefix, entry_length(later));
+		if (((i - home) & mask) < ((i - gap) & mask))
+			continue;
+		shard->entries[gap] = *later;
+		gap = i;
+	}
+	shard->entries[gap] = (struct prefix_entry){0};
+}
+
+uint32_t prefix_table_cover(
+	const struct prefix_table *table, uint32_t prefix, uint32_t length, uint32_t *cover_length)
+{
+	for (uint32_t shorter = length; shorter-- > 0;) {
+		uint32_t mask = shorter ? UINT32_MAX << (32 - shorter) : 0;
+		uint32_t group = prefix_table_get(table, prefix & mask, shorter);
+		if (group) {
+			*cover_length = shorter;
+			return group;
+		}
+	}
+	*cover_length = 0;
+	return 0;
+}
+
+void prefix_table_clear(struct prefix_table *table)
+{
+	for (uint32_t i = 0; i < PREFIX_SHARDS; i++)
+		free(table->shards[i].entries);
+	*table = (struct prefix_table){.key = table->key};
+}

@@ -1,0 +1,213 @@
+// Fragments that arrive. See reassembly.h.
+#include "reassembly.h"
+
+#include "header.h"
+#include "pipeline.h"
+#include "rewrite.h"
+
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	PAYLOAD_MAX = 65535 - IPV4_BYTES_MIN,
+	UNITS = 8192, // of 8 bytes
+};
+
+struct datagram {
+	uint32_t source, destination;
+	uint16_t port, id;
+	uint8_t protocol;
+	uint8_t is_used;
+	uint8_t is_condemned; // what comes of it now is dropped
+	uint8_t header_bytes; // 0: the first fragment has not come
+	uint32_t deadline_tick;
+	uint32_t held; // frames of it that wait
+	uint32_t payload_bytes; // 0: the last fragment has not come
+	uint32_t units; // that have come
+	uint64_t has[UNITS / 64];
+	uint8_t header[IPV4_BYTES_MAX];
+	uint8_t payload[UNITS * 8];
+};
+
+struct reassembly {
+	struct datagram datagrams[REASSEMBLY_DATAGRAMS];
+	uint32_t used;
+};
+
+struct reassembly *reassembly_make(void)
+{
+	return calloc(1, sizeof(struct reassembly));
+}
+
+void reassembly_free(struct reassembly *reassembly)
+{
+	free(reassembly);
+}
+
+// Is there anybody to whom (or from whom) the whole would go? Others do not get to wait.
+static int is_wanted(const struct worker *worker, struct packet *packet)
+{
+	const struct egret_plan_port *port = plan_port(&worker->plan, packet->port);
+	if (plan_address(&worker->plan, packet->destination))
+		return 1;
+	if (port->role == EGRET_ROLE_NETWORKS) {
+		packet_drop(packet,
+			plan_client(&worker->plan, packet->source) ? EGRET_DROP_WRONG_INTERFACE
+								   : EGRET_DROP_NOT_FORWARDED);
+		return 0;
+	}
+	if (plan_client(&worker->plan, packet->source) ||
+		plan_client(&worker->plan, packet->destination))
+		return 1;
+	packet_drop(packet, EGRET_DROP_NOT_A_CLIENT);
+	return 0;
+}
+
+static struct datagram *find(struct worker *worker, const struct packet *packet, const uint8_t *ip)
+{
+	struct reassembly *reassembly = worker->reassembly;
+	struct datagram *empty = NULL;
+	uint32_t of_source = 0;
+	for (uint32_t i = 0; i < REASSEMBLY_DATAGRAMS; i++) {
+		struct datagram *d = &reassembly->datagrams[i];
+		if (!d->is_used) {
+			empty = empty ? empty : d;
+			continue;
+		}
+		of_source += d->source == packet->source;
+		if (d->source == packet->source && d->destination == packet->destination &&
+			d->port == packet->port && d->id == read16(ip + IPV4_ID) &&
+			d->protocol == ip[IPV4_PROTOCOL])
+			return d;
+	}
+	if (!empty || of_source >= REASSEMBLY_PER_SOURCE)
+		return NULL;
+	memset(empty, 0, offsetof(struct datagram, header));
+	empty->source = packet->source;
+	empty->destination = packet->destination;
+	empty->port = packet->port;
+	empty->id = read16(ip + IPV4_ID);
+	empty->protocol = ip[IPV4_PROTOCOL];
+	empty->is_used = 1;
+	empty->deadline_tick = worker->now_tick + REASSEMBLY_WAIT_TICKS;
+	reassembly->used++;
+	return empty;
+}
+
+static void give_up_held(struct worker *worker, struct datagram *d)
+{
+	pipeline_count_held_drops(worker, d->port, EGRET_DROP_FRAGMENT, d->held);
+	d->held = 0;
+}
+
+static void condemn(struct worker *worker, struct datagram *d)
+{
+	give_up_held(worker, d);
+	d->is_condemned = 1;
+}
+
+// A first fragment that hides the transport header, or one that would overwrite it (RFC 3128).
+static int is_evil(const uint8_t *ip, uint32_t offset, uint32_t bytes)
+{
+	uint8_t protocol = ip[IPV4_PROTOCOL];
+	if (offset == 0)
+		return bytes < (protocol == IPPROTO_TCP ? TCP_BYTES_MIN : UDP_BYTES);
+	return protocol == IPPROTO_TCP && offset < TCP_BYTES_MIN;
+}
+
+// Notes the units of a fragment. Returns 0 when one of them has come before.
+static int take_units(struct datagram *d, uint32_t offset, uint32_t bytes)
+{
+	uint32_t first = offset / 8, end = (offset + bytes + 7) / 8;
+	for (uint32_t unit = first; unit < end; unit++) {
+		if (d->has[unit / 64] >> unit % 64 & 1)
+			return 0;
+		d->has[unit / 64] |= 1ull << unit % 64;
+	}
+	d->units += end - first;
+	return 1;
+}
+
+// Puts a fragment in. Returns 0 when it condemns the datagram.
+static int add(struct datagram *d, const uint8_t *ip)
+{
+	uint32_t header = ipv4_header_bytes(ip);
+	uint32_t bytes = read16(ip + IPV4_TOTAL) - header;
+	uint16_t field = read16(ip + IPV4_FRAGMENT);
+	uint32_t offset = (field & IPV4_OFFSET) * 8u;
+	int is_last = !(field & IPV4_MF);
+	if (bytes == 0 || (!is_last && bytes % 8) || offset + bytes > PAYLOAD_MAX ||
+		is_evil(ip, offset, bytes) || !take_units(d, offset, bytes))
+		return 0;
+	if (is_last) {
+		if (d->payload_bytes || d->units > (offset + bytes + 7) / 8)
+			return 0;
+		d->payload_bytes = offset + bytes;
+	} else if (d->payload_bytes && offset + bytes > d->payload_bytes) {
+		return 0;
+	}
+	if (offset == 0) {
+		memcpy(d->header, ip, header);
+		d->header_bytes = (uint8_t)header;
+	}
+	memcpy(d->payload + offset, ip + header, bytes);
+	return 1;
+}
+
+// The packet that completed it becomes the whole datagram.
+static void finish(struct worker *worker, struct packet *packet, struct datagram *d)
+{
+	uint8_t *ip = packet_ip(packet);
+	memcpy(ip, d->header, d->header_bytes);
+	memcpy(ip + d->header_bytes, d->payload, d->payload_bytes);
+	write16(ip + IPV4_TOTAL, (uint16_t)(d->header_bytes + d->payload_bytes));
+	write16(ip + IPV4_FRAGMENT, 0); // it may be cut again
+	rewrite_header_checksum(ip);
+	packet->bytes = packet->l3 + d->header_bytes + d->payload_bytes;
+	worker_count(worker, d->port, EGRET_PORT_COUNTER_HELD, (uint64_t)0 - d->held);
+	worker_count(worker, d->port, EGRET_PORT_COUNTER_ABSORBED, d->held);
+	d->is_used = 0;
+	worker->reassembly->used--;
+}
+
+void reassembly_take(struct worker *worker, struct packet *packet)
+{
+	const uint8_t *ip = packet_ip(packet);
+	if (!is_wanted(worker, packet))
+		return;
+	struct datagram *d = packet->checksum == CHECKSUM_COMPLETE && !packet->gso_type
+		? find(worker, packet, ip)
+		: NULL;
+	if (!d || d->is_condemned) {
+		packet_drop(packet, EGRET_DROP_FRAGMENT);
+		return;
+	}
+	if (!add(d, ip)) {
+		condemn(worker, d);
+		packet_drop(packet, EGRET_DROP_FRAGMENT);
+		return;
+	}
+	if (d->payload_bytes && d->header_bytes && d->units == (d->payload_bytes + 7) / 8 &&
+		d->header_bytes + d->payload_bytes <= 65535) {
+		finish(worker, packet, d);
+		return;
+	}
+	packet->verdict = PACKET_HELD;
+	d->held++;
+	worker_count(worker, packet->port, EGRET_PORT_COUNTER_HELD, 1);
+}
+
+void reassembly_expire(struct worker *worker)
+{
+	struct reassembly *reassembly = worker->reassembly;
+	for (uint32_t i = 0; reassembly->used > 0 && i < REASSEMBLY_DATAGRAMS; i++) {
+		struct datagram *d = &reassembly->datagrams[i];
+		if (!d->is_used || (int32_t)(d->deadline_tick - worker->now_tick) > 0)
+			continue;
+		give_up_held(worker, d);
+		d->is_used = 0;
+		reassembly->used--;
+	}
+}

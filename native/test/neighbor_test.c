@@ -1,0 +1,380 @@
+// The neighbor table: who waits, who goes, who is forgotten; then the same against a real kernel.
+#include "arena.h"
+#include "egret.h"
+#include "neighbor.h"
+#include "netns.h"
+#include "pipeline.h"
+#include "tap.h"
+#include "worker.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { FRAME_BYTES = 100, PORT = 2, ARRIVAL = 1, RELEASED_MAX = 2048 };
+#define ADDRESS(n) (0x0a000000u + (n))
+#define MS 1000000ull
+
+static char directory[] = "/dev/shm/egret-neighbor-XXXXXX";
+static char arena_path[64];
+static struct worker worker;
+static uint8_t frame[PACKET_BYTES_MAX];
+
+// The last stage of the pipeline stands here: it notes what the table lets go.
+static struct released {
+	uint32_t bytes, next_hop;
+	uint8_t first, last, verdict, drop;
+} released[RELEASED_MAX];
+static uint32_t released_count;
+
+void pipeline_release(struct worker *w)
+{
+	for (uint32_t i = 0; i < w->batch.count && released_count < RELEASED_MAX; i++) {
+		const struct packet *p = &w->batch.packets[i];
+		released[released_count++] = (struct released){.bytes = p->bytes,
+			.next_hop = p->next_hop,
+			.first = p->data[0],
+			.last = p->data[p->bytes - 1],
+			.verdict = p->verdict,
+			.drop = p->drop};
+	}
+}
+
+static void begin(uint32_t neighbors)
+{
+	struct egret_limits limits = {.sessions = 4,
+		.bindings = 4,
+		.networks = 1,
+		.plies = 4,
+		.groups = 4,
+		.neighbors = neighbors,
+		.clients = 4,
+		.rules = 4,
+		.rule_addresses = 4};
+	void *arena = NULL;
+	if (egret_arena_create(arena_path, &limits, &arena) < 0)
+		exit(1);
+	worker.arena = arena;
+	worker.port_counters = &worker.arena->counters->ports[0][0];
+	worker.drop_counters = &worker.arena->counters->drops[0][0];
+	worker.counters = worker.arena->counters->worker;
+	worker.neighbors = neighbor_table_make(arena);
+	worker.now_ns = 1000 * MS;
+	released_count = 0;
+}
+
+static void end(void)
+{
+	neighbor_table_free(worker.neighbors);
+	egret_arena_close(worker.arena);
+	unlink(arena_path);
+}
+
+static void housekeep_at(uint64_t ms)
+{
+	worker.now_ns = ms * MS;
+	released_count = 0;
+	neighbor_housekeep(&worker);
+}
+
+static uint64_t held_gauge(void)
+{
+	return worker.port_counters[ARRIVAL * EGRET_PORT_COUNTER_COUNT + EGRET_PORT_COUNTER_HELD];
+}
+
+// Holds a frame that begins with `mark`. Returns 0 when held, otherwise the drop reason.
+static int hold(uint32_t address, uint32_t bytes, uint8_t mark)
+{
+	memset(frame, mark, bytes);
+	struct packet packet = {.data = frame,
+		.bytes = bytes,
+		.port = ARRIVAL,
+		.out_port = PORT,
+		.next_hop = address};
+	enum egret_drop drop = EGRET_DROP_COUNT;
+	int is_held = neighbor_hold(&worker, &packet, &drop);
+	memset(frame, 0xee, bytes); // the batch's buffer is used again
+	return is_held && packet.verdict == PACKET_HELD ? 0 : (int)drop;
+}
+
+static void set(uint32_t address, enum neighbor_state state, uint8_t mark)
+{
+	uint8_t mac[6] = {2, 0, 0, 0, 0, mark};
+	neighbor_update(worker.neighbors, PORT, address, state, mac);
+}
+
+// Last byte of the neighbor's MAC address, -1 when it has none.
+static int mac_of(uint16_t port, uint32_t address)
+{
+	uint8_t mac[6];
+	return neighbor_find(worker.neighbors, port, address, mac) ? mac[5] : -1;
+}
+
+static uint32_t rows_in_use(void)
+{
+	const struct egret_neighbor_row *rows = arena_at(
+		worker.arena, worker.arena->header->at_neighbors);
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < worker.arena->header->limits.neighbors; i++)
+		count += rows[i].address != 0;
+	return count;
+}
+
+static void test_hold_and_release(void)
+{
+	begin(8);
+	tap_ok(mac_of(PORT, ADDRESS(1)) == -1, "an unknown neighbor has no MAC address");
+	tap_ok(hold(ADDRESS(1), FRAME_BYTES, 1) == 0 && hold(ADDRESS(1), FRAME_BYTES, 2) == 0 &&
+			hold(ADDRESS(1), 60000, 3) == 0,
+		"three frames wait for it, a superframe among them");
+	tap_ok(held_gauge() == 3 && neighbor_held(worker.neighbors) == 3, "and are counted");
+	tap_ok(hold(ADDRESS(1), FRAME_BYTES, 4) == EGRET_DROP_HOLD_FULL, "the fourth does not");
+	housekeep_at(1500);
+	tap_ok(released_count == 0, "nothing goes before there is an answer");
+	set(ADDRESS(1), NEIGHBOR_REACHABLE, 7);
+	tap_ok(mac_of(PORT, ADDRESS(1)) == 7, "the answer counts at once");
+	tap_ok(mac_of(PORT + 1, ADDRESS(1)) == -1, "on its port only");
+	housekeep_at(1500);
+	int is_in_order = released_count == 3;
+	for (uint8_t i = 0; i < released_count; i++)
+		is_in_order &= released[i].first == i + 1 && released[i].last == i + 1 &&
+			released[i].verdict == PACKET_LIVE && released[i].next_hop == ADDRESS(1);
+	tap_ok(is_in_order && released[2].bytes == 60000, "all go, whole and in order");
+	tap_ok(held_gauge() == 0, "and nothing waits any more");
+	set(ADDRESS(1), NEIGHBOR_REACHABLE, 8);
+	tap_ok(mac_of(PORT, ADDRESS(1)) == 8, "another MAC address counts at once");
+	set(ADDRESS(1), NEIGHBOR_UNKNOWN, 0);
+	tap_ok(mac_of(PORT, ADDRESS(1)) == -1 && rows_in_use() == 0, "a neighbor is forgotten");
+	end();
+}
+
+static void test_failure(void)
+{
+	begin(8);
+	hold(ADDRESS(1), FRAME_BYTES, 1);
+	housekeep_at(1999);
+	tap_ok(released_count == 0, "it waits for almost a second");
+	housekeep_at(2000);
+	tap_ok(released_count == 1 && released[0].verdict == PACKET_DROP &&
+			released[0].drop == EGRET_DROP_NO_NEIGHBOR && held_gauge() == 0,
+		"and drops after one");
+	tap_ok(hold(ADDRESS(1), FRAME_BYTES, 1) == EGRET_DROP_NO_NEIGHBOR,
+		"for a second more nothing waits");
+	set(ADDRESS(1), NEIGHBOR_RESOLVING, 0);
+	tap_ok(hold(ADDRESS(1), FRAME_BYTES, 1) == EGRET_DROP_NO_NEIGHBOR,
+		"also when the kernel tries again");
+	worker.now_ns = 3000 * MS;
+	tap_ok(hold(ADDRESS(1), FRAME_BYTES, 5) == 0, "then it is tried again");
+	set(ADDRESS(1), NEIGHBOR_FAILED, 0);
+	housekeep_at(3001);
+	tap_ok(released_count == 1 && released[0].drop == EGRET_DROP_NO_NEIGHBOR,
+		"when the kernel gives up, so do we");
+	worker.now_ns = 5000 * MS;
+	hold(ADDRESS(2), FRAME_BYTES, 6);
+	set(ADDRESS(2), NEIGHBOR_UNKNOWN, 0);
+	set(ADDRESS(2), NEIGHBOR_REACHABLE, 9);
+	housekeep_at(5001);
+	tap_ok(released_count == 1 && released[0].verdict == PACKET_LIVE,
+		"a neighbor that is deleted and comes back gets what waited");
+	end();
+}
+
+static void test_limits(void)
+{
+	begin(512);
+	int held = 0;
+	for (uint32_t i = 0; i < 512 * 3; i++)
+		held += hold(ADDRESS(1 + i / 3), FRAME_BYTES, 1) == 0;
+	tap_ok(held == 1024, "%d frames wait at most", held);
+	housekeep_at(2000);
+	tap_ok(released_count == 1024 && held_gauge() == 0, "and all drop");
+	held = 0;
+	worker.now_ns = 9000 * MS;
+	for (uint32_t i = 0; i < 20; i++)
+		held += hold(ADDRESS(1 + i), 3000, 1) == 0;
+	tap_ok(held == 16, "%d superframes wait at most", held);
+	end();
+	begin(4);
+	for (uint32_t i = 1; i <= 4; i++)
+		set(ADDRESS(i), NEIGHBOR_REACHABLE, (uint8_t)i);
+	set(ADDRESS(5), NEIGHBOR_REACHABLE, 5);
+	tap_ok(mac_of(PORT, ADDRESS(5)) == -1 && mac_of(PORT, ADDRESS(4)) == 4,
+		"a full table keeps the neighbors that answer");
+	tap_ok(hold(ADDRESS(5), FRAME_BYTES, 1) == EGRET_DROP_HOLD_FULL,
+		"nothing waits for one that has no place");
+	set(ADDRESS(2), NEIGHBOR_FAILED, 0);
+	tap_ok(hold(ADDRESS(5), FRAME_BYTES, 1) == 0 && rows_in_use() == 4,
+		"one that failed gives its place up");
+	set(ADDRESS(3), NEIGHBOR_FAILED, 0);
+	tap_ok(hold(ADDRESS(6), FRAME_BYTES, 1) == 0 &&
+			hold(ADDRESS(7), FRAME_BYTES, 1) == EGRET_DROP_HOLD_FULL,
+		"one for which frames wait does not");
+	end();
+}
+
+static void test_forget(void)
+{
+	begin(8);
+	set(ADDRESS(1), NEIGHBOR_REACHABLE, 1);
+	hold(ADDRESS(2), FRAME_BYTES, 1);
+	uint8_t mac[6] = {2, 0, 0, 0, 0, 3};
+	neighbor_update(worker.neighbors, PORT + 1, ADDRESS(1), NEIGHBOR_REACHABLE, mac);
+	neighbor_forget_port(worker.neighbors, PORT);
+	housekeep_at(1001);
+	tap_ok(mac_of(PORT, ADDRESS(1)) == -1 && released_count == 1 &&
+			released[0].verdict == PACKET_DROP,
+		"a port that goes takes its neighbors, and what waits drops");
+	tap_ok(mac_of(PORT + 1, ADDRESS(1)) == 3, "other ports keep theirs");
+	set(ADDRESS(1), NEIGHBOR_REACHABLE, 1);
+	set(ADDRESS(3), NEIGHBOR_REACHABLE, 3);
+	neighbor_dump_begin(worker.neighbors);
+	set(ADDRESS(3), NEIGHBOR_REACHABLE, 4);
+	neighbor_dump_end(worker.neighbors);
+	tap_ok(mac_of(PORT, ADDRESS(1)) == -1 && mac_of(PORT + 1, ADDRESS(1)) == -1 &&
+			mac_of(PORT, ADDRESS(3)) == 4,
+		"what a dump does not name is gone");
+	end();
+}
+
+static void test_next_life(void)
+{
+	begin(8);
+	set(ADDRESS(1), NEIGHBOR_REACHABLE, 1);
+	hold(ADDRESS(2), FRAME_BYTES, 1);
+	hold(ADDRESS(2), FRAME_BYTES, 2);
+	neighbor_table_free(worker.neighbors); // as if killed here
+	worker.neighbors = neighbor_table_make(worker.arena);
+	tap_ok(mac_of(PORT, ADDRESS(1)) == 1, "the next forwarder knows the neighbors at once");
+	tap_ok(rows_in_use() == 1, "but not those that were being resolved");
+	end();
+}
+
+// A table of 16 rows and 24 possible neighbors against an array.
+static void test_random_sequence(void)
+{
+	begin(16);
+	int model[24], errors = 0;
+	uint32_t seed = 7, reachable = 0;
+	for (uint32_t i = 0; i < 24; i++)
+		model[i] = -1;
+	for (uint32_t step = 0; step < 20000; step++) {
+		seed = seed * 1664525 + 1013904223;
+		uint32_t i = (seed >> 8) % 24;
+		int mark = (int)(seed >> 16 & 0x7f);
+		if (seed >> 29 < 4 && (reachable < 16 || model[i] >= 0)) {
+			set(ADDRESS(i + 1), NEIGHBOR_REACHABLE, (uint8_t)mark);
+			reachable += model[i] < 0;
+			model[i] = mark;
+		} else if (seed >> 29 >= 4) {
+			set(ADDRESS(i + 1), seed >> 29 < 6 ? NEIGHBOR_UNKNOWN : NEIGHBOR_FAILED, 0);
+			reachable -= model[i] >= 0;
+			model[i] = -1;
+		}
+		for (uint32_t j = 0; j < 24; j++)
+			errors += mac_of(PORT, ADDRESS(j + 1)) != model[j];
+	}
+	tap_ok(errors == 0, "20000 random changes: table and array agree");
+	end();
+}
+
+// -- The kernel -----------------------------------------------------------------------------------
+
+static void read_events(void)
+{
+	struct pollfd wait = {.fd = neighbor_netlink(worker.neighbors)->fd, .events = POLLIN};
+	while (poll(&wait, 1, 100) > 0)
+		neighbor_netlink_read(&worker);
+}
+
+// A port without a socket: only its interface matters here.
+static void fake_port(uint16_t slot, const char *interface)
+{
+	static const struct port_driver no_driver = {.name = "none"};
+	worker.ports[slot] = (struct port){
+		.driver = &no_driver, .slot = slot, .ifindex = if_nametoindex(interface), .fd = -1};
+}
+
+static void test_kernel(void)
+{
+	begin(64);
+	netns_run("ip link add v0 type veth peer name v1 && ip link set v0 up && "
+		  "ip link set v1 up && ip address add 10.0.0.254/24 dev v0");
+	fake_port(PORT, "v0");
+	netns_run("ip neigh add 10.0.0.1 lladdr 02:00:00:00:00:11 dev v0");
+	netns_run("ip neigh add 10.0.0.9 lladdr 02:00:00:00:00:99 dev v1");
+	set(ADDRESS(3), NEIGHBOR_REACHABLE, 3); // of an earlier life
+	neighbor_netlink_set(&worker, egret_neighbor_socket());
+	read_events();
+	tap_ok(mac_of(PORT, ADDRESS(1)) == 0x11, "the kernel's table is read at first");
+	tap_ok(mac_of(PORT, ADDRESS(9)) == -1, "other interfaces' neighbors are not");
+	tap_ok(mac_of(PORT, ADDRESS(3)) == -1, "what it does not hold is gone");
+	netns_run("ip neigh replace 10.0.0.1 lladdr 02:00:00:00:00:22 dev v0");
+	read_events();
+	tap_ok(mac_of(PORT, ADDRESS(1)) == 0x22, "a changed MAC address is followed");
+	netns_run("ip neigh change 10.0.0.1 lladdr 02:00:00:00:00:23 nud stale dev v0");
+	read_events();
+	tap_ok(mac_of(PORT, ADDRESS(1)) == 0x23, "a stale one is used");
+	uint64_t probes = worker.counters[EGRET_WORKER_COUNTER_NEIGHBOR_PROBES];
+	housekeep_at(1000);
+	tap_ok(worker.counters[EGRET_WORKER_COUNTER_NEIGHBOR_PROBES] == probes + 1 &&
+			netns_run("ip neigh show 10.0.0.1 | grep -qE 'DELAY|PROBE'"),
+		"and confirmed because it is used");
+	netns_run("ip neigh del 10.0.0.1 dev v0");
+	read_events();
+	tap_ok(mac_of(PORT, ADDRESS(1)) == -1, "a deleted one is forgotten");
+	hold(ADDRESS(7), FRAME_BYTES, 1);
+	hold(ADDRESS(7), FRAME_BYTES, 2);
+	tap_ok(worker.counters[EGRET_WORKER_COUNTER_NEIGHBOR_PROBES] == probes + 2,
+		"two frames, one question within 200 ms");
+	tap_ok(netns_run("ip neigh show 10.0.0.7 | grep -q INCOMPLETE"), "the kernel asks");
+	fake_port(PORT + 1, "v1");
+	neighbor_netlink_refresh(&worker);
+	read_events();
+	tap_ok(mac_of(PORT + 1, ADDRESS(9)) == 0x99, "a port that is added brings its neighbors");
+	end();
+}
+
+static void test_kernel_overrun(void)
+{
+	begin(64);
+	fake_port(PORT, "v0");
+	int fd = egret_neighbor_socket(), few = 2304;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &few, sizeof few);
+	neighbor_netlink_set(&worker, fd);
+	read_events();
+	netns_run("for i in $(seq 600); do echo neigh replace 10.0.0.$((1 + i %% 40)) "
+		  "lladdr 02:00:00:00:00:$(printf %%02x $((i %% 100))) dev v0; done | ip -batch -");
+	read_events();
+	tap_ok(worker.counters[EGRET_WORKER_COUNTER_NEIGHBOR_OVERRUNS] > 0, "events overrun");
+	int wrong = 0;
+	for (int i = 561; i <= 600; i++)
+		wrong += mac_of(PORT, ADDRESS((uint32_t)(1 + i % 40))) != i % 100;
+	tap_ok(wrong == 0, "and the table is right all the same");
+	netns_run("ip link del v0");
+	read_events();
+	tap_ok(neighbor_netlink(worker.neighbors)->is_link_gone, "an interface's end is told");
+	end();
+}
+
+int main(void)
+{
+	if (!mkdtemp(directory))
+		return 1;
+	snprintf(arena_path, sizeof arena_path, "%s/arena", directory);
+	worker.buffers = malloc((size_t)BATCH_PACKETS * WORKER_BUFFER_BYTES);
+	test_hold_and_release();
+	test_failure();
+	test_limits();
+	test_forget();
+	test_next_life();
+	test_random_sequence();
+	if (netns_can_enter()) {
+		test_kernel();
+		test_kernel_overrun();
+	}
+	free(worker.buffers);
+	rmdir(directory);
+	return tap_done();
+}

@@ -1,0 +1,218 @@
+// A forwarder that dies between any two stores to its records: what the next one rebuilds is exactly
+// what the records say, and everything goes on.
+//
+// A script makes, revives, revokes and expires sessions; the store hook counts its marked stores. Then
+// the script runs once for each of them and is abandoned right there.
+#include "memory_gateway.h"
+#include "tap.h"
+
+#include <setjmp.h>
+
+static struct gateway *g;
+static jmp_buf death;
+static int marks, dies_at;
+static uint8_t seen[MARK_COUNT];
+
+static void count_mark(int mark)
+{
+	seen[mark] = 1;
+	if (marks++ == dies_at)
+		longjmp(death, 1);
+}
+
+static struct frame *udp(const char *source, uint16_t from, const char *destination)
+{
+	return frame_udp(frame_ipv4(source, destination), from, 53, 16);
+}
+
+static void run_script(void)
+{
+	gateway_send(g, CLIENT_PORT, udp("10.1.0.2", 4000, "192.0.2.10"));
+	gateway_send(g, CLIENT_PORT, udp("10.1.0.2", 4000, "192.0.2.11")); // the same binding
+	gateway_send(g, CLIENT_PORT, udp("10.1.0.3", 4000, "192.0.2.10"));
+	gateway_send(g, CLIENT_PORT,
+		frame_tcp(frame_ipv4("10.1.0.3", "192.0.2.10"), 5000, 80, TCP_SYN, 0));
+	gateway_wait(g, 200000000000ull);
+	gateway_send(g, CLIENT_PORT, udp("10.1.0.2", 4000, "192.0.2.11"));
+	gateway_wait(g, 150000000000ull); // all but the last one end
+	gateway_send(g, CLIENT_PORT, udp("10.1.0.3", 4000, "192.0.2.12")); // out of quarantine
+	gateway_wait(g, 100000000000ull);
+	g->plan.rules[1].first_address = 2; // red's client moves to another address
+	gateway_publish(g);
+	gateway_wait(g, 100000000);
+	gateway_send(g, CLIENT_PORT, udp("10.1.0.2", 4000, "192.0.2.11"));
+	gateway_wait(g, 130000000000ull); // quarantines end
+	g->plan.plan.quarantine_ns = 0;
+	gateway_publish(g);
+	gateway_wait(g, 400000000000ull);
+}
+
+static uint32_t list_length(const struct session_table *t, uint32_t head, int which)
+{
+	uint32_t n = 0;
+	for (; head != SESSION_NONE && n <= t->session_max + t->binding_max; n++)
+		head = which == 0    ? t->session_links[head].next
+			: which == 1 ? t->binding_links[head].first_session
+				     : t->clients[head].next_free;
+	return n;
+}
+
+static const char *sessions_differ(const struct session_table *t, uint32_t *live)
+{
+	for (uint32_t i = 0; i < t->session_max; i++) {
+		const struct session_record *s = &t->sessions[i];
+		if (!session_record_is_live(s))
+			continue;
+		++*live;
+		for (int side = 0; side < 2; side++) {
+			struct index_key key = session_key(s, (enum packet_direction)side);
+			if (session_find(t, index_hash(&t->session_index, key), key,
+				    (enum packet_direction)side) != i)
+				return "a live session is not found by its key";
+		}
+		if (t->bindings[s->binding].state != BINDING_LIVE)
+			return "a session's binding is not live";
+		if (t->timers.nodes[i].slot == TIMER_NONE)
+			return "a session without timer";
+		uint32_t of_client = 0;
+		for (uint32_t j = 0; j < t->session_max; j++)
+			of_client += session_record_is_live(&t->sessions[j]) &&
+				t->sessions[j].inside_addr == s->inside_addr;
+		if (session_client_count(t, s->inside_addr) != of_client)
+			return "the client's count";
+	}
+	return NULL;
+}
+
+// What the private tables say, compared with the records. NULL, or what differs.
+static const char *difference(void)
+{
+	const struct session_table *t = g->worker->sessions;
+	uint32_t live = 0, bindings = 0, occupied = 0;
+	const char *differ = sessions_differ(t, &live);
+	if (differ)
+		return differ;
+	struct egret_pool_row want[3] = {0};
+	for (uint32_t i = 0; i < t->binding_max; i++) {
+		const struct binding_record *b = &t->bindings[i];
+		if (b->state == BINDING_EMPTY)
+			continue;
+		occupied++;
+		if (!port_pool_is_taken(t->pools, b->address_slot, port_pool_kind(b->protocol),
+			    b->outside_port))
+			return "a binding's port is free";
+		if (b->state == BINDING_QUARANTINED) {
+			want[b->address_slot].quarantined++;
+			if (t->timers.nodes[t->session_max + i].slot == TIMER_NONE)
+				return "a quarantine without timer";
+			continue;
+		}
+		bindings++;
+		if (t->binding_links[i].session_count == 0)
+			return "a live binding without session";
+		if (b->protocol == IPPROTO_TCP)
+			want[b->address_slot].tcp_used++;
+		else
+			want[b->address_slot].udp_used++;
+	}
+	uint32_t taken = 0;
+	for (uint16_t slot = 0; slot < 3; slot++) {
+		struct egret_pool_row row;
+		egret_pool_read(g->arena, slot, &row);
+		if (memcmp(&row, &want[slot], sizeof row) != 0)
+			return "a pool's counts";
+		for (int kind = 0; kind < PORT_POOL_KINDS; kind++)
+			for (uint32_t port = 0; port < 65536; port++)
+				taken += (uint32_t)port_pool_is_taken(
+					t->pools, slot, (enum port_pool_kind)kind, (uint16_t)port);
+	}
+	if (taken != occupied)
+		return "ports that nobody has";
+	if (g->worker->counters[EGRET_WORKER_COUNTER_SESSIONS] != live ||
+		g->worker->counters[EGRET_WORKER_COUNTER_BINDINGS] != bindings)
+		return "the gauges";
+	if (list_length(t, t->free_session, 0) != t->session_max - live ||
+		list_length(t, t->free_binding, 1) != t->binding_max - occupied)
+		return "the free lists";
+	return NULL;
+}
+
+// The next life: compares, serves, and lets everything end.
+static const char *next_life(void)
+{
+	session_store_hook = NULL;
+	worker_free(g->worker);
+	gateway_start_worker(g);
+	g->worker->now_ns = g->now_ns;
+	const char *differ = difference();
+	if (differ)
+		return differ;
+	if (!gateway_is_balanced(g))
+		return "frames of the dead forwarder are not accounted for";
+	if (!gateway_send(g, CLIENT_PORT, udp("10.1.0.3", 4000, "192.0.2.10")) || g->problem)
+		return "no service";
+	if ((differ = difference()))
+		return differ;
+	gateway_wait(g, 8000000000000ull);
+	gateway_wait(g, 200000000000ull);
+	struct egret_pool_row none = {0}, row;
+	for (uint16_t slot = 0; slot < 3; slot++) {
+		egret_pool_read(g->arena, slot, &row);
+		if (memcmp(&row, &none, sizeof row) != 0)
+			return "ports that never come back";
+	}
+	return difference();
+}
+
+static void test_every_store(void)
+{
+	g = gateway_make_with(16, 16);
+	dies_at = -1;
+	session_store_hook = count_mark;
+	run_script();
+	session_store_hook = NULL;
+	int all = 1;
+	for (int mark = 0; mark < MARK_COUNT; mark++)
+		all &= seen[mark];
+	int total = marks;
+	tap_ok(all && total > 20, "the script passes every marked store, %d in all", total);
+	tap_ok(!difference(), "a whole run: %s",
+		difference() ? difference() : "as the records say");
+	gateway_free(g);
+	for (volatile int at = 0; at < total; at++) {
+		g = gateway_make_with(16, 16);
+		marks = 0;
+		dies_at = at;
+		session_store_hook = count_mark;
+		if (setjmp(death) == 0)
+			run_script();
+		const char *differ = next_life();
+		tap_ok(!differ, "death after store %d: %s", at, differ ? differ : "rebuilt");
+		gateway_free(g);
+	}
+}
+
+// Records that no forwarder wrote are emptied, not believed.
+static void test_unsound_records(void)
+{
+	g = gateway_make_with(16, 16);
+	gateway_send(g, CLIENT_PORT, udp("10.1.0.2", 4000, "192.0.2.10"));
+	gateway_send(g, CLIENT_PORT, udp("10.1.0.3", 4000, "192.0.2.10"));
+	struct session_table *t = g->worker->sessions;
+	t->sessions[0].outside_port ^= 1; // not its binding's
+	t->sessions[5] = t->sessions[1];
+	t->sessions[5].binding = 9999;
+	t->bindings[7] = t->bindings[1]; // two owners of one port
+	worker_free(g->worker);
+	gateway_start_worker(g);
+	tap_ok(g->worker->counters[EGRET_WORKER_COUNTER_SESSIONS] <= 1 && !difference(),
+		"unsound records: %s", difference() ? difference() : "emptied");
+	gateway_free(g);
+}
+
+int main(void)
+{
+	test_every_store();
+	test_unsound_records();
+	return tap_done();
+}

@@ -1,0 +1,35 @@
+// A timer wheel: things with a number, each with at most one deadline in ticks.
+//
+// One slot a tick, TIMER_SLOTS of them; a deadline further away waits in the last slot that can hold
+// it and is set again from there. Sessions do not move with every packet: their timer runs out, the
+// owner looks at the record's last packet and sets it again (session_expire).
+#pragma once
+
+#include <stdint.h>
+
+enum { TIMER_SLOTS = 4096 };
+#define TIMER_NONE UINT32_MAX
+
+struct timer_node {
+	uint32_t next, previous; // numbers; previous of the first one is TIMER_NONE
+	uint32_t slot; // TIMER_NONE: not set
+};
+
+struct timer_wheel {
+	struct timer_node *nodes; // [count]
+	uint32_t slots[TIMER_SLOTS]; // first number
+	uint32_t count;
+	uint32_t tick; // all deadlines before it have been handed out
+};
+
+// Makes a wheel for the numbers 0 to count - 1, at a time. Returns 0, or -1 without memory.
+int timer_make(struct timer_wheel *wheel, uint32_t count, uint32_t now_tick);
+void timer_free(struct timer_wheel *wheel);
+// Sets (or moves) the deadline of a number. The past means now.
+void timer_set(struct timer_wheel *wheel, uint32_t number, uint32_t deadline_tick);
+// Like timer_set, but never later than what is set.
+void timer_set_sooner(struct timer_wheel *wheel, uint32_t number, uint32_t deadline_tick);
+void timer_clear(struct timer_wheel *wheel, uint32_t number);
+// Takes a number whose slot has come; TIMER_NONE when there is none left at this time. The caller
+// decides whether its deadline really has passed, and sets it again if not.
+uint32_t timer_take(struct timer_wheel *wheel, uint32_t now_tick);

@@ -1,0 +1,477 @@
+/**
+ * The wiring of egretd: builds every part in the order in which data flows, and makes all of them
+ * follow one Model and one host.
+ *
+ *   config ─▶ Model ─┐                         speaker ─▶ ribs ─▶ fibs ─▶ data plane
+ *   kernel ─▶ host ──┴▶ reconcile ─▶ plumbing, ports, local routes, speaker, plan
+ *                         ▲                                         │
+ *                         └────── readiness of networks ◀───────────┘
+ *
+ * `reconcile` is idempotent and runs, one at a time, whenever the Model or the host changed. Every
+ * reason to change anything goes through it or through `#evaluate` (readiness, plan, announcements).
+ */
+
+import { neighborKey } from './bgp/neighbor.ts';
+import { Speaker, type SpeakerEvent } from './bgp/speaker.ts';
+import { makeSocketTransport } from './bgp/transport.ts';
+import { checkAgainstHost } from './config/host.ts';
+import { formatErrors } from './config/located.ts';
+import { ArenaDataPlane } from './dataplane/arena.ts';
+import { Forwarder } from './dataplane/forwarder.ts';
+import { type AddressAssignment, assignAddresses } from './egress/addresses.ts';
+import { makePlan } from './egress/planner.ts';
+import {
+  choosePorts,
+  interfacesOf,
+  localAddresses,
+  type PortChoice,
+  planPorts,
+} from './egress/ports.ts';
+import { GroupNumbers } from './fib/group-numbers.ts';
+import { formerAssignment, formerExports, formerGateways } from './former-life.ts';
+import {
+  checkedHost,
+  gatewayRoutes,
+  hostLinks,
+  neighborsToKeep,
+  plumbingWanted,
+} from './host-view.ts';
+import { type HostState, openHostState } from './kernel/host.ts';
+import { Plumbing } from './kernel/plumbing.ts';
+import { openRtnetlink, type Rtnetlink } from './kernel/rtnetlink.ts';
+import type { Clock } from './lib/clock.ts';
+import { EgretError } from './lib/errors.ts';
+import type { Log } from './lib/log.ts';
+import type { Random } from './lib/random.ts';
+import { limitsFor } from './limits.ts';
+import { liveParts } from './live-parts.ts';
+import { MeasuredClock } from './measured-clock.ts';
+import { Mirrors } from './mirrors.ts';
+import { gatewayKey } from './model/gateway-key.ts';
+import type { Model } from './model/model.ts';
+import { bgpSockets, netlinkSockets } from './native-sockets.ts';
+import { formatIpv4 } from './net/ipv4.ts';
+import { type Exports, Publication } from './publication.ts';
+import { Readinesses } from './readinesses.ts';
+import { InternedAttributes } from './rib/attributes.ts';
+import type { RunDir, State } from './run-dir.ts';
+import { speakerConfig, without } from './speaker-config.ts';
+import { LiveStatus } from './status/live.ts';
+import { StatusServer } from './status/server.ts';
+import { Takeover } from './takeover.ts';
+import { Vrfs } from './vrfs.ts';
+
+export interface ApplianceOptions {
+  readonly model: Model;
+  readonly runDir: RunDir;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly isForwarderExternal: boolean;
+}
+
+export class Appliance {
+  readonly log: Log;
+  readonly clock: MeasuredClock;
+  readonly runDir: RunDir;
+  readonly dataPlane: ArenaDataPlane;
+  readonly forwarder: Forwarder;
+  readonly plumbing: Plumbing;
+  readonly host: HostState;
+  readonly speaker: Speaker;
+  readonly mirrors: Mirrors;
+  readonly readinesses: Readinesses;
+  readonly vrfs: Vrfs;
+  model: Model;
+  /** Ascends with every configuration that was taken. */
+  generation = 1;
+  ports: readonly PortChoice[] = [];
+  assignment: AddressAssignment;
+  /** Why the newest configuration was refused; empty: it runs. */
+  configErrors: readonly string[] = [];
+
+  readonly #rtnetlink: Rtnetlink;
+  readonly #publication: Publication;
+  readonly #former: State;
+  #newModel: Model | undefined;
+  #takeover: Takeover | undefined;
+  #status: StatusServer | undefined;
+  #isForwardingPreserved = false;
+  #ifindexes = new Map<string, number>();
+  #planKey = '';
+  #isReconciling = false;
+  #mustReconcile = false;
+  #isEvaluatingSoon = false;
+  #isEnding = false;
+
+  private constructor(
+    options: ApplianceOptions,
+    clock: MeasuredClock,
+    rtnetlink: Rtnetlink,
+    host: HostState,
+    state: State,
+  ) {
+    const { model, runDir, log, random } = options;
+    this.log = log;
+    this.clock = clock;
+    this.runDir = runDir;
+    this.model = model;
+    this.host = host;
+    this.#rtnetlink = rtnetlink;
+    this.#former = state;
+    this.assignment = assignAddresses(model.gateways, formerAssignment(state));
+    this.plumbing = new Plumbing(rtnetlink, runDir.path, state.sysctls, log);
+    this.dataPlane = ArenaDataPlane.open(runDir.file('arena'), runDir.arenaPath, limitsFor(model));
+    this.forwarder = new Forwarder({
+      socketPath: runDir.file('forwarder.sock'),
+      pidPath: runDir.file('forwarder.pid'),
+      arenaPath: runDir.arenaPath,
+      isExternal: options.isForwarderExternal,
+      clock,
+      log,
+    });
+    this.vrfs = new Vrfs({
+      clock,
+      random,
+      log,
+      attributes: new InternedAttributes({
+        clock,
+        seed: Math.floor(random.next() * 0x1_0000_0000),
+      }),
+      groups: new GroupNumbers({
+        clock,
+        target: this.dataPlane,
+        groupsMax: this.dataPlane.limits.groups,
+      }),
+      target: this.dataPlane,
+      onIdle: () => this.#evaluateSoon(),
+    });
+    this.speaker = new Speaker({
+      clock,
+      random,
+      log,
+      transport: makeSocketTransport(bgpSockets, clock),
+      rib: (network) => this.vrfs.get(network).rib,
+      changed: (event) => this.#speakerChanged(event),
+    });
+    this.mirrors = new Mirrors({ rtnetlink, host, clock, log, model, state });
+    this.readinesses = new Readinesses();
+    this.#publication = new Publication({
+      dataPlane: this.dataPlane,
+      clock,
+      wake: () => this.forwarder.wake(),
+      announce: (exports) => this.#announce(exports),
+    });
+  }
+
+  /**
+   * Builds everything and starts to forward. Guard first, then the forwarder, then ports; only then is
+   * any OPEN sent.
+   *
+   * @throws EgretError CONFIG_INVALID when the host does not fit the configuration, and whatever keeps
+   *   it from starting
+   */
+  static async start(options: ApplianceOptions): Promise<Appliance> {
+    const clock = new MeasuredClock(options.clock);
+    const { log, model } = options;
+    for (const note of model.notes) log.info({ at: note.at }, note.text);
+    const rtnetlink = openRtnetlink(netlinkSockets, clock);
+    const { protocol } = model.appliance.mirror;
+    const host = await openHostState(netlinkSockets, rtnetlink, clock, log, protocol);
+    checkHost(model, host);
+    const state = options.runDir.readState();
+    const appliance = new Appliance(options, clock, rtnetlink, host, state);
+    await appliance.#begin();
+    return appliance;
+  }
+
+  async #begin(): Promise<void> {
+    const { dataPlane, forwarder, log } = this;
+    log.info({ bytes: dataPlane.bytes, limits: dataPlane.limits }, 'arena');
+    // Before anything is evaluated: what an earlier life forwards must stay as it is.
+    if (dataPlane.hasEarlierGeneration) {
+      this.#publication.resume(formerExports(this.#former, this.assignment));
+      this.#publication.hold(true);
+      this.#takeover = new Takeover({
+        clock: this.clock,
+        awaited: this.#former.neighborsUp,
+        deferralMs: this.model.bgp.restartDeferralMs,
+        onReady: (reason) => this.#takeOver(reason),
+      });
+    } else {
+      dataPlane.commitGeneration();
+    }
+    this.#follow();
+    await this.plumbing.apply(plumbingWanted(this.model, this.ports), this.host.snapshot());
+    const how = await forwarder.start();
+    this.#isForwardingPreserved = how === 'adopted' && dataPlane.hasEarlierGeneration;
+    log.info(
+      { how, pid: forwarder.pid, isForwardingPreserved: this.#isForwardingPreserved },
+      'forwarder',
+    );
+    await this.mirrors.open(this.model);
+    await this.#reconcileOnce();
+    this.host.onChanged(() => this.#reconcileSoon());
+    const status = new LiveStatus(() => liveParts(this));
+    this.#status = await StatusServer.listen(this.runDir.file('status.sock'), status, this.log);
+    log.info({ ports: this.ports.map((port) => port.name) }, 'egretd runs');
+  }
+
+  /** Takes a new Model, whole. @throws EgretError CONFIG_INVALID; the running one stays */
+  apply(model: Model): void {
+    checkHost(model, this.host);
+    this.#newModel = model;
+    this.configErrors = [];
+    this.#reconcileSoon();
+  }
+
+  refuseConfig(errors: readonly string[]): void {
+    this.configErrors = errors;
+  }
+
+  /** Stops everything: NOTIFICATION, ports closed, mirror and guard removed last. */
+  async stop(): Promise<void> {
+    this.#isEnding = true;
+    this.#takeover?.stop();
+    this.#publication.stop();
+    await this.speaker.stop();
+    await this.forwarder.stop();
+    await this.mirrors.removeAll();
+    await this.plumbing.remove();
+    await this.plumbing.removeGuard();
+    this.#status?.close();
+    this.host.close();
+    this.#rtnetlink.close();
+    this.dataPlane.close();
+    this.runDir.writeState({
+      ...this.#state(),
+      announced: {},
+      neighborsUp: [],
+      mirroredTables: [],
+      sysctls: {},
+    });
+    this.runDir.clean();
+  }
+
+  /** Ends egretd alone: forwarder, mirror and guard stay for the next life. */
+  async abandon(): Promise<void> {
+    this.#isEnding = true;
+    this.runDir.writeState(this.#state());
+    await this.speaker.abandon();
+    this.forwarder.abandon();
+    this.#status?.close();
+    this.runDir.release();
+  }
+
+  // -- Following the Model and the host -----------------------------------------------------------
+
+  #reconcileSoon(): void {
+    this.#mustReconcile = true;
+    if (this.#isReconciling || this.#isEnding) return;
+    this.#isReconciling = true;
+    const run = async (): Promise<void> => {
+      while (this.#mustReconcile && !this.#isEnding) {
+        this.#mustReconcile = false;
+        await this.#reconcileOnce();
+      }
+    };
+    run()
+      .catch((error) => {
+        this.log.error({ error }, 'the kernel refused a change; it is tried again');
+        this.clock.after(1_000, () => this.#reconcileSoon());
+      })
+      .finally(() => {
+        this.#isReconciling = false;
+      });
+  }
+
+  /** Takes up the newest Model and host; nothing else of the appliance changes the Model. */
+  #follow(): void {
+    if (this.#newModel) {
+      this.model = this.#newModel;
+      this.#newModel = undefined;
+      this.generation += 1;
+      this.assignment = assignAddresses(this.model.gateways, this.assignment);
+      this.log.level = this.model.appliance.logLevel;
+      for (const note of this.model.notes) this.log.info({ at: note.at }, note.text);
+    }
+    const snapshot = this.host.snapshot();
+    this.ports = choosePorts(this.model, hostLinks(snapshot), gatewayRoutes(snapshot));
+    this.vrfs.follow(this.model, interfacesOf(this.ports), snapshot);
+  }
+
+  async #reconcileOnce(): Promise<void> {
+    this.#follow();
+    await this.plumbing.apply(plumbingWanted(this.model, this.ports), this.host.snapshot());
+    // The plan names the ports before they open: a frame without one would be dropped.
+    this.#evaluate();
+    this.#openPorts();
+    await this.mirrors.follow(this.model, this.vrfs);
+    this.#followNeighbors();
+    this.#takeover?.keep(
+      new Set(this.model.neighbors.map((row) => neighborKey(row.network, row.address))),
+    );
+    this.#evaluate();
+    await this.plumbing.keepResolved(
+      neighborsToKeep(this.model, interfacesOf(this.ports), this.host.snapshot()),
+      this.host.snapshot(),
+    );
+  }
+
+  #openPorts(): void {
+    const { links } = this.host.snapshot();
+    const wanted = new Map<number, number>();
+    for (const port of this.ports) {
+      const link = links.get(port.name);
+      if (link) wanted.set(this.dataPlane.portSlot(port.name), link.ifindex);
+    }
+    for (const slot of this.forwarder.openPorts().keys()) {
+      if (!wanted.has(slot)) this.forwarder.closePort(slot);
+    }
+    for (const [slot, ifindex] of wanted) {
+      try {
+        this.forwarder.openPort(slot, ifindex);
+      } catch (error) {
+        this.log.warn(
+          { error, ifindex },
+          'port did not open; it is tried again when the link changes',
+        );
+      }
+    }
+  }
+
+  #followNeighbors(): void {
+    const restart = {
+      isRestarting: this.#former.neighborsUp.length > 0,
+      isForwardingPreserved: this.#isForwardingPreserved,
+    };
+    const snapshot = this.host.snapshot();
+    const config = speakerConfig(this.model, this.ports, hostLinks(snapshot), restart);
+    // A socket is bound to an interface by number: when the number changed, sessions start over.
+    const moved = [...this.#ifindexes].filter(
+      ([name, was]) => snapshot.links.get(name)?.ifindex !== was,
+    );
+    if (moved.length > 0) this.speaker.apply(without(config, new Set(moved.map(([name]) => name))));
+    this.#ifindexes = new Map(
+      [...snapshot.links.values()].map((link) => [link.name, link.ifindex]),
+    );
+    this.speaker.apply(config);
+  }
+
+  #speakerChanged(event: SpeakerEvent): void {
+    const key = neighborKey(event.network, event.address);
+    if (event.kind === 'established') this.#takeover?.established(key);
+    else if (event.kind === 'down') this.#takeover?.down(key);
+    else this.#takeover?.synchronized(key);
+    this.readinesses.neighborChanged(neighborKey(event.network, event.address), event.kind);
+    if (!this.#isEnding) this.#evaluateSoon();
+  }
+
+  // -- Readiness, plan, announcements -------------------------------------------------------------
+
+  #evaluateSoon(): void {
+    if (this.#isEvaluatingSoon || this.#isEnding) return;
+    this.#isEvaluatingSoon = true;
+    this.clock.soon(() => {
+      this.#isEvaluatingSoon = false;
+      if (!this.#isEnding) this.#evaluate();
+    });
+  }
+
+  /** Publishes the plan and what goes with it, when anything that it is made of changed. */
+  #evaluate(): void {
+    const links = hostLinks(this.host.snapshot());
+    this.readinesses.evaluate({ ...this, links, neighbors: this.speaker.snapshot() });
+    const ready = new Set(this.readinesses.readyGateways());
+    // Until this life's routes are complete, what the last one forwarded is forwarded.
+    if (this.#takeover && !this.#takeover.isDone) {
+      for (const key of formerGateways(this.#former, this.assignment)) ready.add(key);
+    }
+    const ports = planPorts(this.model, this.ports, links);
+    const local = localAddresses(links);
+    const key = JSON.stringify([
+      this.generation,
+      [...ready].sort(),
+      ports.map((port) => [...Object.values(port), [...port.mac]]),
+      local,
+    ]);
+    if (key !== this.#planKey) {
+      this.#planKey = key;
+      const plan = makePlan({
+        model: this.model,
+        assignment: this.assignment,
+        readyGateways: ready,
+        ports,
+        localAddresses: local,
+      });
+      this.#publication.publish(plan, this.#exports(ready));
+      this.dataPlane.releaseAddresses(new Set(plan.addresses.map((row) => row.address)));
+    }
+    this.runDir.writeState(this.#state());
+  }
+
+  #exports(ready: ReadonlySet<string>): Exports {
+    const exports = new Map<string | undefined, number[]>([[undefined, []]]);
+    for (const network of this.model.networks) exports.set(network.name, []);
+    for (const gateway of this.model.gateways) {
+      const key = gatewayKey(gateway);
+      if (!ready.has(key)) continue;
+      for (const network of gateway.networks.length > 0 ? gateway.networks : [undefined]) {
+        exports.get(network)?.push(...(this.assignment.get(key) ?? []));
+      }
+    }
+    return exports;
+  }
+
+  #announce(exports: Exports): void {
+    for (const [network, addresses] of exports) this.speaker.setExports(network, addresses);
+    this.runDir.writeState(this.#state());
+  }
+
+  #takeOver(reason: string): void {
+    const fibs = this.vrfs.all().map((vrf) => vrf.fib);
+    let waiting = fibs.length;
+    const one = (): void => {
+      waiting -= 1;
+      if (waiting > 0 || this.#isEnding) return;
+      this.dataPlane.commitGeneration();
+      this.forwarder.wake();
+      this.#publication.hold(false);
+      this.log.info({ reason }, 'this life forwards by its own routes');
+      this.mirrors.reconcileAll();
+      this.#planKey = '';
+      this.#evaluateSoon();
+    };
+    for (const fib of fibs) fib.whenConverged(one);
+  }
+
+  // -- What the next life needs -------------------------------------------------------------------
+
+  #state(): State {
+    const text = (addresses: readonly number[]): string[] => addresses.map(formatIpv4);
+    const waiting = this.#takeover && !this.#takeover.isDone ? this.#takeover.waiting : [];
+    return {
+      version: 1,
+      addresses: Object.fromEntries([...this.assignment].map(([key, rows]) => [key, text(rows)])),
+      announced: Object.fromEntries(
+        [...this.#publication.announced].map(([network, rows]) => [network ?? '', text(rows)]),
+      ),
+      mirroredTables: this.mirrors.tables,
+      mirrorProtocol: this.mirrors.protocol,
+      neighborsUp: [...new Set([...waiting, ...this.readinesses.neighborsUp()])],
+      sysctls: this.plumbing.sysctlRecord(),
+    };
+  }
+}
+
+/** @throws EgretError CONFIG_INVALID, with every error in its message */
+function checkHost(model: Model, host: HostState): void {
+  const { interfaces, routes } = checkedHost(host.snapshot());
+  const errors = checkAgainstHost(model, interfaces, routes);
+  if (errors.length === 0) return;
+  throw new EgretError(
+    'CONFIG_INVALID',
+    { errors: errors.length },
+    { at: formatErrors(errors).trimEnd() },
+  );
+}

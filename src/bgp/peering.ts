@@ -1,0 +1,424 @@
+/**
+ * One connection to a neighbor and its state machine: does what bgp/fsm.ts decides.
+ *
+ * Owns the TCP connection (or the attempt), the timers and the framer. What concerns the neighbor as
+ * a whole (routes, collisions, back-off, status) is its host's, bgp/session.ts.
+ *
+ * Received bytes are worked off in slices. The hold timer does not count against a neighbor whose
+ * bytes lie unread here or in the kernel: its expiry first lets pending I/O through.
+ */
+import type { Clock } from '../lib/clock.ts';
+import type { Random } from '../lib/random.ts';
+import { jittered } from './backoff.ts';
+import { DeadlineTimer } from './deadline-timer.ts';
+import {
+  type DampCause,
+  type FsmAction,
+  type FsmEvent,
+  type FsmSettings,
+  type FsmState,
+  idleState,
+  step,
+  type TimerName,
+} from './fsm.ts';
+import type { Negotiated } from './negotiate.ts';
+import type { Connecting, Connection, ConnectOptions, Transport } from './transport.ts';
+import { noBytes } from './wire/bytes.ts';
+import { encodeMessage, type Frame, Framer, messageType } from './wire/header.ts';
+import {
+  type BgpFault,
+  decodeNotification,
+  encodeNotification,
+  type Notification,
+  notificationCode,
+} from './wire/notification.ts';
+import { decodeOpen, encodeOpen, type Open } from './wire/open.ts';
+import type { Worker, WorkQueue } from './work-queue.ts';
+
+export interface PeeringHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly transport: Transport;
+  readonly queue: WorkQueue;
+  readonly settings: FsmSettings;
+  connectOptions(): ConnectOptions;
+  makeOpen(): Open;
+  /** Checks an OPEN against the neighbor. */
+  checkOpen(open: Open): BgpFault | undefined;
+  negotiate(ours: Open, theirs: Open): Negotiated;
+  isGraceful(negotiated: Negotiated): boolean;
+  /** Settles collisions (RFC 4271 §6.8). @returns whether this peering goes on */
+  openReceived(peering: Peering, open: Open): boolean;
+  track(connection: Connection): void;
+  refuse(connection: Connection): void;
+  up(peering: Peering): void;
+  down(peering: Peering, isGraceful: boolean): void;
+  damp(peering: Peering, cause: DampCause): void;
+  moved(peering: Peering, from: FsmState): void;
+  /** @returns the NOTIFICATION to send, when the UPDATE ends the session */
+  updateReceived(body: Uint8Array): BgpFault | undefined;
+  routeRefreshReceived(body: Uint8Array): BgpFault | undefined;
+  /** Counts and keeps what goes over the wire and what goes wrong. */
+  sent(type: number): void;
+  received(type: number): void;
+  failed(text: string): void;
+  notified(sender: 'local' | 'remote', notification: Notification, reason: string): void;
+  /** A connection that is being closed; it is destroyed if that takes long. */
+  ending(connection: Connection): void;
+  ended(connection: Connection): void;
+}
+
+/** Reading stops above, and goes on below. */
+const bufferedBytesHigh = 256 * 1024;
+const bufferedBytesLow = 64 * 1024;
+
+export class Peering implements Worker {
+  readonly #host: PeeringHost;
+  readonly #timers: Record<TimerName, DeadlineTimer>;
+  #state: FsmState = idleState;
+  #connecting: Connecting | undefined;
+  #connection: Connection | undefined;
+  /** The connection of the event being dispatched. */
+  #offered: Connection | undefined;
+  #offeredBy: 'outgoing' | 'incoming' = 'outgoing';
+  /** Body of the message being dispatched. */
+  #body: Uint8Array = noBytes;
+  #framer = new Framer();
+  #isPaused = false;
+  #hasUnread = false;
+  #heardMs = 0;
+  #closedReason: string | undefined;
+  #ourOpen: Open | undefined;
+  #theirOpen: Open | undefined;
+  #negotiated: Negotiated | undefined;
+
+  #direction: 'outgoing' | 'incoming' = 'outgoing';
+
+  constructor(host: PeeringHost) {
+    this.#host = host;
+    const timer = (kind: FsmEvent['kind']) =>
+      new DeadlineTimer(host.clock, () => this.dispatch({ kind } as FsmEvent));
+    this.#timers = {
+      connectRetry: new DeadlineTimer(host.clock, () => this.#connectRetryExpired()),
+      hold: new DeadlineTimer(host.clock, () => this.#holdExpired()),
+      keepalive: timer('keepaliveExpired'),
+      idleHold: timer('idleHoldExpired'),
+    };
+  }
+
+  /** Who made the connection. */
+  get direction(): 'outgoing' | 'incoming' {
+    return this.#direction;
+  }
+
+  get state(): FsmState {
+    return this.#state;
+  }
+
+  get connection(): Connection | undefined {
+    return this.#connection;
+  }
+
+  get negotiated(): Negotiated | undefined {
+    return this.#negotiated;
+  }
+
+  get ourOpen(): Open | undefined {
+    return this.#ourOpen;
+  }
+
+  get theirOpen(): Open | undefined {
+    return this.#theirOpen;
+  }
+
+  timerRemainingMs(timer: TimerName): number | undefined {
+    return this.#timers[timer].remainingMs;
+  }
+
+  /** A connection from the neighbor was accepted (event 17). */
+  offer(connection: Connection): void {
+    this.#dispatchWith(connection, 'tcpConnectionConfirmed');
+  }
+
+  /** A machine for this connection alone, which the neighbor made. */
+  takeIncoming(connection: Connection): void {
+    this.#state = { ...idleState, name: 'Active' };
+    this.offer(connection);
+  }
+
+  dispatch(event: FsmEvent): void {
+    const from = this.#state;
+    const { state, actions } = step(from, event, this.#host.settings);
+    this.#state = state;
+    for (const action of actions) this.#perform(action);
+    if (state.name !== from.name) this.#host.moved(this, from);
+  }
+
+  send(type: number, body: Uint8Array): void {
+    if (!this.#connection) return;
+    this.#connection.write(encodeMessage(type, body));
+    this.#host.sent(type);
+  }
+
+  startIdleHold(delayMs: number): void {
+    this.#timers.idleHold.start(delayMs);
+  }
+
+  /** Ends without a word to the neighbor; what was sent is flushed (upgrade, lost promotion). */
+  abandon(): void {
+    for (const timer of Object.values(this.#timers)) timer.stop();
+    this.#dropConnection();
+    this.#state = idleState;
+  }
+
+  /** A few messages; full ones have some hundred to two thousand prefixes each. */
+  work(): boolean {
+    const connection = this.#connection;
+    for (let count = 0; count < 4; count += 1) {
+      const next = this.#framer.next();
+      if (!next.ok) {
+        this.#hasUnread = false;
+        this.dispatch({ kind: 'headerErrorReceived', fault: next.fault });
+        return false;
+      }
+      if (next.value === undefined) return this.#drained();
+      this.#receive(next.value);
+      if (this.#connection !== connection) return false;
+    }
+    this.#resumeWhenLow();
+    return true;
+  }
+
+  #drained(): boolean {
+    this.#hasUnread = false;
+    this.#resumeWhenLow();
+    if (this.#closedReason !== undefined) this.#lost(this.#closedReason);
+    return false;
+  }
+
+  #resumeWhenLow(): void {
+    if (!this.#isPaused || this.#framer.bufferedBytes > bufferedBytesLow) return;
+    this.#isPaused = false;
+    this.#connection?.resume();
+  }
+
+  #lost(reason: string): void {
+    this.#host.failed(reason);
+    this.dispatch({ kind: 'tcpConnectionFailed' });
+  }
+
+  #connectRetryExpired(): void {
+    if (this.#state.name === 'Connect') this.#host.failed('no answer to our connection');
+    this.dispatch({ kind: 'connectRetryExpired' });
+  }
+
+  #holdExpired(): void {
+    const { clock } = this.#host;
+    const connection = this.#connection;
+    if (this.#hasUnread) {
+      this.#timers.hold.start(this.#state.holdTimeMs);
+      return;
+    }
+    const heardMs = this.#heardMs;
+    // Timers run before I/O: what the kernel holds for us arrives before this does.
+    clock.soon(() => {
+      if (this.#connection !== connection || !this.#state.timers.includes('hold')) return;
+      if (this.#hasUnread || this.#heardMs !== heardMs) {
+        if (this.#timers.hold.remainingMs === undefined) {
+          this.#timers.hold.start(this.#state.holdTimeMs);
+        }
+        return;
+      }
+      this.dispatch({ kind: 'holdExpired' });
+    });
+  }
+
+  #receive(frame: Frame): void {
+    const { type, body } = frame;
+    this.#host.received(type);
+    this.#body = body;
+    switch (type) {
+      case messageType.open:
+        this.#receiveOpen(body);
+        break;
+      case messageType.update:
+        this.dispatch({ kind: 'updateReceived' });
+        break;
+      case messageType.notification:
+        this.#receiveNotification(body);
+        break;
+      case messageType.keepalive:
+        this.dispatch({ kind: 'keepaliveReceived' });
+        break;
+      case messageType.routeRefresh:
+        this.dispatch({ kind: 'routeRefreshReceived' });
+        break;
+    }
+    this.#body = noBytes;
+  }
+
+  #receiveOpen(body: Uint8Array): void {
+    const decoded = decodeOpen(body);
+    const fault = decoded.ok ? this.#host.checkOpen(decoded.value) : decoded.fault;
+    if (!decoded.ok || fault) {
+      if (fault) this.dispatch({ kind: 'openErrorReceived', fault });
+      return;
+    }
+    const open = decoded.value;
+    if (this.#state.name === 'OpenSent' && this.#ourOpen) {
+      if (!this.#host.openReceived(this, open)) return;
+      this.#theirOpen = open;
+      this.#negotiated = this.#host.negotiate(this.#ourOpen, open);
+      this.#framer.isExtended = this.#negotiated.hasExtendedMessage;
+    }
+    this.dispatch({
+      kind: 'openReceived',
+      holdTimeMs: this.#negotiated?.holdTimeMs ?? 0,
+      keepaliveTimeMs: this.#negotiated?.keepaliveTimeMs ?? 0,
+      isGraceful: this.#negotiated ? this.#host.isGraceful(this.#negotiated) : false,
+    });
+  }
+
+  #receiveNotification(body: Uint8Array): void {
+    const decoded = decodeNotification(body);
+    if (!decoded.ok) {
+      this.dispatch({ kind: 'headerErrorReceived', fault: decoded.fault });
+      return;
+    }
+    const { code, subcode, data } = decoded.value;
+    this.#host.notified('remote', { code, subcode, data: data.slice() }, '');
+    const isVersionError = code === notificationCode.open && subcode === 1;
+    this.dispatch({ kind: isVersionError ? 'versionErrorReceived' : 'notificationReceived' });
+  }
+
+  #perform(action: FsmAction): void {
+    const host = this.#host;
+    switch (action.kind) {
+      case 'startTimer':
+        this.#startTimer(action.timer, action.delayMs);
+        break;
+      case 'stopTimer':
+        this.#timers[action.timer].stop();
+        break;
+      case 'connect':
+        this.#connect();
+        break;
+      case 'takeConnection':
+        if (this.#offered) this.#take(this.#offered);
+        break;
+      case 'trackConnection':
+        if (this.#offered) host.track(this.#offered);
+        break;
+      case 'refuseConnection':
+        if (this.#offered) host.refuse(this.#offered);
+        break;
+      case 'sendOpen':
+        this.#ourOpen = host.makeOpen();
+        this.send(messageType.open, encodeOpen(this.#ourOpen));
+        break;
+      case 'sendKeepalive':
+        this.send(messageType.keepalive, noBytes);
+        break;
+      case 'sendNotification':
+        host.notified('local', action.fault, action.fault.reason);
+        this.send(messageType.notification, encodeNotification(action.fault));
+        break;
+      case 'dropConnection':
+        this.#dropConnection();
+        break;
+      case 'damp':
+        host.damp(this, action.cause);
+        break;
+      case 'sessionUp':
+        host.up(this);
+        break;
+      case 'sessionDown':
+        host.down(this, action.isGraceful);
+        break;
+      case 'processUpdate':
+        this.#answer(host.updateReceived(this.#body));
+        break;
+      case 'processRouteRefresh':
+        this.#answer(host.routeRefreshReceived(this.#body));
+        break;
+    }
+  }
+
+  #answer(fault: BgpFault | undefined): void {
+    if (fault) this.dispatch({ kind: 'updateErrorReceived', fault });
+  }
+
+  /** RFC 4271 §10: all but the hold timer are jittered. */
+  #startTimer(timer: TimerName, delayMs: number): void {
+    const exactMs = timer === 'hold' ? delayMs : jittered(delayMs, this.#host.random);
+    this.#timers[timer].start(exactMs);
+  }
+
+  #connect(): void {
+    const attempt = this.#host.transport.connect(this.#host.connectOptions(), {
+      connected: (connection) => {
+        this.#connecting = undefined;
+        this.#dispatchWith(connection, 'tcpConnectAcked');
+      },
+      failed: (reason) => {
+        this.#connecting = undefined;
+        this.#lost(reason);
+      },
+    });
+    this.#connecting = attempt;
+  }
+
+  #dispatchWith(connection: Connection, kind: 'tcpConnectAcked' | 'tcpConnectionConfirmed'): void {
+    this.#offered = connection;
+    if (kind === 'tcpConnectAcked') this.#offeredBy = 'outgoing';
+    else this.#offeredBy = 'incoming';
+    this.dispatch({ kind });
+    this.#offered = undefined;
+  }
+
+  #take(connection: Connection): void {
+    this.#connecting?.cancel();
+    this.#connecting = undefined;
+    this.#connection = connection;
+    this.#direction = this.#offeredBy;
+    this.#framer = new Framer();
+    this.#isPaused = false;
+    this.#hasUnread = false;
+    this.#closedReason = undefined;
+    this.#theirOpen = undefined;
+    this.#negotiated = undefined;
+    connection.attach({
+      received: (chunk) => {
+        if (this.#connection === connection) this.#read(chunk);
+      },
+      closed: (reason) => {
+        if (this.#connection !== connection) this.#host.ended(connection);
+        else if (this.#hasUnread) this.#closedReason = reason;
+        else this.#lost(reason);
+      },
+    });
+  }
+
+  #read(chunk: Uint8Array): void {
+    this.#heardMs = this.#host.clock.nowMs();
+    this.#framer.push(chunk);
+    this.#hasUnread = true;
+    if (!this.#isPaused && this.#framer.bufferedBytes > bufferedBytesHigh) {
+      this.#isPaused = true;
+      this.#connection?.pause();
+    }
+    this.#host.queue.add(this);
+  }
+
+  #dropConnection(): void {
+    this.#connecting?.cancel();
+    this.#connecting = undefined;
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.#host.queue.remove(this);
+    this.#hasUnread = false;
+    if (!connection) return;
+    this.#host.ending(connection);
+    connection.end();
+  }
+}

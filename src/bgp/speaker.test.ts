@@ -1,0 +1,764 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { silentLog } from '../lib/log.ts';
+import { seededRandom } from '../lib/random.ts';
+import type { BgpFilter, FilterRule } from '../model/model.ts';
+import { formatIpv4Prefix, type Ipv4, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
+import { InternedAttributes } from '../rib/attributes.ts';
+import { ManualClock } from '../rib/manual-clock.ts';
+import { Rib } from '../rib/rib.ts';
+import type { PathAttributes } from '../rib/route.ts';
+import { MemoryHost, Segment } from './memory-transport.ts';
+import type { SpeakerNeighbor } from './neighbor.ts';
+import { Speaker, type SpeakerConfig, type SpeakerEvent } from './speaker.ts';
+import type { Connection } from './transport.ts';
+import { noBytes } from './wire/bytes.ts';
+import { encodeMessage, Framer, headerBytes, messageType } from './wire/header.ts';
+import { encodeNlri } from './wire/nlri.ts';
+import { decodeOpen, encodeOpen, type Open } from './wire/open.ts';
+import { encodePathAttributes } from './wire/path-attribute.ts';
+import { encodeUpdate } from './wire/update.ts';
+
+const ip = (text: string): Ipv4 => parseIpv4(text)!;
+
+/** A network's RIB with the connected route that next hops resolve by. */
+class NetworkRib {
+  readonly rib: Rib;
+
+  constructor(name: string) {
+    const attributes = new InternedAttributes({ clock });
+    this.rib = new Rib({ name, clock, attributes });
+    const link = this.rib.openLocal({ kind: 'connected', name: 'eth0', bgp: undefined });
+    link.announceDirect(ip('172.16.1.0'), 24, { interface: 'eth0', address: 0 });
+  }
+
+  /** What BGP brought. */
+  get routes(): string[] {
+    clock.settle();
+    const found: string[] = [];
+    const listing = this.rib.openListing();
+    const visit = (address: Ipv4, length: number) => {
+      if (this.rib.lookup(address, length)?.kind !== 'bgp') return;
+      found.push(formatIpv4Prefix({ address, length }));
+    };
+    while (listing.next(1_000, visit)) clock.settle();
+    listing.close();
+    return found;
+  }
+
+  has(text: string): boolean {
+    const { address, length } = parseIpv4Prefix(text)!;
+    clock.settle();
+    return this.rib.lookup(address, length)?.kind === 'bgp';
+  }
+
+  attributesOf(text: string): PathAttributes {
+    const { address, length } = parseIpv4Prefix(text)!;
+    return this.rib.candidates(address, length)[0]!.attributes!;
+  }
+}
+
+class Box {
+  host: MemoryHost;
+  readonly ribs = new Map<string, NetworkRib>();
+  readonly events: SpeakerEvent[] = [];
+  speaker: Speaker;
+  #seed: number;
+
+  constructor(seed: number) {
+    this.#seed = seed;
+    this.host = new MemoryHost(clock);
+    this.speaker = this.#make();
+  }
+
+  rib(network = ''): NetworkRib {
+    const rib = this.ribs.get(network) ?? new NetworkRib(network);
+    this.ribs.set(network, rib);
+    return rib;
+  }
+
+  /** The process dies and another starts: the RIB is empty, the addresses remain. */
+  crash(): void {
+    this.host = this.host.crash();
+    this.ribs.clear();
+    this.#seed += 100;
+    this.speaker = this.#make();
+  }
+
+  row(index = 0) {
+    return this.speaker.snapshot()[index]!;
+  }
+
+  kinds(): string[] {
+    return this.events.map((each) => each.kind);
+  }
+
+  #make(): Speaker {
+    return new Speaker({
+      clock,
+      random: seededRandom(this.#seed),
+      log: silentLog,
+      transport: this.host,
+      rib: (network) => this.rib(network).rib,
+      changed: (event) => this.events.push(event),
+    });
+  }
+}
+
+function neighbor(fields: Partial<SpeakerNeighbor> & { address: Ipv4 }): SpeakerNeighbor {
+  return {
+    name: 'peer',
+    network: 'red',
+    port: 179,
+    interfaces: ['eth0'],
+    mark: 500,
+    remoteAs: 64512,
+    localAs: 64512,
+    routerId: ip('1.1.1.1'),
+    sourceAddress: undefined,
+    password: undefined,
+    ttlSecurityHops: undefined,
+    holdTimeMs: 90_000,
+    keepaliveTimeMs: undefined,
+    maxRestartTimeMs: 120_000,
+    allowedLocalAsCount: 0,
+    filters: [],
+    ...fields,
+  };
+}
+
+function config(neighbors: SpeakerNeighbor[], more: Partial<SpeakerConfig> = {}): SpeakerConfig {
+  return {
+    listenPort: 179,
+    neighbors,
+    filters: [],
+    networkInterfaces: [],
+    restart: { isRestarting: false, isForwardingPreserved: true },
+    ...more,
+  };
+}
+
+let clock: ManualClock;
+let segment: Segment;
+let a: Box;
+let b: Box;
+const addressA = ip('172.16.1.1');
+const addressB = ip('172.16.1.140');
+
+/** Speaker A's view of B. */
+const toB = (fields: Partial<SpeakerNeighbor> = {}) =>
+  neighbor({ address: addressB, routerId: ip('1.1.1.1'), ...fields });
+/** Speaker B's view of A. */
+const toA = (fields: Partial<SpeakerNeighbor> = {}) =>
+  neighbor({ address: addressA, routerId: ip('2.2.2.2'), ...fields });
+
+beforeEach(() => {
+  clock = new ManualClock();
+  segment = new Segment();
+  a = new Box(1);
+  b = new Box(2);
+  a.host.join(segment, 'eth0', addressA);
+  b.host.join(segment, 'eth0', addressB);
+});
+
+describe('two speakers', () => {
+  test('establish, whoever comes first, and announce exactly their /32s', () => {
+    a.speaker.setExports('red', [ip('10.50.0.2')]);
+    a.speaker.setExports('blue', [ip('10.60.0.2')]);
+    a.speaker.apply(config([toB()]));
+    clock.pass(3_000);
+    b.speaker.apply(config([toA()]));
+    clock.pass(10_000);
+    expect(a.row().state).toBe('Established');
+    expect(b.row().state).toBe('Established');
+    expect(b.rib('red').routes).toEqual(['10.50.0.2/32']);
+    const attributes = b.rib('red').attributesOf('10.50.0.2/32');
+    expect(attributes).toMatchObject({ origin: 'IGP', asPath: [], localPref: 100 });
+    expect(attributes.nextHop).toBe(addressA);
+    expect(attributes.med).toBeUndefined();
+    expect(a.row()).toMatchObject({ announced: 1, received: 0, isEndOfRibReceived: true });
+    expect(b.row()).toMatchObject({ announced: 0, received: 1, accepted: 1 });
+    expect(a.kinds()).toEqual(['established', 'endOfRib']);
+    a.speaker.setExports('red', []);
+    clock.pass(10);
+    expect(b.rib('red').routes).toEqual([]);
+  });
+
+  test('that start at once have their collision settled, for any seed', () => {
+    for (let seed = 0; seed < 20; seed += 1) {
+      clock = new ManualClock();
+      segment = new Segment();
+      a = new Box(seed);
+      b = new Box(seed + 1000);
+      a.host.join(segment, 'eth0', addressA);
+      b.host.join(segment, 'eth0', addressB);
+      a.speaker.apply(config([toB()]));
+      b.speaker.apply(config([toA()]));
+      clock.pass(200);
+      expect(a.row().state).toBe('Established');
+      expect(b.row().state).toBe('Established');
+      clock.pass(60_000);
+      expect(a.host.connectionCount).toBe(1);
+      expect(b.host.connectionCount).toBe(1);
+      expect(a.row().downCount + b.row().downCount).toBe(0);
+      // RFC 4271 §6.8: the connection of the higher identifier stays.
+      expect(b.row().remotePort).toBe(179);
+    }
+  });
+
+  test('settle collisions of equal identifiers by AS (RFC 6286)', () => {
+    const same = ip('9.9.9.9');
+    const external = { routerId: same, remoteAs: 65001, localAs: 65002 };
+    a.speaker.apply(config([toB(external)]));
+    b.speaker.apply(config([toA({ routerId: same, remoteAs: 65002, localAs: 65001 })]));
+    clock.pass(60_000);
+    expect(a.row()).toMatchObject({ state: 'Established', remotePort: 179, downCount: 0 });
+    expect(a.host.connectionCount).toBe(1);
+  });
+
+  test('announce to eBGP with our AS and without LOCAL_PREF, four octets too', () => {
+    a.speaker.setExports('red', [ip('10.50.0.2')]);
+    a.speaker.apply(config([toB({ localAs: 4_200_000_001, remoteAs: 65010 })]));
+    b.speaker.apply(config([toA({ localAs: 65010, remoteAs: 4_200_000_001 })]));
+    clock.pass(1_000);
+    const attributes = b.rib('red').attributesOf('10.50.0.2/32');
+    expect(attributes.asPath).toEqual([{ kind: 'AS_SEQUENCE', asNumbers: [4_200_000_001] }]);
+    expect(attributes.localPref).toBeUndefined();
+  });
+
+  test('keep networks apart that have the same addresses', () => {
+    const other = new Segment();
+    const c = new Box(3);
+    c.host.join(other, 'eth0', addressB);
+    a.host.join(other, 'eth1', addressA);
+    a.speaker.setExports('red', [ip('10.50.0.2')]);
+    a.speaker.setExports('blue', [ip('10.60.0.2')]);
+    a.speaker.apply(config([toB(), toB({ network: 'blue', interfaces: ['eth1'], mark: 501 })]));
+    b.speaker.apply(config([toA()]));
+    c.speaker.apply(config([toA()]));
+    clock.pass(10_000);
+    expect(b.rib('red').routes).toEqual(['10.50.0.2/32']);
+    expect(c.rib('red').routes).toEqual(['10.60.0.2/32']);
+  });
+
+  test('refuse who arrives on an interface of a network for a neighbor of the main table', () => {
+    const main = { network: undefined, interfaces: [], mark: undefined };
+    const networkInterfaces = [{ network: 'red', interface: 'eth0', mark: 500 }];
+    // A does not connect itself: no route leads to the neighbor but the network's.
+    const away = toB({ ...main, port: 1, address: addressB });
+    a.speaker.apply(config([away], { networkInterfaces }));
+    b.speaker.apply(config([toA()]));
+    clock.pass(10_000);
+    expect(b.row().state).not.toBe('Established');
+    expect(a.speaker.refusedCount).toBeGreaterThan(0);
+  });
+
+  test('need the same TCP-MD5 key', () => {
+    a.speaker.apply(config([toB({ password: 's3cret' })]));
+    b.speaker.apply(config([toA({ password: 'wrong' })]));
+    clock.pass(60_000);
+    expect(a.row().state).not.toBe('Established');
+    b.speaker.apply(config([toA({ password: 's3cret' })]));
+    clock.pass(30_000);
+    expect(a.row().state).toBe('Established');
+  });
+
+  test('need GTSM on both ends', () => {
+    a.speaker.apply(config([toB({ ttlSecurityHops: 1 })]));
+    b.speaker.apply(config([toA()]));
+    clock.pass(60_000);
+    expect(a.row().state).not.toBe('Established');
+    b.speaker.apply(config([toA({ ttlSecurityHops: 1 })]));
+    clock.pass(60_000);
+    expect(a.row().state).toBe('Established');
+  });
+});
+
+describe('an established session', () => {
+  beforeEach(() => {
+    a.speaker.setExports('red', [ip('10.50.0.2'), ip('10.50.0.3')]);
+    a.speaker.apply(
+      config([toB()], { restart: { isRestarting: false, isForwardingPreserved: true } }),
+    );
+    b.speaker.apply(config([toA()]));
+    clock.pass(10_000);
+    expect(b.rib('red').routes).toHaveLength(2);
+  });
+
+  test('ends by the hold timer when the neighbor falls silent, and comes back', () => {
+    segment.isCut = true;
+    clock.pass(55_000);
+    expect(b.row().state).toBe('Established');
+    clock.pass(36_000);
+    expect(b.row().state).not.toBe('Established');
+    expect(b.row().lastError).toBeDefined();
+    expect(b.row().events.map((each) => each.text)).toContainEqual(
+      expect.stringContaining('Hold Timer Expired'),
+    );
+    expect(b.rib('red').routes).toEqual([]);
+    segment.isCut = false;
+    clock.pass(90_000);
+    expect(b.row().state).toBe('Established');
+    expect(b.rib('red').routes).toHaveLength(2);
+  });
+
+  test('stays for hours on keepalives alone', () => {
+    clock.pass(4 * 3_600_000);
+    expect(a.row()).toMatchObject({ state: 'Established', downCount: 0 });
+    expect(a.row().messagesReceived.keepalive).toBeGreaterThan(400);
+  });
+
+  test('stops with Administrative Shutdown, within a second', async () => {
+    const stopped = a.speaker.stop();
+    clock.pass(1_100);
+    await stopped;
+    expect(b.row().lastError).toMatchObject({ text: expect.any(String) });
+    expect(b.row().events.map((each) => each.text)).toContainEqual(
+      expect.stringContaining('remote NOTIFICATION: Cease: Administrative Shutdown'),
+    );
+    expect(b.rib('red').routes).toEqual([]);
+    expect(a.host.connectionCount).toBe(0);
+  });
+
+  test('is abandoned without a NOTIFICATION: the neighbor keeps the routes', async () => {
+    const abandoned = a.speaker.abandon();
+    clock.pass(1_100);
+    await abandoned;
+    expect(b.row()).toMatchObject({ isStale: true });
+    expect(b.row().messagesReceived.notification).toBe(0);
+    expect(b.rib('red').routes).toHaveLength(2);
+  });
+
+  test('keeps stale routes over a crash until End-of-RIB, then only what was repeated', () => {
+    a.crash();
+    clock.pass(100);
+    expect(b.row()).toMatchObject({ isStale: true, accepted: 2 });
+    expect(b.kinds().at(-1)).toBe('down');
+    a.speaker.setExports('red', [ip('10.50.0.3'), ip('10.50.0.4')]);
+    a.speaker.apply(
+      config([toB()], { restart: { isRestarting: true, isForwardingPreserved: true } }),
+    );
+    const lost: string[] = [];
+    for (let ms = 0; ms < 10_000; ms += 1) {
+      clock.pass(1);
+      if (!b.rib('red').has('10.50.0.3/32')) lost.push(`${ms}`);
+    }
+    expect(lost).toEqual([]);
+    expect(b.row()).toMatchObject({ state: 'Established', isStale: false });
+    expect(b.rib('red').routes).toEqual(['10.50.0.3/32', '10.50.0.4/32']);
+  });
+
+  test('drops stale routes when the neighbor did not preserve forwarding', () => {
+    a.crash();
+    a.speaker.apply(
+      config([toB()], { restart: { isRestarting: true, isForwardingPreserved: false } }),
+    );
+    clock.pass(10_000);
+    expect(b.row().state).toBe('Established');
+    expect(b.rib('red').routes).toEqual([]);
+  });
+
+  test('drops stale routes when the restart time is over', () => {
+    a.crash();
+    clock.pass(119_000);
+    expect(b.rib('red').routes).toHaveLength(2);
+    clock.pass(2_000);
+    expect(b.rib('red').routes).toEqual([]);
+  });
+
+  test('gives way to a restarted neighbor whose old connection never closed (RFC 4724 §5)', () => {
+    segment.isCut = true;
+    a.crash();
+    clock.pass(5_000);
+    segment.isCut = false;
+    expect(b.row().state).toBe('Established');
+    a.speaker.setExports('red', [ip('10.50.0.2'), ip('10.50.0.3')]);
+    a.speaker.apply(
+      config([toB()], { restart: { isRestarting: true, isForwardingPreserved: true } }),
+    );
+    for (let ms = 0; ms < 10_000; ms += 1) {
+      clock.pass(1);
+      expect(b.rib('red').has('10.50.0.2/32')).toBe(true);
+    }
+    expect(b.row()).toMatchObject({ state: 'Established', establishedCount: 2, isStale: false });
+  });
+
+  test('takes new filters without a reset: refresh in, correction out', () => {
+    const reject = filter('no-3', {
+      importV4: [rule({ action: 'Reject', prefix: equal('10.50.0.3/32') })],
+    });
+    b.speaker.apply(config([toA({ filters: ['no-3'] })], { filters: [reject] }));
+    clock.pass(100);
+    expect(b.rib('red').routes).toEqual(['10.50.0.2/32']);
+    expect(b.row()).toMatchObject({ received: 2, accepted: 1, downCount: 0 });
+    b.speaker.apply(config([toA()]));
+    clock.pass(100);
+    expect(b.rib('red').routes).toHaveLength(2);
+    expect(b.row()).toMatchObject({ received: 2, accepted: 2 });
+    const tag = filter('tag', {
+      exportV4: [
+        rule({ action: 'Reject', prefix: equal('10.50.0.3/32') }),
+        rule({ action: 'Accept', operations: [{ kind: 'addCommunity', value: 0xffff_0001 }] }),
+      ],
+    });
+    a.speaker.apply(config([toB({ filters: ['tag'] })], { filters: [tag] }));
+    clock.pass(100);
+    expect(b.rib('red').routes).toEqual(['10.50.0.2/32']);
+    expect(b.rib('red').attributesOf('10.50.0.2/32').communities).toEqual([0xffff_0001]);
+    expect(a.row().downCount + b.row().downCount).toBe(0);
+  });
+
+  test('is reset by a change of the connection, and leaves with a removed neighbor', () => {
+    a.speaker.apply(config([toB({ holdTimeMs: 30_000 })]));
+    clock.pass(30_000);
+    expect(b.row()).toMatchObject({ state: 'Established', holdTimeMs: 30_000, downCount: 1 });
+    expect(b.row().keepaliveTimeMs).toBe(10_000);
+    a.speaker.apply(config([]));
+    clock.pass(10);
+    expect(b.row().events.at(-2)?.text).toContain('Peer De-configured');
+    expect(b.rib('red').routes).toEqual([]);
+  });
+});
+
+function rule(fields: Partial<FilterRule> & Pick<FilterRule, 'action'>): FilterRule {
+  return {
+    prefix: undefined,
+    source: undefined,
+    interface: undefined,
+    peerType: undefined,
+    community: undefined,
+    asPathPrefix: undefined,
+    priority: undefined,
+    operations: [],
+    ...fields,
+  };
+}
+
+function equal(cidr: string): FilterRule['prefix'] {
+  const v4 = parseIpv4Prefix(cidr)!;
+  return { cidr, v4, operator: 'Equal', lengthMin: v4.length, lengthMax: 32 };
+}
+
+function filter(name: string, rules: Partial<BgpFilter>): BgpFilter {
+  return { name, importV4: [], exportV4: [], importV6: [], exportV6: [], ...rules };
+}
+
+/** A neighbor that says what the test wants, byte for byte. */
+class Script {
+  readonly received: { type: number; body: Uint8Array }[] = [];
+  isClosed = false;
+  #connection: Connection | undefined;
+
+  constructor() {
+    b.host.listen(
+      { port: 179, interface: 'eth0', mark: undefined, ttl: { ttl: 64, minTtl: 0 } },
+      (connection) => this.#take(connection),
+    );
+  }
+
+  #take(connection: Connection): void {
+    const framer = new Framer();
+    this.#connection = connection;
+    this.isClosed = false;
+    connection.attach({
+      received: (chunk) => {
+        framer.push(chunk);
+        for (;;) {
+          const next = framer.next();
+          if (!next.ok || !next.value) return;
+          this.received.push({ type: next.value.type, body: next.value.body.slice() });
+        }
+      },
+      closed: () => {
+        this.isClosed = true;
+      },
+    });
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#connection?.write(bytes);
+    clock.pass(10);
+  }
+
+  say(type: number, body: Uint8Array = noBytes): void {
+    this.raw(encodeMessage(type, body));
+  }
+
+  open(fields: Partial<Open> = {}): void {
+    this.say(
+      messageType.open,
+      encodeOpen({
+        as: 64512,
+        holdTimeSeconds: 90,
+        bgpId: ip('2.2.2.2'),
+        capabilities: [],
+        ...fields,
+      }),
+    );
+  }
+
+  establish(fields: Partial<Open> = {}): void {
+    this.open(fields);
+    this.say(messageType.keepalive);
+  }
+
+  /** [code, subcode] of the NOTIFICATIONs. */
+  get notifications(): number[][] {
+    return this.received
+      .filter((each) => each.type === messageType.notification)
+      .map(({ body }) => [body[0]!, body[1]!]);
+  }
+
+  opens(): Open[] {
+    return this.received
+      .filter((each) => each.type === messageType.open)
+      .map(({ body }) => {
+        const open = decodeOpen(body);
+        if (!open.ok) throw new Error(open.fault.reason);
+        return open.value;
+      });
+  }
+
+  disconnect(): void {
+    this.#connection?.destroy();
+    clock.pass(5);
+  }
+}
+
+const internal: PathAttributes = {
+  origin: 'IGP',
+  asPath: [],
+  nextHop: addressB,
+  med: undefined,
+  localPref: 100,
+  isAtomicAggregate: false,
+  aggregator: undefined,
+  communities: [],
+  largeCommunities: [],
+  extendedCommunities: [],
+  originatorId: undefined,
+  clusterList: [],
+  unknown: [],
+};
+
+function announcement(attributes: PathAttributes, ...prefixes: string[]): Uint8Array {
+  return encodeUpdate({
+    attributes: encodePathAttributes(attributes, { isFourOctet: false }),
+    nlri: encodeNlri(prefixes.map((each) => parseIpv4Prefix(each)!)),
+  });
+}
+
+describe('against a script', () => {
+  let script: Script;
+
+  beforeEach(() => {
+    script = new Script();
+    a.speaker.apply(config([toB()]));
+    clock.pass(10);
+  });
+
+  test('sends OPEN first, with its capabilities', () => {
+    const [open] = script.opens();
+    expect(open?.capabilities.map((each) => each.kind)).toEqual([
+      'multiprotocol',
+      'multiprotocol',
+      'routeRefresh',
+      'extendedMessage',
+      'gracefulRestart',
+      'fourOctetAs',
+      'enhancedRouteRefresh',
+    ]);
+  });
+
+  test.each([
+    ['a foreign AS', { as: 65000 }, [2, 2]],
+    ['our own identifier', { bgpId: ip('1.1.1.1') }, [2, 3]],
+    ['an identifier of zero', { bgpId: 0 }, [2, 3]],
+    ['a hold time of 2 s', { holdTimeSeconds: 2 }, [2, 6]],
+  ])('refuses %s', (_, fields, notification) => {
+    script.open(fields);
+    expect(script.notifications).toEqual([notification]);
+    expect(a.row().lastError).toMatchObject({
+      sender: 'local',
+      code: notification[0],
+      subcode: notification[1],
+    });
+    clock.pass(5);
+    expect(script.isClosed).toBe(true);
+  });
+
+  test('answers broken headers (RFC 4271 §6.1)', () => {
+    script.raw(new Uint8Array(19));
+    expect(script.notifications).toEqual([[1, 1]]);
+  });
+
+  test('answers a length of 4097 with Bad Message Length', () => {
+    script.establish();
+    const message = encodeMessage(messageType.update, new Uint8Array(4097 - headerBytes));
+    script.raw(message);
+    expect(script.notifications).toEqual([[1, 2]]);
+  });
+
+  test('answers messages out of turn (RFC 6608)', () => {
+    script.say(messageType.update, encodeUpdate({}));
+    expect(script.notifications).toEqual([[5, 1]]);
+    clock.pass(10_000);
+    script.open();
+    script.say(messageType.update, encodeUpdate({}));
+    expect(script.notifications.at(-1)).toEqual([5, 2]);
+    clock.pass(10_000);
+    script.establish();
+    script.open();
+    expect(script.notifications.at(-1)).toEqual([5, 3]);
+  });
+
+  test('waits longer after each error, up to a minute, and refuses the neighbor meanwhile', () => {
+    const tries: number[] = [];
+    let seen = 1;
+    script.open({ as: 1 });
+    for (let ms = 0; ms < 400_000; ms += 100) {
+      clock.pass(100);
+      if (script.opens().length > seen) {
+        seen = script.opens().length;
+        tries.push(ms);
+        script.open({ as: 1 });
+      }
+    }
+    const gaps = tries.map((each, index) => each - (tries[index - 1] ?? 0));
+    expect(gaps[0]).toBeLessThan(1_200);
+    for (const [index, gap] of gaps.entries()) {
+      const longest = Math.min(60_000, 1_000 * 2 ** index);
+      expect(gap).toBeGreaterThanOrEqual(longest * 0.75 - 100);
+      expect(gap).toBeLessThanOrEqual(longest + 300);
+    }
+    expect(gaps.length).toBeGreaterThan(8);
+  });
+
+  test('is quiet two seconds after the last UPDATE without End-of-RIB', () => {
+    script.establish();
+    clock.pass(1_500);
+    script.say(messageType.update, announcement(internal, '192.0.2.0/24'));
+    clock.pass(1_900);
+    expect(a.kinds()).toEqual(['established']);
+    clock.pass(200);
+    expect(a.kinds()).toEqual(['established', 'quiet']);
+    script.say(messageType.update, encodeUpdate({}));
+    expect(a.kinds()).toEqual(['established', 'quiet', 'endOfRib']);
+  });
+
+  test('takes UPDATEs, counts them, and treats faulty ones as withdrawn (RFC 7606)', () => {
+    script.establish();
+    script.say(messageType.update, announcement(internal, '192.0.2.0/24', '198.51.100.0/24'));
+    expect(a.rib('red').routes).toEqual(['192.0.2.0/24', '198.51.100.0/24']);
+    const attributes = Uint8Array.of(0x40, 1, 1, 9, 0x40, 2, 0, 0x40, 3, 4, 10, 0, 0, 1);
+    const nlri = encodeNlri([parseIpv4Prefix('192.0.2.0/24')!]);
+    script.say(messageType.update, encodeUpdate({ attributes, nlri }));
+    expect(a.rib('red').routes).toEqual(['198.51.100.0/24']);
+    expect(a.row()).toMatchObject({
+      state: 'Established',
+      received: 2,
+      accepted: 1,
+      attributeFaults: { 'treat-as-withdraw': 1 },
+    });
+    script.say(messageType.update, encodeUpdate({ withdrawn: nlri }));
+    expect(a.row()).toMatchObject({ received: 1, accepted: 1 });
+  });
+
+  test('ends the session over a prefix that is none', () => {
+    script.establish();
+    script.say(messageType.update, encodeUpdate({ withdrawn: Uint8Array.of(33, 1, 2, 3, 4, 5) }));
+    expect(script.notifications).toEqual([[3, 10]]);
+  });
+
+  test.each([
+    ['our AS in AS_PATH', { asPath: [{ kind: 'AS_SEQUENCE', asNumbers: [64512] }] }],
+    ['our ORIGINATOR_ID', { originatorId: ip('1.1.1.1') }],
+    ['our identifier in CLUSTER_LIST', { clusterList: [7, ip('1.1.1.1')] }],
+    ['our own next hop', { nextHop: addressA }],
+    ['a next hop of zero', { nextHop: 0 }],
+    ['a multicast next hop', { nextHop: ip('224.0.0.5') }],
+    ['a loopback next hop', { nextHop: ip('127.0.0.1') }],
+  ] as [string, Partial<PathAttributes>][])('does not accept %s', (_, fields) => {
+    script.establish();
+    script.say(messageType.update, announcement({ ...internal, ...fields }, '192.0.2.0/24'));
+    expect(a.row()).toMatchObject({ state: 'Established', received: 1, accepted: 0 });
+    script.say(messageType.update, announcement(internal, '192.0.2.0/24'));
+    expect(a.row()).toMatchObject({ received: 1, accepted: 1 });
+  });
+
+  test('does not accept prefixes that no host has', () => {
+    script.establish();
+    const prefixes = ['127.1.0.0/16', '224.0.0.0/8', '0.1.0.0/16', '0.0.0.0/0'];
+    script.say(messageType.update, announcement(internal, ...prefixes));
+    expect(a.rib('red').routes).toEqual(['0.0.0.0/0']);
+  });
+
+  test('never passes on what it learned, whatever its communities', () => {
+    script.establish();
+    const noExport = { ...internal, communities: [0xffff_ff01, 0xffff_ff02] };
+    script.say(messageType.update, announcement(noExport, '192.0.2.0/24'));
+    expect(a.row()).toMatchObject({ accepted: 1, announced: 0 });
+    expect(script.received.filter((each) => each.type === messageType.update)).toEqual([]);
+  });
+
+  test('repeats its routes when asked (RFC 2918), also in between BoRR and EoRR', () => {
+    a.speaker.setExports('red', [ip('10.50.0.2')]);
+    script.establish({
+      capabilities: [{ kind: 'routeRefresh' }, { kind: 'enhancedRouteRefresh' }],
+    });
+    const before = script.received.length;
+    script.say(messageType.routeRefresh, Uint8Array.of(0, 1, 0, 1));
+    const types = script.received.slice(before).map((each) => [each.type, each.body[2]]);
+    expect(types.map(([type]) => type)).toEqual([5, 2, 5]);
+    expect([types[0]![1], types[2]![1]]).toEqual([1, 2]);
+  });
+
+  test('sets R until the first session stands, F as told', () => {
+    const flags = () => {
+      const open = script.opens().at(-1);
+      const restart = open?.capabilities.find((each) => each.kind === 'gracefulRestart');
+      return [restart?.isRestarting, restart?.families[0]?.isForwarding];
+    };
+    a.crash();
+    a.speaker.apply(
+      config([toB()], { restart: { isRestarting: true, isForwardingPreserved: true } }),
+    );
+    clock.pass(10);
+    expect(flags()).toEqual([true, true]);
+    script.establish();
+    expect(a.row().state).toBe('Established');
+    script.disconnect();
+    clock.pass(20_000);
+    expect(flags()).toEqual([false, true]);
+  });
+
+  test('sends an OPEN without capabilities to who refuses them (RFC 5492 §3)', () => {
+    script.say(messageType.notification, Uint8Array.of(2, 4));
+    clock.pass(10_000);
+    expect(script.opens().at(-1)?.capabilities).toEqual([]);
+  });
+
+  test('shows the words of the neighbor (RFC 9003)', () => {
+    script.establish();
+    const words = new TextEncoder().encode('maintenance');
+    script.say(messageType.notification, Uint8Array.of(6, 2, words.length, ...words));
+    expect(a.row().lastError).toMatchObject({
+      sender: 'remote',
+      code: 6,
+      subcode: 2,
+      text: 'Cease: Administrative Shutdown (maintenance)',
+    });
+  });
+
+  test('does not end a session whose bytes wait to be read', () => {
+    script.establish({ holdTimeSeconds: 3 });
+    // More than the read limit at once, and nothing else for longer than the hold time.
+    const update = encodeMessage(messageType.update, announcement(internal, '192.0.2.0/24'));
+    for (let count = 0; count < 40; count += 1) script.raw(update);
+    clock.pass(2_900);
+    script.say(messageType.keepalive);
+    clock.pass(2_900);
+    expect(a.row().state).toBe('Established');
+    clock.pass(300);
+    expect(script.notifications).toEqual([[4, 0]]);
+  });
+});

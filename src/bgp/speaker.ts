@@ -1,0 +1,318 @@
+/**
+ * The BGP speaker: one session for each neighbor of each network, and the listeners they come by.
+ *
+ * A neighbor is (network, address): two networks may have the same address in them. So a connection
+ * belongs to the network of the listener that accepted it, which is bound to one of the network's
+ * interfaces; the listener bound to no device takes neighbors of the main table only. What belongs
+ * to nobody is closed and counted.
+ */
+import type { Clock, Timer } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { Random } from '../lib/random.ts';
+import type { BgpFilter } from '../model/model.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { RibInput } from '../rib/route.ts';
+import type { RestartFlags } from './negotiate.ts';
+import { neighborKey, type SpeakerNeighbor, ttlOf } from './neighbor.ts';
+import type { SessionPolicy } from './neighbor-routes.ts';
+import { rulesOf } from './policy.ts';
+import { Session, type SessionSurroundings } from './session.ts';
+import type { NeighborRow } from './status.ts';
+import { type Connection, formatRemote, type Listener, type Transport } from './transport.ts';
+import { type ceaseSubcode, makeCease } from './wire/notification.ts';
+import { WorkQueue } from './work-queue.ts';
+
+export interface SpeakerConfig {
+  readonly listenPort: number;
+  readonly neighbors: readonly SpeakerNeighbor[];
+  readonly filters: readonly BgpFilter[];
+  /**
+   * All interfaces of networks. Those without a neighbor get a listener, too, that takes nobody, or
+   * the main table's would hear them.
+   */
+  readonly networkInterfaces: readonly NetworkInterface[];
+  /** R and F of our graceful restart capability; read by the first apply only. */
+  readonly restart: RestartFlags;
+}
+
+export interface NetworkInterface {
+  readonly network: string;
+  readonly interface: string;
+  /** The network's routeTableIndex. */
+  readonly mark: number;
+}
+
+/** What the rest of the appliance must know at once. */
+export interface SpeakerEvent {
+  /** quiet: Established, no End-of-RIB, and nothing came for 2 s. */
+  readonly kind: 'established' | 'down' | 'endOfRib' | 'quiet';
+  readonly network: string | undefined;
+  readonly address: Ipv4;
+}
+
+export interface SpeakerOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly transport: Transport;
+  /** The RIB of a network; undefined: the main table's. */
+  rib(network: string | undefined): RibInput;
+  changed(event: SpeakerEvent): void;
+}
+
+interface BoundListener {
+  readonly listener: Listener;
+  /** Addresses that have a key on it, with the key. */
+  readonly keys: Map<Ipv4, string>;
+}
+
+/** The longest a step of all sessions together takes; the rest of the 50 ms is for others. */
+const sliceMs = 10;
+/** How long closing connections may take to send what is queued. */
+const endingMs = 1_000;
+
+export class Speaker {
+  readonly #options: SpeakerOptions;
+  readonly #queue: WorkQueue;
+  readonly #sessions = new Map<string, Session>();
+  readonly #listeners = new Map<string, BoundListener>();
+  readonly #exports = new Map<string, readonly Ipv4[]>();
+  readonly #ending = new Map<Connection, Timer>();
+  #endingDone: (() => void) | undefined;
+  #restart: RestartFlags | undefined;
+  #listenPort = 0;
+  #refusedCount = 0;
+
+  constructor(options: SpeakerOptions) {
+    this.#options = options;
+    this.#queue = new WorkQueue(options.clock, sliceMs);
+  }
+
+  /** Connections that belonged to no neighbor. */
+  get refusedCount(): number {
+    return this.#refusedCount;
+  }
+
+  /** Longest slice of work so far, CPU milliseconds. */
+  get sliceMsMax(): number {
+    return this.#queue.sliceMsMax;
+  }
+
+  /**
+   * Makes the sessions those of the configuration. Sessions of unchanged neighbors stay; new filters
+   * ask for a route refresh; anything else about a neighbor ends its session and starts another.
+   *
+   * @throws EgretError when a listener cannot be opened
+   */
+  apply(config: SpeakerConfig): void {
+    this.#restart ??= config.restart;
+    const wanted = new Map(
+      config.neighbors.map((each) => [neighborKey(each.network, each.address), each]),
+    );
+    this.#applyListeners(config);
+    for (const [key, session] of this.#sessions) {
+      const next = wanted.get(key);
+      if (next && isSameSession(session.neighbor, next)) continue;
+      const subcode = next ? 'configurationChange' : 'peerDeconfigured';
+      this.#remove(key, session, subcode);
+    }
+    for (const [key, neighbor] of wanted) {
+      const policy: SessionPolicy = {
+        importRules: rulesOf(neighbor.filters, config.filters, 'importV4'),
+        exportRules: rulesOf(neighbor.filters, config.filters, 'exportV4'),
+      };
+      const session = this.#sessions.get(key);
+      if (session) session.setPolicy(neighbor, policy);
+      else this.#add(key, neighbor, policy);
+    }
+    this.#restart = { ...this.#restart, isRestarting: false };
+  }
+
+  /** The /32s that a network's neighbors hear; undefined: the main table's. */
+  setExports(network: string | undefined, addresses: readonly Ipv4[]): void {
+    this.#exports.set(network ?? '', [...addresses]);
+    for (const session of this.#sessions.values()) {
+      if (session.neighbor.network === network) session.setExports(addresses);
+    }
+  }
+
+  snapshot(): NeighborRow[] {
+    return [...this.#sessions.values()].map((session) => session.snapshot());
+  }
+
+  /** Ends all sessions: NOTIFICATION Cease, Administrative Shutdown. Takes a second at most. */
+  stop(): Promise<void> {
+    for (const session of this.#sessions.values()) session.stop();
+    return this.#ended();
+  }
+
+  /** For an upgrade: what is queued is sent, then TCP ends without a NOTIFICATION. */
+  abandon(): Promise<void> {
+    for (const session of this.#sessions.values()) session.abandon();
+    return this.#ended();
+  }
+
+  #ended(): Promise<void> {
+    this.#sessions.clear();
+    for (const { listener } of this.#listeners.values()) listener.close();
+    this.#listeners.clear();
+    return new Promise((resolve) => {
+      if (this.#ending.size === 0) resolve();
+      else this.#endingDone = resolve;
+    });
+  }
+
+  #add(key: string, neighbor: SpeakerNeighbor, policy: SessionPolicy): void {
+    const { clock, random, log, transport, rib, changed } = this.#options;
+    const { network, address } = neighbor;
+    const around: SessionSurroundings = {
+      clock,
+      random,
+      log,
+      transport,
+      queue: this.#queue,
+      rib: rib(network),
+      changed: (kind) => changed({ kind, network, address }),
+      ending: (connection) => this.#connectionEnding(connection),
+      ended: (connection) => this.#connectionEnded(connection),
+    };
+    const restart = this.#restart ?? { isRestarting: false, isForwardingPreserved: false };
+    const session = new Session(around, neighbor, policy, restart);
+    this.#sessions.set(key, session);
+    session.setExports(this.#exports.get(network ?? '') ?? []);
+    session.start();
+  }
+
+  #remove(key: string, session: Session, subcode: keyof typeof ceaseSubcode): void {
+    this.#sessions.delete(key);
+    session.stop(makeCease(subcode, 'the configuration has changed'));
+  }
+
+  #connectionEnding(connection: Connection): void {
+    const timer = this.#options.clock.after(endingMs, () => {
+      connection.destroy();
+      this.#connectionEnded(connection);
+    });
+    this.#ending.set(connection, timer);
+  }
+
+  #connectionEnded(connection: Connection): void {
+    this.#ending.get(connection)?.clear();
+    this.#ending.delete(connection);
+    if (this.#ending.size === 0) this.#endingDone?.();
+  }
+
+  // -- Listeners ---------------------------------------------------------------------------------
+
+  #applyListeners(config: SpeakerConfig): void {
+    if (config.listenPort !== this.#listenPort) {
+      for (const { listener } of this.#listeners.values()) listener.close();
+      this.#listeners.clear();
+      this.#listenPort = config.listenPort;
+    }
+    const places = listenPlaces(config);
+    for (const [key, { listener }] of this.#listeners) {
+      if (places.has(key)) continue;
+      listener.close();
+      this.#listeners.delete(key);
+    }
+    for (const [key, place] of places) {
+      const bound = this.#listeners.get(key) ?? this.#listen(key, place);
+      const ttl = listenTtl(place.neighbors);
+      bound.listener.setTtl(ttl);
+      setKeys(bound, place.neighbors);
+    }
+  }
+
+  #listen(key: string, place: ListenPlace): BoundListener {
+    const { network } = place;
+    const options = {
+      port: this.#listenPort,
+      interface: place.interface,
+      mark: place.mark,
+      ttl: listenTtl(place.neighbors),
+    };
+    const listener = this.#options.transport.listen(options, (connection) => {
+      this.#accepted(network, connection);
+    });
+    const bound = { listener, keys: new Map<Ipv4, string>() };
+    this.#listeners.set(key, bound);
+    return bound;
+  }
+
+  #accepted(network: string | undefined, connection: Connection): void {
+    const session = this.#sessions.get(neighborKey(network, connection.remoteAddress));
+    if (session) {
+      session.accept(connection);
+      return;
+    }
+    this.#refusedCount += 1;
+    const from = formatRemote(connection);
+    this.#options.log.debug({ network, from }, 'BGP connection from no neighbor');
+    connection.destroy();
+  }
+}
+
+/** Where to listen: one place for each (network, interface), one for the main table. */
+interface ListenPlace {
+  readonly network: string | undefined;
+  readonly interface: string | undefined;
+  readonly mark: number | undefined;
+  readonly neighbors: SpeakerNeighbor[];
+}
+
+function listenPlaces(config: SpeakerConfig): Map<string, ListenPlace> {
+  const places = new Map<string, ListenPlace>();
+  const placeFor = (network?: string, name?: string, mark?: number) => {
+    const key = `${network ?? ''}/${name ?? ''}`;
+    const place = places.get(key) ?? { network, interface: name, mark, neighbors: [] };
+    places.set(key, place);
+    return place;
+  };
+  for (const neighbor of config.neighbors) {
+    const { network, mark, interfaces } = neighbor;
+    if (network === undefined) placeFor().neighbors.push(neighbor);
+    else for (const each of interfaces) placeFor(network, each, mark).neighbors.push(neighbor);
+  }
+  if (places.has('/')) {
+    for (const each of config.networkInterfaces) placeFor(each.network, each.interface, each.mark);
+  }
+  return places;
+}
+
+/**
+ * GTSM on a listener: a neighbor that has it hears our SYN-ACK only with TTL 255, which harms no
+ * other; arriving TTLs are judged here only as far as all neighbors agree, and then by connection.
+ */
+function listenTtl(neighbors: readonly SpeakerNeighbor[]): { ttl: number; minTtl: number } {
+  if (neighbors.length === 0) return { ttl: 64, minTtl: 0 };
+  const policies = neighbors.map(ttlOf);
+  return {
+    ttl: Math.max(...policies.map((each) => each.ttl)),
+    minTtl: Math.min(...policies.map((each) => each.minTtl)),
+  };
+}
+
+function setKeys(bound: BoundListener, neighbors: readonly SpeakerNeighbor[]): void {
+  const wanted = new Map<Ipv4, string>();
+  for (const { address, password } of neighbors) {
+    if (password !== undefined) wanted.set(address, password);
+  }
+  for (const address of bound.keys.keys()) {
+    if (!wanted.has(address)) bound.listener.setMd5(address, undefined);
+  }
+  for (const [address, key] of wanted) {
+    if (bound.keys.get(address) !== key) bound.listener.setMd5(address, key);
+  }
+  bound.keys.clear();
+  for (const [address, key] of wanted) bound.keys.set(address, key);
+}
+
+/** Whether only what a running session can take up differs: its name and its policy. */
+function isSameSession(a: SpeakerNeighbor, b: SpeakerNeighbor): boolean {
+  const connection = (neighbor: SpeakerNeighbor) => {
+    const { name: _name, filters: _filters, allowedLocalAsCount: _count, ...rest } = neighbor;
+    return JSON.stringify(Object.entries(rest).sort(([x], [y]) => (x < y ? -1 : 1)));
+  };
+  return connection(a) === connection(b);
+}

@@ -1,0 +1,77 @@
+/** What a session says of itself: the rows behind `egret show neighbors`. */
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { FsmName } from './fsm.ts';
+import type { AttributeOutcome } from './wire/path-attribute.ts';
+
+export interface MessageCounts {
+  open: number;
+  update: number;
+  notification: number;
+  keepalive: number;
+  routeRefresh: number;
+}
+
+export function zeroCounts(): MessageCounts {
+  return { open: 0, update: 0, notification: 0, keepalive: 0, routeRefresh: 0 };
+}
+
+export interface LastError {
+  /** Who sent the NOTIFICATION; undefined: none was sent, the connection failed. */
+  readonly sender: 'local' | 'remote' | undefined;
+  readonly code: number | undefined;
+  readonly subcode: number | undefined;
+  /** The standard names, the operator's words (RFC 9003), or our reason. */
+  readonly text: string;
+  readonly wallMs: number;
+}
+
+export interface SessionEvent {
+  readonly wallMs: number;
+  readonly text: string;
+}
+
+export interface NeighborRow {
+  readonly name: string;
+  readonly network: string | undefined;
+  readonly address: Ipv4;
+  readonly remoteAs: number;
+  readonly localAs: number;
+  readonly state: FsmName;
+  /** How long in this state. */
+  readonly sinceMs: number;
+  readonly localId: Ipv4;
+  readonly remoteId: Ipv4 | undefined;
+  readonly localAddress: Ipv4 | undefined;
+  readonly localPort: number | undefined;
+  readonly remotePort: number | undefined;
+  readonly holdTimeConfiguredMs: number;
+  readonly holdTimeMs: number | undefined;
+  readonly keepaliveTimeMs: number | undefined;
+  readonly holdRemainingMs: number | undefined;
+  readonly connectRetryRemainingMs: number | undefined;
+  readonly idleHoldRemainingMs: number | undefined;
+  readonly capabilitiesAdvertised: readonly string[];
+  readonly capabilitiesReceived: readonly string[];
+  readonly capabilitiesNegotiated: readonly string[];
+  /** IPv4 prefixes that the neighbor announces now. */
+  readonly received: number;
+  /** Of these, what policy and checks let into the adj-RIB-in. */
+  readonly accepted: number;
+  readonly received6: number;
+  readonly announced: number;
+  readonly messagesSent: Readonly<MessageCounts>;
+  readonly messagesReceived: Readonly<MessageCounts>;
+  readonly attributeFaults: Readonly<Record<AttributeOutcome, number>>;
+  readonly lastRefusal: string | undefined;
+  readonly lastError: LastError | undefined;
+  readonly isEndOfRibReceived: boolean;
+  /** The neighbor restarts, and its routes are kept (RFC 4724 §4.2). */
+  readonly isStale: boolean;
+  readonly staleRemainingMs: number | undefined;
+  readonly establishedCount: number;
+  readonly downCount: number;
+  /** Connections of this neighbor that were not taken. */
+  readonly refusedCount: number;
+  /** Oldest first. */
+  readonly events: readonly SessionEvent[];
+}

@@ -1,0 +1,168 @@
+/**
+ * NOTIFICATION (RFC 4271 §4.5) and the fault that becomes one.
+ *
+ * A decoder that meets an error returns the NOTIFICATION to send. Names of codes are IANA's: RFC
+ * 4271 §4.5, RFC 4486 (Cease), RFC 6608 (FSM), RFC 7313 (ROUTE-REFRESH), RFC 8538 and RFC 9384.
+ */
+import { fail, ok, type Result } from '../../lib/result.ts';
+import { ByteWriter, noBytes } from './bytes.ts';
+
+/** What is wrong, as the NOTIFICATION that says so; `reason` is for our own log and status. */
+export interface BgpFault {
+  readonly code: number;
+  readonly subcode: number;
+  readonly data: Uint8Array;
+  readonly reason: string;
+}
+
+export interface Notification {
+  readonly code: number;
+  readonly subcode: number;
+  readonly data: Uint8Array;
+}
+
+/** NOTIFICATION error codes. */
+export const notificationCode = {
+  header: 1,
+  open: 2,
+  update: 3,
+  holdTimerExpired: 4,
+  fsm: 5,
+  cease: 6,
+  routeRefresh: 7,
+} as const;
+
+/** Subcodes of Cease (RFC 4486, RFC 8538 §4). */
+export const ceaseSubcode = {
+  prefixesMax: 1,
+  administrativeShutdown: 2,
+  peerDeconfigured: 3,
+  administrativeReset: 4,
+  connectionRejected: 5,
+  configurationChange: 6,
+  connectionCollision: 7,
+  outOfResources: 8,
+  hardReset: 9,
+  bfdDown: 10,
+} as const;
+
+const codeNames: Record<number, string> = {
+  1: 'Message Header Error',
+  2: 'OPEN Message Error',
+  3: 'UPDATE Message Error',
+  4: 'Hold Timer Expired',
+  5: 'Finite State Machine Error',
+  6: 'Cease',
+  7: 'ROUTE-REFRESH Message Error',
+  8: 'Send Hold Timer Expired',
+};
+
+const subcodeNames: Record<number, Record<number, string>> = {
+  1: { 1: 'Connection Not Synchronized', 2: 'Bad Message Length', 3: 'Bad Message Type' },
+  2: {
+    1: 'Unsupported Version Number',
+    2: 'Bad Peer AS',
+    3: 'Bad BGP Identifier',
+    4: 'Unsupported Optional Parameter',
+    6: 'Unacceptable Hold Time',
+    7: 'Unsupported Capability',
+    11: 'Role Mismatch',
+  },
+  3: {
+    1: 'Malformed Attribute List',
+    2: 'Unrecognized Well-known Attribute',
+    3: 'Missing Well-known Attribute',
+    4: 'Attribute Flags Error',
+    5: 'Attribute Length Error',
+    6: 'Invalid ORIGIN Attribute',
+    8: 'Invalid NEXT_HOP Attribute',
+    9: 'Optional Attribute Error',
+    10: 'Invalid Network Field',
+    11: 'Malformed AS_PATH',
+  },
+  5: {
+    1: 'Unexpected Message in OpenSent',
+    2: 'Unexpected Message in OpenConfirm',
+    3: 'Unexpected Message in Established',
+  },
+  6: {
+    1: 'Maximum Number of Prefixes Reached',
+    2: 'Administrative Shutdown',
+    3: 'Peer De-configured',
+    4: 'Administrative Reset',
+    5: 'Connection Rejected',
+    6: 'Other Configuration Change',
+    7: 'Connection Collision Resolution',
+    8: 'Out of Resources',
+    9: 'Hard Reset',
+    10: 'BFD Down',
+  },
+  7: { 1: 'Invalid Message Length' },
+};
+
+export function makeFault(
+  code: number,
+  subcode: number,
+  reason: string,
+  data: Uint8Array = noBytes,
+): BgpFault {
+  return { code, subcode, data, reason };
+}
+
+export function makeCease(subcode: keyof typeof ceaseSubcode, reason: string): BgpFault {
+  return makeFault(notificationCode.cease, ceaseSubcode[subcode], reason);
+}
+
+/** The standard names of a NOTIFICATION, e.g. "Cease: Administrative Shutdown". */
+export function describeNotification(code: number, subcode: number): string {
+  const name = codeNames[code] ?? `error ${code}`;
+  if (subcode === 0) return name;
+  return `${name}: ${subcodeNames[code]?.[subcode] ?? `subcode ${subcode}`}`;
+}
+
+/** The message's body, without header. */
+export function encodeNotification(notification: Notification): Uint8Array {
+  return new ByteWriter()
+    .u8(notification.code)
+    .u8(notification.subcode)
+    .bytes(notification.data)
+    .done();
+}
+
+/** @param body - the message without its header; data is a view into it */
+export function decodeNotification(body: Uint8Array): Result<Notification, BgpFault> {
+  if (body.length < 2) {
+    return fail(makeFault(notificationCode.header, 2, 'a NOTIFICATION shorter than 21 bytes'));
+  }
+  return ok({ code: body[0]!, subcode: body[1]!, data: body.subarray(2) });
+}
+
+/**
+ * The operator's words in a Cease (RFC 9003 §2): a length and UTF-8 text, for Administrative
+ * Shutdown and Administrative Reset.
+ */
+export function encodeShutdownText(text: string): Uint8Array {
+  let utf8 = new TextEncoder().encode(text);
+  if (utf8.length > 255) {
+    let end = 255;
+    // Never cut a character: continuation bytes are 10xxxxxx.
+    while (((utf8[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+    utf8 = utf8.subarray(0, end);
+  }
+  return new ByteWriter().u8(utf8.length).bytes(utf8).done();
+}
+
+/** @returns undefined when the NOTIFICATION carries no such text, or not in valid UTF-8 */
+export function shutdownText(notification: Notification): string | undefined {
+  const { code, subcode, data } = notification;
+  const { administrativeShutdown, administrativeReset } = ceaseSubcode;
+  if (code !== notificationCode.cease) return undefined;
+  if (subcode !== administrativeShutdown && subcode !== administrativeReset) return undefined;
+  const byteCount = data[0];
+  if (byteCount === undefined || byteCount === 0 || data.length < 1 + byteCount) return undefined;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(data.subarray(1, 1 + byteCount));
+  } catch {
+    return undefined;
+  }
+}

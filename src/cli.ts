@@ -1,0 +1,237 @@
+/**
+ * egret: the command line. One table gives parsing, help and completion; asking a running egretd is
+ * left to its status socket, and only `run` and `check` load more than this file.
+ *
+ * Exit status: 0 ok, 1 usage, 2 invalid configuration, 3 not found, 4 daemon not reachable.
+ */
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { EgretError } from './lib/errors.ts';
+import type { StatusRequest } from './status/server.ts';
+import { viewNames } from './status/views.ts';
+
+interface Arguments {
+  readonly words: readonly string[];
+  readonly runDir: string;
+  readonly configPath: string | undefined;
+  readonly isJson: boolean;
+  readonly isForwarderExternal: boolean;
+}
+
+interface Command {
+  readonly name: string;
+  readonly usage: string;
+  readonly help: string;
+  /** Words that may follow, for completion. */
+  readonly words: readonly string[];
+  /** @returns the exit status */
+  readonly run: (args: Arguments) => Promise<number>;
+}
+
+const defaultRunDir = process.env['EGRET_RUN_DIR'] ?? '/run/egret';
+
+const commands: readonly Command[] = [
+  {
+    name: 'run',
+    usage: 'run --config PATH [--run-dir DIR] [--forwarder external]',
+    help: 'Run egretd in the foreground.',
+    words: ['--config', '--run-dir', '--forwarder'],
+    run: async (args) => {
+      if (args.configPath === undefined) throw usage('run needs --config PATH');
+      const { runDaemon } = await import('./main.ts');
+      return runDaemon({
+        configPath: args.configPath,
+        runDir: args.runDir,
+        isForwarderExternal: args.isForwarderExternal,
+      });
+    },
+  },
+  {
+    name: 'check',
+    usage: 'check PATH...',
+    help: 'Check configurations and print every error.',
+    words: [],
+    run: async (args) => {
+      if (args.words.length === 0) throw usage('check needs a PATH');
+      const { checkConfigs } = await import('./config/check.ts');
+      const report = checkConfigs(args.words, args.isJson);
+      process.stdout.write(report.text);
+      return report.isValid ? 0 : 2;
+    },
+  },
+  {
+    name: 'show',
+    usage: `show ${viewNames.join(' | ')} [--json]`,
+    help: 'Show what egretd does now. route takes: [table N | network NAME] [PREFIX].',
+    words: [...viewNames, 'table', 'network', '--json'],
+    run: (args) => ask(args, showRequest(args)),
+  },
+  {
+    name: 'why',
+    usage: 'why CLIENT DESTINATION [--json]',
+    help: "Explain what a client's packet would meet.",
+    words: ['--json'],
+    run: (args) => {
+      const [client, destination, more] = args.words;
+      if (!client || !destination || more) throw usage('why takes CLIENT and DESTINATION');
+      return ask(args, { command: 'why', client, destination, isJson: args.isJson });
+    },
+  },
+  {
+    name: 'completion',
+    usage: 'completion',
+    help: 'Print a completion script for bash.',
+    words: [],
+    run: async () => {
+      process.stdout.write(completionScript());
+      return 0;
+    },
+  },
+  {
+    name: 'help',
+    usage: 'help',
+    help: 'Show this list.',
+    words: [],
+    run: async () => {
+      process.stdout.write(helpText());
+      return 0;
+    },
+  },
+];
+
+function showRequest(args: Arguments): StatusRequest {
+  const [view, ...rest] = args.words;
+  const known = viewNames.find((name) => name === view);
+  if (!known) throw usage(view ? `show has no view ${view}` : 'show needs a view');
+  if (known !== 'route') {
+    if (rest.length > 0) throw usage(`show ${known} takes no ${rest[0]}`);
+    return { command: 'show', view: known, isJson: args.isJson };
+  }
+  let network: string | undefined;
+  let table: number | undefined;
+  if (rest[0] === 'network' || rest[0] === 'table') {
+    const [word, value] = rest.splice(0, 2);
+    if (value === undefined) throw usage(`show route ${word} needs a value`);
+    if (word === 'network') network = value;
+    else if (/^\d{1,10}$/.test(value)) table = Number(value);
+    else throw usage(`show route table needs a number, not ${value}`);
+  }
+  const [prefix, more] = rest;
+  if (more) throw usage(`show route takes no ${more}`);
+  const route = { network, table, isTable: table !== undefined, prefix };
+  return { command: 'show', view: 'route', isJson: args.isJson, route };
+}
+
+/** Asks the daemon and prints what it answers. */
+function ask(args: Arguments, request: StatusRequest): Promise<number> {
+  const path = join(args.runDir, 'status.sock');
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(path);
+    let head: string | undefined = '';
+    let status = 4;
+    socket.setEncoding('utf8');
+    socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
+    socket.on('data', (chunk: string) => {
+      if (head === undefined) {
+        if (!process.stdout.write(chunk)) {
+          socket.pause();
+          process.stdout.once('drain', () => socket.resume());
+        }
+        return;
+      }
+      head += chunk;
+      const end = head.indexOf('\n');
+      if (end < 0) return;
+      const answer = JSON.parse(head.slice(0, end)) as Record<string, unknown>;
+      status = Number(answer['status']);
+      if (status !== 0) {
+        process.stderr.write(`egret: ${answer['message']}\n`);
+        if (answer['hint']) process.stderr.write(`  ${answer['hint']}\n`);
+      }
+      process.stdout.write(head.slice(end + 1));
+      head = undefined;
+    });
+    socket.on('error', () => reject(new EgretError('DAEMON_UNREACHABLE', { path })));
+    socket.on('close', () => {
+      if (head === undefined) resolve(status);
+      else reject(new EgretError('DAEMON_UNREACHABLE', { path }));
+    });
+  });
+}
+
+function parseArguments(argv: readonly string[]): Arguments & { command: string | undefined } {
+  const words: string[] = [];
+  let runDir = defaultRunDir;
+  let configPath: string | undefined;
+  let isJson = false;
+  let isForwarderExternal = false;
+  const rest = [...argv];
+  const value = (option: string): string => {
+    const next = rest.shift();
+    if (next === undefined) throw usage(`${option} needs a value`);
+    return next;
+  };
+  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
+    if (word === '--run-dir') runDir = value(word);
+    else if (word === '--config') configPath = value(word);
+    else if (word === '--json') isJson = true;
+    else if (word === '--help' || word === '-h') words.unshift('help');
+    else if (word === '--forwarder') {
+      const mode = value(word);
+      if (mode !== 'external') throw usage(`--forwarder takes external, not ${mode}`);
+      isForwarderExternal = true;
+    } else if (word.startsWith('-')) throw usage(`there is no option ${word}`);
+    else words.push(word);
+  }
+  const command = words.shift();
+  return { command, words, runDir, configPath, isJson, isForwarderExternal };
+}
+
+const usage = (what: string): EgretError => new EgretError('USAGE', { what });
+
+function helpText(): string {
+  const width = Math.max(...commands.map((command) => command.name.length));
+  const lines = commands.map(
+    (command) =>
+      `  ${command.name.padEnd(width)}  ${command.help}\n  ${' '.repeat(width)}  egret ${command.usage}\n`,
+  );
+  return `Usage: egret [--run-dir DIR] COMMAND\n\n${lines.join('')}`;
+}
+
+function completionScript(): string {
+  const cases = commands
+    .map((command) => `    ${command.name}) words='${command.words.join(' ')}' ;;\n`)
+    .join('');
+  const names = commands.map((command) => command.name).join(' ');
+  return `_egret() {
+  local words='${names}' word
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case $word in
+${cases}    esac
+  done
+  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -F _egret egret
+`;
+}
+
+async function main(): Promise<number> {
+  try {
+    const args = parseArguments(process.argv.slice(2));
+    const command = commands.find((candidate) => candidate.name === args.command);
+    if (!command) {
+      throw usage(args.command ? `there is no command ${args.command}` : 'a command is needed');
+    }
+    return await command.run(args);
+  } catch (error) {
+    if (!(error instanceof EgretError)) throw error;
+    process.stderr.write(`egret: ${error.message}\n  ${error.hint}\n`);
+    return error.exit;
+  }
+}
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // A reader that went away (`egret show route | head`) is no failure.
+  if (error.code === 'EPIPE') process.exit(0);
+});
+process.exitCode = await main();

@@ -1,0 +1,245 @@
+/** Appliance: the box itself, the one kind of ours. All of spec is optional. */
+import { parseIpv4 } from '../../net/ipv4.ts';
+import type { Located, Report } from '../located.ts';
+import { describeValue, quote } from '../located.ts';
+import type { Shape } from '../shape.ts';
+import {
+  defaulted,
+  distinct,
+  ignored,
+  list,
+  mapping,
+  optional,
+  required,
+  section,
+} from '../shape.ts';
+import {
+  boolean,
+  choice,
+  duration,
+  integer,
+  interfaceName,
+  ipv4,
+  prefix,
+  resourceName,
+  text,
+} from '../shape-scalars.ts';
+import { isUnicast } from './bgp-peer.ts';
+import { defineKind } from './kind.ts';
+
+const image = 'applied only by the image, with --manage-host';
+const month = 30 * 86_400_000;
+
+const staticRoute = mapping('staticRoutes[]', {
+  destination: required(prefix, 'Prefix'),
+  nextHop: required(ipv4, 'Address of the next hop'),
+});
+
+const networkInterface = mapping('interfaces[]', {
+  name: required(interfaceName, 'Name in the kernel'),
+  role: defaulted(
+    choice('Clients', 'Networks', 'Any', 'Management'),
+    'Any',
+    'Who may be behind it; Management is never a port',
+  ),
+  driver: defaulted(choice('auto', 'packet', 'xdp', 'tun'), 'auto', 'How packets are taken'),
+  poll: defaulted(
+    choice('Adaptive', 'Busy'),
+    'Adaptive',
+    'Whether a worker spins while nothing comes',
+  ),
+  match: ignored(image),
+  dhcp: ignored(image),
+  mtu: optional(integer(68, 65535), image),
+  addresses: optional(
+    list(text({ pattern: /^[0-9a-fA-F.:]+\/\d{1,3}$/, says: 'an address and its prefix length' })),
+    image,
+  ),
+});
+
+/** `bgp`, `bird` or a number; the last word of a route as iproute2 prints it. */
+const routeProtocols = { bgp: 186, bird: 12 } as const;
+const routeProtocol: Shape<Located<number>> = {
+  says: 'bgp, bird or a number, 4 to 255',
+  fields: undefined,
+  item: undefined,
+  read(value, path, report) {
+    const text = value.kind === 'scalar' ? value.text : '';
+    if (text === 'bgp' || text === 'bird') {
+      return { value: routeProtocols[text], at: value.at, path };
+    }
+    const number = /^\d{1,3}$/.test(text) ? Number(text) : -1;
+    if (number >= 4 && number <= 255) return { value: number, at: value.at, path };
+    report.error({ at: value.at, path }, `must be ${this.says}, not ${describeValue(value)}`);
+    return undefined;
+  },
+};
+
+const spec = mapping('Appliance.spec', {
+  nodes: optional(list(resourceName), 'Nodes that are this box; all when absent'),
+  interfaces: optional(
+    list(networkInterface),
+    'Ports; those that lead to a neighbor, a static next hop or a client when absent',
+  ),
+  networks: optional(
+    list(
+      mapping('networks[]', {
+        name: required(text({ max: 253 }), 'Name of an ExternalNetwork'),
+        interfaces: optional(list(interfaceName), 'Its interfaces; role Networks'),
+        vrfDevice: optional(interfaceName, 'VRF device that its interfaces belong to'),
+        staticRoutes: optional(list(staticRoute), 'Routes that no neighbor announces'),
+      }),
+    ),
+    'What ExternalNetwork has no field for',
+  ),
+  routes: section(
+    mapping('routes', {
+      mirror: defaulted(boolean, true, "Copies each network's routes into the kernel's table"),
+      protocol: defaulted(routeProtocol, routeProtocols.bgp, 'Protocol of those copies', 'bgp'),
+      static: optional(list(staticRoute), 'Routes of the main table'),
+    }),
+    'Routes',
+  ),
+  bgp: section(
+    mapping('bgp', {
+      holdTime: defaulted(
+        duration(0, 65_535_000),
+        90_000,
+        'Proposed to every neighbor; 0s, or from 3s (RFC 4271 §4.2)',
+        '90s',
+      ),
+      restartDeferral: defaulted(
+        duration(0, 3_600_000),
+        120_000,
+        'How long a restarted daemon waits for End-of-RIB (RFC 4724 §4.1)',
+        '120s',
+      ),
+    }),
+    'BGP of this box',
+  ),
+  nat: section(
+    mapping('nat', {
+      mapping: defaulted(
+        choice('EndpointIndependent', 'AddressAndPortDependent'),
+        'EndpointIndependent',
+        'RFC 4787 §4.1',
+      ),
+      filtering: defaulted(
+        choice('EndpointIndependent', 'AddressDependent', 'AddressAndPortDependent'),
+        'AddressAndPortDependent',
+        'RFC 4787 §5',
+      ),
+      timeouts: section(
+        mapping('timeouts', {
+          udp: defaulted(duration(100, month), 300_000, 'RFC 4787 REQ-5', '5m'),
+          tcpEstablished: defaulted(duration(100, month), 7_440_000, 'RFC 5382 REQ-5', '2h4m'),
+          tcpTransitory: defaulted(duration(100, month), 240_000, 'RFC 5382 REQ-5', '4m'),
+          icmp: defaulted(duration(100, month), 60_000, 'RFC 5508 REQ-1', '60s'),
+        }),
+        'How long an idle session stays',
+      ),
+      portQuarantine: defaulted(
+        duration(0, month),
+        120_000,
+        'How long an outside port rests after its last session',
+        '120s',
+      ),
+      clientSessions: defaulted(
+        integer(0, 0xffff_ffff),
+        0,
+        'Sessions of one client address; 0: no limit',
+      ),
+      icmpErrorsPerSecond: defaulted(
+        integer(0, 1_000_000),
+        10,
+        'ICMP errors to one address (RFC 1812 §4.3.2.8)',
+      ),
+    }),
+    'Address translation',
+  ),
+  limits: section(
+    mapping('limits', {
+      sessions: defaulted(integer(1, 0x0fff_ffff), 1_000_000, 'Room for sessions'),
+      routes: defaulted(integer(1, 0x0fff_ffff), 2_000_000, 'Room for routes, of all networks'),
+      hugepages: ignored('the arena is on tmpfs'),
+    }),
+    'What is allocated when the forwarder starts',
+  ),
+  system: ignored(image),
+  config: section(
+    mapping('config', {
+      watch: defaulted(boolean, false, 'Reads the configuration again when a file changes'),
+    }),
+    'The configuration itself',
+  ),
+  metrics: section(
+    mapping('metrics', { listen: optional(text(), 'ADDRESS:PORT; off when absent') }),
+    'Metrics',
+  ),
+  log: section(
+    mapping('log', {
+      level: defaulted(
+        choice('fatal', 'error', 'warn', 'info', 'debug', 'trace'),
+        'info',
+        'How much egretd logs',
+      ),
+    }),
+    'Logging',
+  ),
+});
+
+export const applianceKind = defineKind({
+  kind: 'Appliance',
+  apiVersions: ['egret.dev/v1'],
+  isNamespaced: false,
+  says: 'The box itself: ports, translation, limits, what the other kinds have no field for.',
+  fields: { spec: section(spec, 'The box') },
+  check({ fields: { spec: written } }, report) {
+    for (const one of written.interfaces?.value ?? []) {
+      if (one.name?.value === 'lo' && one.role.value !== 'Management') {
+        report.error(one.name, 'lo is never a port');
+      }
+      for (const field of ['mtu', 'addresses'] as const) {
+        if (one[field]) report.note(one[field].at, `Appliance: interfaces[].${field} is ${image}`);
+      }
+    }
+    distinct(written.interfaces?.value ?? [], ({ name }) => name, report, 'the interface');
+    distinct(written.networks?.value ?? [], ({ name }) => name, report, 'the network');
+    distinct(written.nodes?.value ?? [], (name) => name, report, 'the Node');
+    const tables = [
+      written.routes.static,
+      ...(written.networks?.value ?? []).map((n) => n.staticRoutes),
+    ];
+    for (const table of tables) {
+      const routes = table?.value ?? [];
+      const textOf = ({ destination }: (typeof routes)[number]) =>
+        destination && { ...destination, value: destination.value.text };
+      distinct(routes, textOf, report, 'the destination');
+      for (const { nextHop } of routes) {
+        if (nextHop && !isUnicast(nextHop.value))
+          report.error(nextHop, 'is no address of one host');
+      }
+    }
+    checkTimes(written.bgp.holdTime, report);
+    const { listen } = written.metrics;
+    if (listen && !isListenAddress(listen.value)) {
+      report.error(
+        listen,
+        `must be an address and a port, not ${quote(listen.value)}`,
+        'For example 127.0.0.1:9473.',
+      );
+    }
+  },
+});
+
+function checkTimes(holdTime: Located<number>, report: Report): void {
+  if (holdTime.value === 0 || holdTime.value >= 3000) return;
+  report.error(holdTime, 'must be 0s or at least 3s (RFC 4271 §4.2)');
+}
+
+function isListenAddress(listen: string): boolean {
+  const colon = listen.lastIndexOf(':');
+  const port = listen.slice(colon + 1);
+  const isPort = /^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65535;
+  return colon > 0 && isPort && parseIpv4(listen.slice(0, colon)) !== undefined;
+}

@@ -1,0 +1,154 @@
+/**
+ * The kinds that have clients: Namespace, Pod, NetworkSet, GlobalNetworkSet. What they ask for
+ * stands in annotations.
+ */
+import type { Located, Report } from '../located.ts';
+import { quote } from '../located.ts';
+import { nearestName } from '../nearest.ts';
+import type { TextMap } from '../shape.ts';
+import { ignored, list, mapping, optional, partOf, section } from '../shape.ts';
+import { anyText, boolean, judgeSelector, net, type SelectorText } from '../shape-scalars.ts';
+import { calicoVersions, defineKind } from './kind.ts';
+
+const cluster = 'of the cluster';
+
+export const namespaceKind = defineKind({
+  kind: 'Namespace',
+  apiVersions: ['v1'],
+  isNamespaced: false,
+  says: 'Its annotations are for all its Pods and NetworkSets; its labels for namespaceSelectors.',
+  fields: { spec: ignored(cluster, 'silent') },
+  check: ({ annotations }, report) => checkAnnotations(annotations, report),
+});
+
+const podSpec = partOf(
+  mapping('Pod.spec', {
+    hostNetwork: optional(boolean, 'A Pod with the address of its node is no client'),
+  }),
+);
+
+const podStatus = partOf(
+  mapping('Pod.status', {
+    podIPs: optional(list(mapping('podIPs[]', { ip: optional(net, 'An address') })), 'Addresses'),
+    podIP: optional(net, 'Address, when podIPs is absent'),
+    phase: optional(anyText, 'Succeeded and Failed have given their addresses back'),
+  }),
+);
+
+export const podKind = defineKind({
+  kind: 'Pod',
+  apiVersions: ['v1'],
+  isNamespaced: true,
+  says: 'A client: the addresses in status.podIPs. The rest of a Pod is not looked at.',
+  fields: {
+    spec: optional(podSpec, 'The Pod'),
+    status: optional(podStatus, 'Its state'),
+  },
+  check: ({ annotations }, report) => checkAnnotations(annotations, report),
+});
+
+const netsSpec = (owner: string) =>
+  section(
+    mapping(`${owner}.spec`, {
+      nets: optional(list(net), 'Prefixes and addresses of the clients'),
+      allowedEgressDomains: ignored('of policies'),
+    }),
+    'The clients',
+  );
+
+export const networkSetKind = defineKind({
+  kind: 'NetworkSet',
+  apiVersions: calicoVersions,
+  isNamespaced: true,
+  says: "Clients that are no Pods. Its own annotations count as a Pod's.",
+  fields: { spec: netsSpec('NetworkSet') },
+  check: ({ annotations }, report) => checkAnnotations(annotations, report),
+});
+
+export const globalNetworkSetKind = defineKind({
+  kind: 'GlobalNetworkSet',
+  apiVersions: calicoVersions,
+  isNamespaced: false,
+  says: 'As NetworkSet, in no namespace: a missing namespaceSelector selects all.',
+  fields: { spec: netsSpec('GlobalNetworkSet') },
+  check: ({ annotations }, report) => checkAnnotations(annotations, report),
+});
+
+const area = 'egress.projectcalico.org/';
+
+export const annotationNames = {
+  selector: `${area}selector`,
+  namespaceSelector: `${area}namespaceSelector`,
+  policy: `${area}egressGatewayPolicy`,
+  maxNextHops: `${area}maxNextHops`,
+} as const;
+
+/** Written by Calico itself. */
+const otherAnnotations = [
+  `${area}gatewayMaintenanceGatewayIP`,
+  `${area}gatewayMaintenanceStartedTimestamp`,
+  `${area}gatewayMaintenanceFinishedTimestamp`,
+  `${area}externalNetworkNames`,
+];
+
+/** What one object asks for; undefined parts are absent or broken. */
+export interface EgressRequest {
+  readonly selector: Located<SelectorText> | undefined;
+  readonly namespaceSelector: Located<SelectorText> | undefined;
+  readonly policy: Located<string> | undefined;
+  readonly maxNextHops: number;
+}
+
+/** @returns undefined when the annotations ask for no gateway */
+export function egressRequest(annotations: TextMap | undefined): EgressRequest | undefined {
+  const find = (name: string): Located<string> | undefined => {
+    const found = annotations?.entries.get(name);
+    return found && found.value.trim() !== '' ? found : undefined;
+  };
+  const findSelector = (name: string): Located<SelectorText> | undefined => {
+    const found = find(name);
+    const judged = found && judgeSelector(found.value);
+    return found && judged && 'value' in judged ? { ...found, value: judged.value } : undefined;
+  };
+  const request = {
+    selector: findSelector(annotationNames.selector),
+    namespaceSelector: findSelector(annotationNames.namespaceSelector),
+    policy: find(annotationNames.policy),
+    maxNextHops: Number(find(annotationNames.maxNextHops)?.value ?? 0),
+  };
+  return request.selector || request.policy ? request : undefined;
+}
+
+function checkAnnotations(annotations: TextMap | undefined, report: Report): void {
+  if (annotations === undefined) return;
+  const known: string[] = [...Object.values(annotationNames), ...otherAnnotations];
+  for (const [name, one] of annotations.entries) {
+    if (!name.startsWith(area) || known.includes(name)) continue;
+    const near = nearestName(name, known);
+    report.error(one, 'there is no such annotation', near && `Did you mean ${near}?`);
+  }
+  const find = (name: keyof typeof annotationNames) => {
+    const found = annotations.entries.get(annotationNames[name]);
+    return found && found.value.trim() !== '' ? found : undefined;
+  };
+  const selector = find('selector');
+  for (const one of [selector, find('namespaceSelector')]) {
+    const judged = one && judgeSelector(one.value);
+    if (one && judged && 'problem' in judged) report.error(one, judged.problem, judged.hint);
+  }
+  const policy = find('policy');
+  const maxNextHops = find('maxNextHops');
+  for (const one of [find('namespaceSelector'), maxNextHops]) {
+    if (one && !selector) report.error(one, `needs ${annotationNames.selector} beside it`);
+  }
+  if (policy && selector) {
+    report.error(
+      policy,
+      `may not be given together with ${annotationNames.selector}`,
+      'A policy chooses the gateways itself.',
+    );
+  }
+  if (maxNextHops && !/^\d{1,9}$/.test(maxNextHops.value)) {
+    report.error(maxNextHops, `must be a number from 0, not ${quote(maxNextHops.value)}`);
+  }
+}

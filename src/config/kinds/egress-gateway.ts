@@ -1,0 +1,152 @@
+/** EgressGateway: addresses out of pools, and the networks that they lead to. */
+import type { Located, Report } from '../located.ts';
+import { defaulted, ignored, list, mapping, optional, required, texts } from '../shape.ts';
+import { choice, integer, ipv4, text } from '../shape-scalars.ts';
+import { defineKind } from './kind.ts';
+
+const int32Max = 0x7fff_ffff;
+const pod = 'of the Pods of a cluster';
+
+const probe = (intervalDefault: number, timeoutDefault: number) => ({
+  intervalSeconds: defaulted(integer(0, int32Max), intervalDefault, 'Seconds between probes'),
+  timeoutSeconds: defaulted(
+    integer(0, int32Max),
+    timeoutDefault,
+    'Seconds without an answer until a target counts as failed',
+  ),
+});
+
+const template = mapping('template', {
+  metadata: optional(
+    mapping('template.metadata', {
+      labels: optional(
+        texts('labels'),
+        "What clients' selectors look at; {projectcalico.org/egw: NAME} when empty",
+      ),
+      annotations: ignored(pod, 'silent'),
+    }),
+    'Labels',
+  ),
+  spec: optional(
+    mapping('template.spec', {
+      nodeSelector: optional(texts('labels'), 'Only boxes with a Node that has all these labels'),
+      terminationGracePeriodSeconds: defaulted(
+        integer(0, int32Max),
+        30,
+        'How long a gateway that goes still forwards',
+      ),
+      affinity: ignored(pod),
+      topologySpreadConstraints: ignored(pod),
+      tolerations: ignored(pod),
+      priorityClassName: ignored(pod),
+      containers: ignored(pod),
+      initContainers: ignored(pod),
+    }),
+    'Where it lives',
+  ),
+});
+
+export const egressGatewayKind = defineKind({
+  kind: 'EgressGateway',
+  apiVersions: ['operator.tigera.io/v1'],
+  isNamespaced: true,
+  says: 'replicas addresses out of ipPools; what they send is looked up in externalNetworks.',
+  fields: {
+    spec: required(
+      mapping('EgressGateway.spec', {
+        replicas: defaulted(integer(0, int32Max), 1, 'How many addresses'),
+        ipPools: required(
+          list(
+            mapping('ipPools[]', {
+              name: optional(text({ max: 253 }), 'Name of an IPPool'),
+              cidr: optional(text(), 'Its cidr, to the letter; a pool without IPPool is created'),
+            }),
+          ),
+          'Where the addresses come from',
+        ),
+        externalNetworks: optional(
+          list(text({ max: 253 })),
+          'ExternalNetworks; the main table when absent',
+        ),
+        logSeverity: defaulted(
+          choice('Fatal', 'Error', 'Warn', 'Info', 'Debug', 'Trace'),
+          'Info',
+          'How much it logs',
+        ),
+        egressGatewayFailureDetection: optional(
+          mapping('egressGatewayFailureDetection', {
+            healthTimeoutDataStoreSeconds: defaulted(
+              integer(1, int32Max),
+              90,
+              'Seconds without egretd until it is not ready',
+            ),
+            icmpProbe: optional(
+              mapping('icmpProbe', {
+                ips: required(list(ipv4, { min: 1 }), 'Targets; one must answer'),
+                ...probe(5, 15),
+              }),
+              'Pings',
+            ),
+            httpProbe: optional(
+              mapping('httpProbe', {
+                urls: required(
+                  list(
+                    text({ pattern: /^https?:\/\/[^\s/]+/, says: 'an http:// or https:// URL' }),
+                    {
+                      min: 1,
+                    },
+                  ),
+                  'Targets; one must answer',
+                ),
+                ...probe(10, 30),
+              }),
+              'HTTP requests',
+            ),
+          }),
+          'When the gateway is not ready; at least one probe',
+        ),
+        template: optional(template, 'Labels, and which box'),
+        aws: optional(
+          mapping('aws', {
+            nativeIP: defaulted(choice('Enabled', 'Disabled'), 'Disabled', 'Accepted'),
+            elasticIPs: optional(list(text()), 'Accepted; needs nativeIP Enabled'),
+          }),
+          'Accepted; of a cloud',
+        ),
+      }),
+      'The gateway',
+    ),
+  },
+  check({ fields: { spec } }, report) {
+    if (spec === undefined) return;
+    if (spec.ipPools && spec.ipPools.value.length === 0) {
+      report.error(spec.ipPools, 'at least one IPPool must be specified');
+    }
+    for (const pool of spec.ipPools?.value ?? []) {
+      if (pool.present.has('name') || pool.present.has('cidr')) continue;
+      report.error(pool, 'needs name or cidr');
+    }
+    const detection = spec.egressGatewayFailureDetection;
+    if (detection && !detection.present.has('icmpProbe') && !detection.present.has('httpProbe')) {
+      report.error(detection, 'either ICMP or HTTP probe must be configured');
+    }
+    if (detection?.icmpProbe) checkProbe(detection.icmpProbe, report);
+    if (detection?.httpProbe) checkProbe(detection.httpProbe, report);
+    const { aws } = spec;
+    if (aws?.elasticIPs && aws.elasticIPs.value.length > 0 && aws.nativeIP.value === 'Disabled') {
+      report.error(aws.elasticIPs, 'NativeIP must be enabled when elastic IPs are used');
+    }
+    if (aws) report.note(aws.at, 'EgressGateway: spec.aws has no effect here (of a cloud)');
+  },
+});
+
+function checkProbe(
+  one: { readonly intervalSeconds: Located<number>; readonly timeoutSeconds: Located<number> },
+  report: Report,
+): void {
+  if (one.timeoutSeconds.value >= one.intervalSeconds.value) return;
+  report.error(
+    one.timeoutSeconds,
+    `the timeout, ${one.timeoutSeconds.value}, must not be less than the interval, ${one.intervalSeconds.value}`,
+  );
+}

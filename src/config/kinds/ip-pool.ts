@@ -1,0 +1,77 @@
+/** IPPool: where gateway addresses come from. */
+import { prefixesOverlap } from '../../net/ipv4.ts';
+import { ignored, list, mapping, optional, required } from '../shape.ts';
+import { boolean, choice, choiceAnyCase, exactCidr, integer, selector } from '../shape-scalars.ts';
+import { calicoVersions, defineKind } from './kind.ts';
+
+const linkLocal = { address: 0xa9fe0000, length: 16 };
+
+export const ipPoolKind = defineKind({
+  kind: 'IPPool',
+  apiVersions: calicoVersions,
+  isNamespaced: false,
+  says: 'Addresses for gateways; the first and last of the prefix count too. Pools must not overlap.',
+  fields: {
+    spec: required(
+      mapping('IPPool.spec', {
+        cidr: required(exactCidr, 'The addresses'),
+        blockSize: optional(
+          integer(20, 128),
+          'Prefix length of a block: 20 to 32 (26 when absent), IPv6 116 to 128 (122)',
+        ),
+        disabled: optional(boolean, 'A gateway may not name a disabled pool'),
+        disableBGPExport: optional(boolean, 'Refused for the pool of a gateway'),
+        natOutgoing: optional(boolean, 'Refused for the pool of a gateway'),
+        allowedUses: optional(
+          list(choice('Workload', 'Tunnel', 'LoadBalancer', 'HostSecondaryInterface')),
+          'Must hold Workload for the pool of a gateway',
+        ),
+        nodeSelector: optional(selector(), 'Accepted; a gateway names its pools'),
+        namespaceSelector: optional(selector(), 'Accepted; a gateway names its pools'),
+        assignmentMode: optional(choice('Automatic', 'Manual'), 'Accepted; as nodeSelector'),
+        ipipMode: optional(choiceAnyCase('Never', 'CrossSubnet', 'Always'), 'Accepted'),
+        vxlanMode: optional(choiceAnyCase('Never', 'CrossSubnet', 'Always'), 'Accepted'),
+        awsSubnetID: ignored('of a cloud'),
+        ipip: ignored('of a cluster'),
+        'nat-outgoing': ignored('an old name of natOutgoing'),
+      }),
+      'The pool',
+    ),
+  },
+  check({ fields: { spec } }, report) {
+    if (spec === undefined) return;
+    for (const mode of [spec.ipipMode, spec.vxlanMode]) {
+      if (mode && mode.value !== 'Never') {
+        report.note(mode.at, `IPPool: ${mode.path} has no effect here (of the cluster)`);
+      }
+    }
+    const isTwice = [spec.ipipMode, spec.vxlanMode].every((mode) => mode && mode.value !== 'Never');
+    if (isTwice && spec.vxlanMode) {
+      report.error(spec.vxlanMode, 'may not be given together with spec.ipipMode');
+    }
+    const { cidr, blockSize } = spec;
+    if (cidr === undefined) return;
+    const { value } = cidr;
+    const isV4 = value.family === 4;
+    if (isV4 && prefixesOverlap(value.prefix, linkLocal)) {
+      report.error(cidr, `${value.text} overlaps the link-local addresses 169.254.0.0/16`);
+    }
+    if (isV4 && (value.prefix.address >>> 24 === 127 || value.prefix.address >>> 24 >= 224)) {
+      report.error(cidr, `${value.text} holds no addresses that a gateway could have`);
+    }
+    const [least, most, usual] = isV4 ? [20, 32, 26] : [116, 128, 122];
+    if (blockSize && (blockSize.value < least || blockSize.value > most)) {
+      report.error(blockSize, `must be ${least} to ${most}, not ${blockSize.value}`);
+      return;
+    }
+    if (spec.present.has('blockSize') && blockSize === undefined) return;
+    const length = isV4 ? value.prefix.length : value.length;
+    const block = blockSize?.value ?? usual;
+    if (block >= length) return;
+    report.error(
+      blockSize ?? cidr,
+      `the pool ${value.text} is smaller than one block (/${block})`,
+      `Give blockSize: ${most}.`,
+    );
+  },
+});

@@ -1,0 +1,128 @@
+/**
+ * What every kind of resource has: apiVersion, kind, metadata, and fields of its own.
+ */
+import type { MapValue, Place, Report } from '../located.ts';
+import { describeValue } from '../located.ts';
+import type { Labels } from '../selector.ts';
+import type { Fields, Read, TextMap } from '../shape.ts';
+import { ignored, mapping, optional, required, texts, textsOf } from '../shape.ts';
+import { resourceName } from '../shape-scalars.ts';
+
+export interface Kind<F extends Fields> {
+  readonly kind: string;
+  /** The first is the one to write. */
+  readonly apiVersions: readonly string[];
+  readonly isNamespaced: boolean;
+  /** One or two sentences for the reference page. */
+  readonly says: string;
+  /** Beside apiVersion, kind and metadata. */
+  readonly fields: F;
+  /** Rules over several fields of one resource. */
+  check?(resource: Resource<F>, report: Report): void;
+}
+
+/** A resource that was read. Broken fields are absent, and reported. */
+export interface Resource<F extends Fields> extends Place {
+  readonly kind: string;
+  readonly name: string;
+  readonly nameAt: Place;
+  /** undefined for a kind of the whole cluster. */
+  readonly namespace: string | undefined;
+  readonly labels: Labels;
+  readonly annotations: TextMap | undefined;
+  readonly fields: Read<F>;
+}
+
+export function defineKind<F extends Fields>(kind: Kind<F>): Kind<F> {
+  return kind;
+}
+
+/** Of the Calico kinds. */
+export const calicoVersions = ['projectcalico.org/v3', 'crd.projectcalico.org/v1'] as const;
+
+export const metadataFields = {
+  name: required(resourceName, 'Name of the resource'),
+  namespace: optional(resourceName, 'Namespace, for kinds that have one; default when absent'),
+  labels: optional(texts('labels'), 'What selectors look at'),
+  annotations: optional(texts('annotations'), 'What clients ask for'),
+  generateName: ignored('of the cluster', 'silent'),
+  uid: ignored('of the cluster', 'silent'),
+  resourceVersion: ignored('of the cluster', 'silent'),
+  generation: ignored('of the cluster', 'silent'),
+  creationTimestamp: ignored('of the cluster', 'silent'),
+  deletionTimestamp: ignored('of the cluster', 'silent'),
+  deletionGracePeriodSeconds: ignored('of the cluster', 'silent'),
+  managedFields: ignored('of the cluster', 'silent'),
+  ownerReferences: ignored('of the cluster', 'silent'),
+  finalizers: ignored('of the cluster', 'silent'),
+  selfLink: ignored('of the cluster', 'silent'),
+} as const;
+
+/** Reads a document of a kind. @returns undefined when it has no usable name */
+export function readResource<F extends Fields>(
+  kind: Kind<F>,
+  root: MapValue,
+  report: Report,
+): Resource<F> | undefined {
+  checkVersion(kind, root, report);
+  const all = {
+    ...kind.fields,
+    apiVersion: ignored('', 'silent'),
+    kind: ignored('', 'silent'),
+    status: kind.fields['status'] ?? ignored('of the cluster', 'silent'),
+    metadata: required(mapping('metadata', metadataFields), 'Name, labels and annotations'),
+  };
+  const read = mapping(kind.kind, all).read(root, '', report) as
+    | (Read<F> & { readonly metadata: Read<typeof metadataFields> | undefined })
+    | undefined;
+  const metadata = read?.metadata;
+  if (read === undefined || metadata?.name === undefined) return undefined;
+  if (metadata.namespace !== undefined && !kind.isNamespaced) {
+    report.note(
+      metadata.namespace.at,
+      `${kind.kind} has no namespace; metadata.namespace is ignored`,
+    );
+  }
+  const resource: Resource<F> = {
+    kind: kind.kind,
+    name: metadata.name.value,
+    nameAt: { at: metadata.name.at, path: metadata.name.path },
+    namespace: kind.isNamespaced ? (metadata.namespace?.value ?? 'default') : undefined,
+    labels: textsOf(metadata.labels),
+    annotations: metadata.annotations,
+    fields: read,
+    at: root.at,
+    path: '',
+  };
+  kind.check?.(resource, report);
+  return resource;
+}
+
+function checkVersion(kind: Kind<Fields>, root: MapValue, report: Report): void {
+  const version = root.entries.get('apiVersion');
+  if (version === undefined) {
+    report.error(
+      { at: root.at, path: 'apiVersion' },
+      'the field is required',
+      `For ${kind.kind} it is ${kind.apiVersions[0]}.`,
+    );
+    return;
+  }
+  const { value } = version;
+  if (value.kind === 'scalar' && kind.apiVersions.includes(value.text)) return;
+  report.error(
+    { at: value.at, path: 'apiVersion' },
+    `must be ${kind.apiVersions.join(' or ')} for ${kind.kind}, not ${describeValue(value)}`,
+  );
+}
+
+/** Two fields that exclude each other, as a rule of the API. */
+export function refuseBoth(
+  first: Place | undefined,
+  second: Place | undefined,
+  report: Report,
+  hint?: string,
+): void {
+  if (first === undefined || second === undefined) return;
+  report.error(second, `may not be given together with ${first.path}`, hint);
+}

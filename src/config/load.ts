@@ -1,0 +1,64 @@
+/** `--config PATH` → Model or errors. The only file of config/ that reads files. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ConfigDocument, fileBytesMax, parseFile } from './documents.ts';
+import type { Report } from './located.ts';
+import { makeReport } from './located.ts';
+import { type Resolution, resolveDocuments } from './resolve.ts';
+
+/** @param path - a file, or a folder: its `*.yaml` and `*.yml`, sorted, not those of its folders */
+export function loadConfig(path: string): Resolution {
+  const report = makeReport();
+  const documents: ConfigDocument[] = [];
+  let hasUnreadable = false;
+  for (const file of listFiles(path, report)) {
+    const bytes = readBytes(file, report);
+    const parsed = bytes && parseFile(file, bytes, report);
+    hasUnreadable ||= parsed === undefined || parsed.hasUnreadable;
+    documents.push(...(parsed?.documents ?? []));
+  }
+  return resolveDocuments(documents, hasUnreadable, report);
+}
+
+/** @returns the files to read; what cannot be read is reported */
+function listFiles(path: string, report: Report): string[] {
+  try {
+    if (!statSync(path).isDirectory()) return [path];
+    const files = readdirSync(path, { withFileTypes: true })
+      .filter((entry) => /\.ya?ml$/.test(entry.name) && !entry.isDirectory())
+      .map((entry) => join(path, entry.name))
+      .sort();
+    if (files.length === 0) {
+      refuse(path, 'the folder has no *.yaml or *.yml file', report);
+    }
+    return files;
+  } catch (error) {
+    refuse(path, reasonOf(error), report);
+    return [];
+  }
+}
+
+function readBytes(file: string, report: Report): Uint8Array | undefined {
+  try {
+    const { size } = statSync(file);
+    if (size <= fileBytesMax) return readFileSync(file);
+    refuse(file, `the file has ${size} bytes; at most ${fileBytesMax} are read`, report);
+  } catch (error) {
+    refuse(file, reasonOf(error), report);
+  }
+  return undefined;
+}
+
+function refuse(file: string, problem: string, report: Report): void {
+  report.error({ at: { file, line: 1, column: 1 }, path: '' }, problem, 'See --config.');
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+  const reasons: Record<string, string> = {
+    ENOENT: 'there is no such file or folder',
+    EACCES: 'permission denied',
+    EISDIR: 'is a folder',
+  };
+  return reasons[code] ?? `cannot be read (${code})`;
+}

@@ -1,0 +1,256 @@
+/**
+ * The DataPlane over the arena that egretd shares with the forwarder.
+ *
+ * One ArenaDataPlane lives as long as its egretd. It creates the arena, or opens the one that an
+ * earlier life left and begins a new generation beside the one that forwards (design: control tables
+ * belong to a generation).
+ */
+import { existsSync, symlinkSync, unlinkSync } from 'node:fs';
+import type { EgressPlan } from '../egress/plan.ts';
+import { EgretError } from '../lib/errors.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { NextHop } from '../rib/route.ts';
+import * as abi from './abi.gen.ts';
+import type { DataPlane, Decision, NatSession, PoolUse } from './dataplane.ts';
+import * as native from './native.ts';
+import { encodePlan } from './plan-codec.ts';
+import { RecordReader, RecordWriter } from './record.ts';
+
+/** How large the arena is made (struct egret_limits). */
+export type Limits = Record<keyof typeof abi.limits, number>;
+
+/** Interfaces past the port limit share this slot, which never has a port: packets drop there. */
+const noPort = '-';
+
+const mainTable = 254;
+
+export class ArenaDataPlane implements DataPlane {
+  readonly hasEarlierGeneration: boolean;
+  readonly limits: Limits;
+  readonly bytes: number;
+  readonly #arena: native.Handle;
+  readonly #ports: BigUint64Array;
+  readonly #drops: BigUint64Array;
+  readonly #worker: BigUint64Array;
+  readonly #slots = {
+    port: (name: string) => this.portSlot(name),
+    network: (routeTableIndex: number) => this.networkSlot(routeTableIndex),
+    address: (address: Ipv4) => this.addressSlot(address),
+  };
+  readonly #addressSlots = new Map<Ipv4, number>();
+  readonly #networkSlots = new Map<number, number>();
+  readonly #portSlots = new Map<string, number>();
+
+  private constructor(arena: native.Handle, limits: Limits) {
+    this.#arena = arena;
+    this.limits = limits;
+    this.bytes = native.arenaBytes(encodeLimits(limits));
+    this.hasEarlierGeneration = native.hasGeneration(arena);
+    native.beginGeneration(arena);
+    this.#ports = native.portCounterView(arena, abi.portCounters.length);
+    this.#drops = native.dropCounterView(arena, abi.drops.length);
+    this.#worker = native.workerCounterView(arena, abi.workerCounters.length);
+  }
+
+  /**
+   * Opens the arena that an earlier life left behind a link, or creates one.
+   *
+   * @param linkPath - RUN/arena, a link to the file
+   * @param sharedPath - where a new arena is created (on tmpfs)
+   * @param limits - sizes of a new one; an existing arena keeps its own
+   */
+  static open(linkPath: string, sharedPath: string, limits: Limits): ArenaDataPlane {
+    const found = new Uint8Array(abi.limitsBytes);
+    if (existsSync(linkPath)) {
+      try {
+        return new ArenaDataPlane(native.arenaOpen(linkPath, found), decodeLimits(found));
+      } catch (error) {
+        const status = native.nativeStatusOf(error);
+        if (status !== 'NATIVE_BAD_ARENA' && status !== 'NATIVE_ABI_MISMATCH') throw error;
+      }
+    }
+    removeFile(linkPath);
+    removeFile(sharedPath);
+    const arena = native.arenaCreate(sharedPath, encodeLimits(limits));
+    symlinkSync(sharedPath, linkPath);
+    return new ArenaDataPlane(arena, limits);
+  }
+
+  close(): void {
+    native.arenaClose(this.#arena);
+  }
+
+  // -- FibTarget ----------------------------------------------------------------------------------
+
+  networkSlot(routeTableIndex: number | undefined): number {
+    return remembered(this.#networkSlots, routeTableIndex ?? mainTable, (index) =>
+      native.networkSlot(this.#arena, index),
+    );
+  }
+
+  setGroup(group: number, members: readonly NextHop[]): void {
+    const paths = members.slice(0, abi.GROUP_PATHS_MAX);
+    const out = new RecordWriter(paths.length * abi.adjacencyBytes);
+    for (const path of paths) {
+      out.record(abi.adjacency, abi.adjacencyBytes, {
+        next_hop: path.address,
+        port: this.portSlot(path.interface),
+      });
+    }
+    native.setGroup(this.#arena, group, out.finish(), paths.length);
+  }
+
+  apply(networkSlot: number, deltas: Uint32Array, count: number): number {
+    return native.applyDeltas(this.#arena, networkSlot, deltas, count);
+  }
+
+  clear(networkSlot: number): void {
+    native.clearNetwork(this.#arena, networkSlot);
+  }
+
+  reclaim(): boolean {
+    return native.reclaim(this.#arena);
+  }
+
+  // -- Plan and slots -----------------------------------------------------------------------------
+
+  publishPlan(plan: EgressPlan): number {
+    return native.publishPlan(this.#arena, encodePlan(plan, this.#slots));
+  }
+
+  planAcknowledged(): number {
+    return native.planAcknowledged(this.#arena);
+  }
+
+  commitGeneration(): void {
+    native.commitGeneration(this.#arena);
+  }
+
+  portSlot(interfaceName: string): number {
+    return remembered(this.#portSlots, interfaceName, (name) => {
+      try {
+        return native.portSlot(this.#arena, name);
+      } catch (error) {
+        if (native.nativeStatusOf(error) !== 'NATIVE_NO_SPACE' || name === noPort) throw error;
+        return this.portSlot(noPort);
+      }
+    });
+  }
+
+  addressSlot(address: Ipv4): number {
+    return remembered(this.#addressSlots, address, (a) => native.addressSlot(this.#arena, a));
+  }
+
+  /** Gives slots back whose address no plan names and no binding uses. */
+  releaseAddresses(kept: ReadonlySet<Ipv4>): void {
+    for (const address of this.#addressSlots.keys()) {
+      if (!kept.has(address) && native.releaseAddressSlot(this.#arena, address)) {
+        this.#addressSlots.delete(address);
+      }
+    }
+  }
+
+  // -- Reading ------------------------------------------------------------------------------------
+
+  portCounter(slot: number, counter: abi.PortCounter): number {
+    return Number(this.#ports[slot * abi.portCounters.length + abi.portCounters.indexOf(counter)]);
+  }
+
+  dropCounter(slot: number, drop: abi.Drop): number {
+    return Number(this.#drops[slot * abi.drops.length + abi.drops.indexOf(drop)]);
+  }
+
+  workerCounter(counter: abi.WorkerCounter): number {
+    return Number(this.#worker[abi.workerCounters.indexOf(counter)]);
+  }
+
+  readSessions(cursor: number, rowsMax: number): { rows: NatSession[]; cursor: number } {
+    const bytes = new Uint8Array(rowsMax * abi.sessionRowBytes);
+    const read = native.readSessions(this.#arena, cursor, bytes, rowsMax);
+    const row = new RecordReader(abi.sessionRow, abi.sessionRowBytes, bytes);
+    const rows = Array.from(
+      { length: read.count },
+      (_, i): NatSession => ({
+        protocol: row.get(i, 'protocol'),
+        inside: { address: row.get(i, 'inside_addr'), port: row.get(i, 'inside_port') },
+        outside: { address: row.get(i, 'outside_addr'), port: row.get(i, 'outside_port') },
+        remote: { address: row.get(i, 'remote_addr'), port: row.get(i, 'remote_port') },
+        network: row.get(i, 'network'),
+        state: abi.sessionStates[row.get(i, 'state')] ?? 'active',
+        idleMs: row.get(i, 'idle_ns') / 1e6,
+      }),
+    );
+    return { rows, cursor: read.cursor };
+  }
+
+  readPool(address: Ipv4): PoolUse | undefined {
+    const bytes = new Uint8Array(abi.poolRowBytes);
+    if (!native.readPool(this.#arena, this.addressSlot(address), bytes)) return undefined;
+    const row = new RecordReader(abi.poolRow, abi.poolRowBytes, bytes);
+    return {
+      tcpUsed: row.get(0, 'tcp_used'),
+      udpUsed: row.get(0, 'udp_used'),
+      icmpUsed: row.get(0, 'icmp_used'),
+      quarantined: row.get(0, 'quarantined'),
+    };
+  }
+
+  why(client: Ipv4, destination: Ipv4): Decision {
+    const bytes = new Uint8Array(abi.decisionBytes);
+    native.why(this.#arena, client, destination, bytes);
+    const row = new RecordReader(abi.decision, abi.decisionBytes, bytes);
+    const drop = row.get(0, 'drop');
+    return {
+      client: present(row.get(0, 'client'), 0xffffffff),
+      rule: present(row.get(0, 'rule'), 0xffffffff),
+      outsideAddress: present(row.get(0, 'outside_addr'), 0),
+      network: row.get(0, 'network'),
+      group: row.get(0, 'group'),
+      nextHop: present(row.get(0, 'next_hop'), 0),
+      portSlot: present(row.get(0, 'port'), 0xffff),
+      drop: drop === 0 ? undefined : abi.drops[drop - 1],
+    };
+  }
+
+  fibUsage(): { pliesUsed: number; pliesMax: number } {
+    return native.fibUsage(this.#arena);
+  }
+}
+
+const present = (value: number, absent: number): number | undefined =>
+  value === absent ? undefined : value;
+
+function remembered<Key>(known: Map<Key, number>, key: Key, assign: (key: Key) => number): number {
+  let slot = known.get(key);
+  if (slot === undefined) {
+    slot = assign(key);
+    known.set(key, slot);
+  }
+  return slot;
+}
+
+function encodeLimits(limits: Limits): Uint8Array {
+  const out = new RecordWriter(abi.limitsBytes);
+  out.record(abi.limits, abi.limitsBytes, limits);
+  return out.finish();
+}
+
+function decodeLimits(bytes: Uint8Array): Limits {
+  const row = new RecordReader(abi.limits, abi.limitsBytes, bytes);
+  const names = Object.keys(abi.limits) as (keyof Limits)[];
+  return Object.fromEntries(names.map((name) => [name, row.get(0, name)])) as Limits;
+}
+
+function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      throw new EgretError(
+        'NATIVE_FAILED',
+        { call: 'unlink', code: 'NATIVE_SYSTEM', reason: path },
+        { cause: error },
+      );
+    }
+  }
+}

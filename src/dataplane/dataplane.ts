@@ -1,0 +1,60 @@
+/**
+ * The seam to the forwarder, as the rest of egretd sees it. native.ts implements it over libegret;
+ * nothing else loads the library.
+ */
+import type { EgressPlan } from '../egress/plan.ts';
+import type { FibTarget } from '../fib/target.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { Drop, PortCounter, SessionState, WorkerCounter } from './abi.gen.ts';
+
+export interface DataPlane extends FibTarget {
+  /** Makes a plan current. @returns its number, for planAcknowledged */
+  publishPlan(plan: EgressPlan): number;
+  /** Number of the newest plan that the forwarder has taken up. */
+  planAcknowledged(): number;
+  portSlot(interfaceName: string): number;
+  addressSlot(address: Ipv4): number;
+  /** Whether the arena already forwarded when this egretd opened it. */
+  readonly hasEarlierGeneration: boolean;
+  /** Makes what this life wrote into the FIB the one that forwards. */
+  commitGeneration(): void;
+
+  portCounter(slot: number, counter: PortCounter): number;
+  dropCounter(slot: number, drop: Drop): number;
+  workerCounter(counter: WorkerCounter): number;
+  /** Copies sessions from a cursor (0 first) on. */
+  readSessions(cursor: number, rowsMax: number): { rows: NatSession[]; cursor: number };
+  readPool(address: Ipv4): PoolUse | undefined;
+  why(client: Ipv4, destination: Ipv4): Decision;
+}
+
+/** A NAT session as the forwarder keeps it. */
+export interface NatSession {
+  readonly protocol: number;
+  readonly inside: { readonly address: Ipv4; readonly port: number };
+  readonly outside: { readonly address: Ipv4; readonly port: number };
+  readonly remote: { readonly address: Ipv4; readonly port: number };
+  /** Network slot; 0 is the main table. */
+  readonly network: number;
+  readonly state: SessionState;
+  readonly idleMs: number;
+}
+
+export interface PoolUse {
+  readonly tcpUsed: number;
+  readonly udpUsed: number;
+  readonly icmpUsed: number;
+  readonly quarantined: number;
+}
+
+/** What a client's first packet would meet (egret why). */
+export interface Decision {
+  readonly client: number | undefined;
+  readonly rule: number | undefined;
+  readonly outsideAddress: Ipv4 | undefined;
+  readonly network: number;
+  readonly group: number;
+  readonly nextHop: Ipv4 | undefined;
+  readonly portSlot: number | undefined;
+  readonly drop: Drop | undefined;
+}

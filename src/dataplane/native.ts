@@ -1,0 +1,346 @@
+/**
+ * The binding to libegret: the only file that loads the library.
+ *
+ * One function for each of native/egret.h, named as there without the prefix. A negative result
+ * becomes an EgretError in one place (`checked`), with the status as its cause. Handles are opaque;
+ * views are live typed arrays over the arena, kept for its life and never posted to another thread
+ * (a transferred view would be detached).
+ */
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { getSystemErrorMessage } from 'node:util';
+import koffi from 'koffi';
+import { EgretError } from '../lib/errors.ts';
+import { PORT_MAX, type Status, statuses } from './abi.gen.ts';
+
+/** An opaque pointer of the library's. */
+export type Handle = { readonly opaque: 'libegret' };
+
+/** struct egret_tcp_options. */
+export interface TcpOptions {
+  readonly localAddress?: string | undefined;
+  readonly remoteAddress?: string | undefined;
+  readonly interface?: string | undefined;
+  readonly localPort?: number | undefined;
+  readonly remotePort?: number | undefined;
+  readonly mark?: number | undefined;
+  readonly ttl?: number | undefined;
+  readonly minTtl?: number | undefined;
+}
+
+/** A port whose descriptor the forwarder holds. */
+export interface HeldPort {
+  readonly slot: number;
+  readonly ifindex: number;
+  readonly fd: number;
+}
+
+/** What a refused call said, as `cause` of its EgretError. */
+export interface NativeCause {
+  readonly status: Status;
+  readonly errno: number;
+}
+
+// build/ holds the library beside the compiled scripts; sources run in place find it too.
+const here = dirname(fileURLToPath(import.meta.url));
+const buildDir = here.endsWith(join('build', 'js', 'src', 'dataplane'))
+  ? join(here, '..', '..', '..')
+  : join(here, '..', '..', 'build');
+
+/** The forwarder's executable. */
+export const forwarderPath = join(buildDir, 'egret-forwarder');
+
+const library = koffi.load(join(buildDir, 'libegret.so'));
+koffi.struct('egret_tcp_options', {
+  local_address: 'const char *',
+  remote_address: 'const char *',
+  interface: 'const char *',
+  local_port: 'uint16_t',
+  remote_port: 'uint16_t',
+  mark: 'uint32_t',
+  ttl: 'uint8_t',
+  min_ttl: 'uint8_t',
+});
+
+const c = {
+  errno: library.func('int egret_errno()'),
+  nowNs: library.func('uint64_t egret_now_ns()'),
+  arenaBytes: library.func('uint64_t egret_arena_bytes(const void *)'),
+  arenaCreate: library.func('int egret_arena_create(const char *, const void *, _Out_ void **)'),
+  arenaOpen: library.func('int egret_arena_open(const char *, void *, _Out_ void **)'),
+  arenaClose: library.func('void egret_arena_close(void *)'),
+  beginGeneration: library.func('int egret_arena_begin_generation(void *)'),
+  commitGeneration: library.func('int egret_arena_commit_generation(void *)'),
+  hasGeneration: library.func('int egret_arena_has_generation(void *)'),
+  portSlot: library.func('int egret_port_slot(void *, const char *)'),
+  networkSlot: library.func('int egret_network_slot(void *, uint32_t)'),
+  addressSlot: library.func('int egret_address_slot(void *, uint32_t)'),
+  releaseAddressSlot: library.func('int egret_address_slot_release(void *, uint32_t)'),
+  publishPlan: library.func('int64_t egret_plan_publish(void *, const void *, uint32_t)'),
+  planAcknowledged: library.func('int64_t egret_plan_acknowledged(void *)'),
+  setGroup: library.func('int egret_fib_set_group(void *, uint32_t, const void *, uint32_t)'),
+  apply: library.func('int egret_fib_apply(void *, uint16_t, const void *, uint32_t)'),
+  clear: library.func('int egret_fib_clear(void *, uint16_t)'),
+  reclaim: library.func('int egret_fib_reclaim(void *)'),
+  usage: library.func('void egret_fib_usage(void *, _Out_ uint32_t *, _Out_ uint32_t *)'),
+  portCounters: library.func('void *egret_port_counters(void *)'),
+  dropCounters: library.func('void *egret_drop_counters(void *)'),
+  workerCounters: library.func('void *egret_worker_counters(void *)'),
+  readSessions: library.func(
+    'int egret_sessions_read(void *, _Inout_ uint32_t *, void *, uint32_t)',
+  ),
+  readPool: library.func('int egret_pool_read(void *, uint16_t, void *)'),
+  why: library.func('int egret_why(void *, uint32_t, uint32_t, void *)'),
+  forwarderConnect: library.func(
+    'int egret_forwarder_connect(const char *, int, _Out_ int *, _Out_ int *)',
+  ),
+  forwarderTakePorts: library.func(
+    'int egret_forwarder_take_ports(int, int, void *, void *, void *)',
+  ),
+  forwarderAddPort: library.func('int egret_forwarder_add_port(int, uint16_t, uint32_t, int, int)'),
+  forwarderRemovePort: library.func('int egret_forwarder_remove_port(int, uint16_t)'),
+  forwarderSetNetlink: library.func('int egret_forwarder_set_netlink(int, int)'),
+  forwarderWake: library.func('int egret_forwarder_wake(int)'),
+  forwarderStop: library.func('int egret_forwarder_stop(int)'),
+  packetSocket: library.func('int egret_packet_socket(uint32_t)'),
+  neighborSocket: library.func('int egret_neighbor_socket()'),
+  tcpListen: library.func('int egret_tcp_listen(const egret_tcp_options *)'),
+  tcpConnect: library.func(
+    'int egret_tcp_connect(const egret_tcp_options *, const void *, uint32_t)',
+  ),
+  tcpMd5: library.func('int egret_tcp_md5(int, const char *, const void *, uint32_t)'),
+  tcpState: library.func('int egret_tcp_state(int)'),
+  tcpMinTtl: library.func('int egret_tcp_min_ttl(int, uint8_t, uint8_t)'),
+  close: library.func('int egret_close(int)'),
+  lock: library.func('int egret_lock(const char *)'),
+  netlinkOpen: library.func(
+    'int egret_netlink_open(const uint32_t *, uint32_t, uint32_t, uint8_t, _Out_ int *)',
+  ),
+  netlinkSend: library.func('int egret_netlink_send(int, const void *, uint32_t)'),
+  mirrorOpen: library.func('int egret_mirror_open(uint8_t, _Out_ void **, _Out_ int *)'),
+  mirrorSubmit: library.func('int egret_mirror_submit(void *, const void *, uint32_t)'),
+  mirrorClose: library.func('void egret_mirror_close(void *)'),
+} as const;
+
+/** Turns a negative status into an EgretError. */
+function checked(call: string, result: number | bigint): number {
+  const value = Number(result);
+  if (value >= 0) return value;
+  const status = statuses[-value] ?? 'NATIVE_BAD_ARGUMENT';
+  const errno = status === 'NATIVE_SYSTEM' ? Number(c.errno()) : 0;
+  const reason = errno === 0 ? '' : getSystemErrorMessage(-errno);
+  const cause: NativeCause = { status, errno };
+  throw new EgretError('NATIVE_FAILED', { call, code: status, reason }, { cause });
+}
+
+/** The status behind a failed call, for callers that can go on from it. */
+export function nativeStatusOf(error: unknown): Status | undefined {
+  if (!(error instanceof EgretError) || error.code !== 'NATIVE_FAILED') return undefined;
+  return (error.cause as NativeCause).status;
+}
+
+/** CLOCK_MONOTONIC in nanoseconds, the data plane's clock. */
+export const nowNs = (): bigint => BigInt(c.nowNs());
+
+// -- Arena ----------------------------------------------------------------------------------------
+
+export const arenaBytes = (limits: Uint8Array): number => Number(c.arenaBytes(limits));
+
+export function arenaCreate(path: string, limits: Uint8Array): Handle {
+  const out: Handle[] = [undefined as unknown as Handle];
+  checked('arena_create', c.arenaCreate(path, limits, out));
+  return out[0]!;
+}
+
+/** @param limits - filled with what the arena was made with */
+export function arenaOpen(path: string, limits: Uint8Array): Handle {
+  const out: Handle[] = [undefined as unknown as Handle];
+  checked('arena_open', c.arenaOpen(path, limits, out));
+  return out[0]!;
+}
+
+export const arenaClose = (arena: Handle): void => c.arenaClose(arena);
+export const beginGeneration = (arena: Handle): number =>
+  checked('arena_begin_generation', c.beginGeneration(arena));
+export const commitGeneration = (arena: Handle): number =>
+  checked('arena_commit_generation', c.commitGeneration(arena));
+export const hasGeneration = (arena: Handle): boolean => c.hasGeneration(arena) === 1;
+export const portSlot = (arena: Handle, name: string): number =>
+  checked('port_slot', c.portSlot(arena, name));
+export const networkSlot = (arena: Handle, routeTableIndex: number): number =>
+  checked('network_slot', c.networkSlot(arena, routeTableIndex));
+export const addressSlot = (arena: Handle, address: number): number =>
+  checked('address_slot', c.addressSlot(arena, address));
+/** @returns false while something still uses it */
+export const releaseAddressSlot = (arena: Handle, address: number): boolean =>
+  c.releaseAddressSlot(arena, address) === 0;
+
+// -- Plan and FIB ---------------------------------------------------------------------------------
+
+export const publishPlan = (arena: Handle, plan: Uint8Array): number =>
+  checked('plan_publish', c.publishPlan(arena, plan, plan.byteLength));
+export const planAcknowledged = (arena: Handle): number => Number(c.planAcknowledged(arena));
+export const setGroup = (arena: Handle, group: number, paths: Uint8Array, count: number): number =>
+  checked('fib_set_group', c.setGroup(arena, group, paths, count));
+/** @returns how many deltas were applied */
+export const applyDeltas = (
+  arena: Handle,
+  network: number,
+  deltas: Uint32Array,
+  count: number,
+): number => checked('fib_apply', c.apply(arena, network, deltas, count));
+export const clearNetwork = (arena: Handle, network: number): number =>
+  checked('fib_clear', c.clear(arena, network));
+export const reclaim = (arena: Handle): boolean => c.reclaim(arena) === 1;
+export function fibUsage(arena: Handle): { pliesUsed: number; pliesMax: number } {
+  const used = [0];
+  const max = [0];
+  c.usage(arena, used, max);
+  return { pliesUsed: used[0]!, pliesMax: max[0]! };
+}
+
+// -- Reading --------------------------------------------------------------------------------------
+
+const words = (pointer: unknown, count: number): BigUint64Array =>
+  new BigUint64Array(koffi.view(pointer as never, count * 8));
+
+export const portCounterView = (arena: Handle, perPort: number): BigUint64Array =>
+  words(c.portCounters(arena), PORT_MAX * perPort);
+export const dropCounterView = (arena: Handle, perPort: number): BigUint64Array =>
+  words(c.dropCounters(arena), PORT_MAX * perPort);
+export const workerCounterView = (arena: Handle, count: number): BigUint64Array =>
+  words(c.workerCounters(arena), count);
+
+export function readSessions(
+  arena: Handle,
+  cursor: number,
+  rows: Uint8Array,
+  rowsMax: number,
+): { count: number; cursor: number } {
+  const moving = [cursor];
+  const count = checked('sessions_read', c.readSessions(arena, moving, rows, rowsMax));
+  return { count, cursor: moving[0]! };
+}
+
+/** @returns false when no such address has a slot */
+export const readPool = (arena: Handle, slot: number, row: Uint8Array): boolean =>
+  c.readPool(arena, slot, row) === 0;
+export const why = (arena: Handle, client: number, destination: number, row: Uint8Array): number =>
+  checked('why', c.why(arena, client, destination, row));
+
+// -- Forwarder ------------------------------------------------------------------------------------
+
+export function forwarderConnect(path: string, timeoutMs: number): { fd: number; pid: number } {
+  const fd = [-1];
+  const pid = [0];
+  checked('forwarder_connect', c.forwarderConnect(path, timeoutMs, fd, pid));
+  return { fd: fd[0]!, pid: pid[0]! };
+}
+
+export function forwarderTakePorts(fd: number, timeoutMs: number): HeldPort[] {
+  const slots = new Uint16Array(PORT_MAX);
+  const ifindexes = new Uint32Array(PORT_MAX);
+  const fds = new Int32Array(PORT_MAX);
+  const count = checked(
+    'forwarder_take_ports',
+    c.forwarderTakePorts(fd, timeoutMs, slots, ifindexes, fds),
+  );
+  return Array.from({ length: count }, (_, i) => ({
+    slot: slots[i]!,
+    ifindex: ifindexes[i]!,
+    fd: fds[i]!,
+  }));
+}
+
+export const forwarderAddPort = (fd: number, port: HeldPort, isDiscarding: boolean): number =>
+  checked(
+    'forwarder_add_port',
+    c.forwarderAddPort(fd, port.slot, port.ifindex, port.fd, isDiscarding ? 1 : 0),
+  );
+export const forwarderRemovePort = (fd: number, slot: number): number =>
+  checked('forwarder_remove_port', c.forwarderRemovePort(fd, slot));
+export const forwarderSetNetlink = (fd: number, netlinkFd: number): number =>
+  checked('forwarder_set_netlink', c.forwarderSetNetlink(fd, netlinkFd));
+export const forwarderWake = (fd: number): number => Number(c.forwarderWake(fd));
+export const forwarderStop = (fd: number): number => Number(c.forwarderStop(fd));
+
+// -- Sockets --------------------------------------------------------------------------------------
+
+const tcp = (options: TcpOptions) => ({
+  local_address: options.localAddress ?? null,
+  remote_address: options.remoteAddress ?? null,
+  interface: options.interface ?? null,
+  local_port: options.localPort ?? 0,
+  remote_port: options.remotePort ?? 0,
+  mark: options.mark ?? 0,
+  ttl: options.ttl ?? 0,
+  min_ttl: options.minTtl ?? 0,
+});
+
+const keyBytes = (key: string | undefined): Uint8Array => new TextEncoder().encode(key ?? '');
+
+export const packetSocket = (ifindex: number): number =>
+  checked('packet_socket', c.packetSocket(ifindex));
+export const neighborSocket = (): number => checked('neighbor_socket', c.neighborSocket());
+export const tcpListen = (options: TcpOptions): number =>
+  checked('tcp_listen', c.tcpListen(tcp(options)));
+export function tcpConnect(options: TcpOptions, md5Key?: string): number {
+  const key = keyBytes(md5Key);
+  return checked('tcp_connect', c.tcpConnect(tcp(options), key, key.byteLength));
+}
+export function tcpMd5(fd: number, remoteAddress: string, md5Key: string | undefined): void {
+  const key = keyBytes(md5Key);
+  checked('tcp_md5', c.tcpMd5(fd, remoteAddress, key, key.byteLength));
+}
+export function tcpState(fd: number): 'connecting' | 'connected' | { readonly failed: string } {
+  const state = Number(c.tcpState(fd));
+  if (state === 0) return 'connecting';
+  if (state === 1) return 'connected';
+  return { failed: getSystemErrorMessage(-Number(c.errno())) };
+}
+export const tcpMinTtl = (fd: number, minTtl: number, ttl: number): number =>
+  checked('tcp_min_ttl', c.tcpMinTtl(fd, minTtl, ttl));
+export const closeFd = (fd: number): number => Number(c.close(fd));
+
+/** @returns the lock's descriptor, or undefined when another process holds it */
+export function lock(path: string): number | undefined {
+  try {
+    return checked('lock', c.lock(path));
+  } catch (error) {
+    if (nativeStatusOf(error) === 'NATIVE_SYSTEM') {
+      if (((error as EgretError).cause as NativeCause).errno === 11) return undefined;
+    }
+    throw error;
+  }
+}
+
+// -- Netlink and mirror ---------------------------------------------------------------------------
+
+export function netlinkOpen(
+  groups: readonly number[],
+  receiveBytes: number,
+  filterProtocol: number,
+): { fd: number; events: number } {
+  const events = [-1];
+  const list = Uint32Array.from(groups.length > 0 ? groups : [0]);
+  const fd = checked(
+    'netlink_open',
+    c.netlinkOpen(list, groups.length, receiveBytes, filterProtocol, events),
+  );
+  return { fd, events: events[0]! };
+}
+
+export const netlinkSend = (fd: number, bytes: Uint8Array): number =>
+  checked('netlink_send', c.netlinkSend(fd, bytes, bytes.byteLength));
+
+export function mirrorOpen(protocol: number): { handle: Handle; events: number } {
+  const out: Handle[] = [undefined as unknown as Handle];
+  const events = [-1];
+  checked('mirror_open', c.mirrorOpen(protocol, out, events));
+  return { handle: out[0]!, events: events[0]! };
+}
+
+/** @returns how many routes were taken; fewer than given when the queue is full */
+export const mirrorSubmit = (mirror: Handle, rows: Uint8Array, count: number): number =>
+  checked('mirror_submit', c.mirrorSubmit(mirror, rows, count));
+export const mirrorClose = (mirror: Handle): void => c.mirrorClose(mirror);

@@ -1,0 +1,205 @@
+/**
+ * Which interfaces are ports, in which role, and whose network they carry. Pure.
+ *
+ * An interface is a port when the Appliance lists it, or when it leads to a network's neighbor or
+ * static next hop, to a neighbor or static next hop of the main table, or to a client. Loopback and
+ * Management interfaces never are. An interface of a network has role Networks whatever the Appliance
+ * says, so that it never starts a client session; the main table never leads out of it.
+ */
+import type { Model, Network } from '../model/model.ts';
+import { type Ipv4, type Ipv4Prefix, maskOf, prefixHolds } from '../net/ipv4.ts';
+import type { PlanPort } from './plan.ts';
+
+/** What the kernel says of an interface. */
+export interface HostLink {
+  readonly name: string;
+  readonly ifindex: number;
+  readonly isUp: boolean;
+  readonly isLoopback: boolean;
+  readonly mac: Uint8Array;
+  readonly mtu: number;
+  readonly addresses: readonly {
+    readonly address: Ipv4;
+    readonly length: number;
+    readonly broadcast: Ipv4 | undefined;
+  }[];
+}
+
+/** A route of the kernel's main table with a next hop. */
+export interface HostRoute {
+  readonly prefix: Ipv4Prefix;
+  readonly nextHops: readonly { readonly interface: string; readonly address: Ipv4 }[];
+}
+
+export interface PortChoice {
+  readonly name: string;
+  readonly role: PlanPort['role'];
+  /** Names of networks that it carries. */
+  readonly networks: readonly string[];
+  /** Why it is a port. */
+  readonly reason: string;
+}
+
+/** @returns by name; an interface that does not exist is listed when the configuration names it */
+export function choosePorts(
+  model: Model,
+  links: readonly HostLink[],
+  mainRoutes: readonly HostRoute[],
+): PortChoice[] {
+  const listed = new Map(model.appliance.interfaces.map((row) => [row.name, row]));
+  const isManagement = (name: string): boolean => listed.get(name)?.role === 'Management';
+  const chosen = new Map<string, { role: PlanPort['role']; networks: string[]; reason: string }>();
+
+  for (const network of model.networks) {
+    for (const [name, reason] of networkInterfaces(model, network, links)) {
+      if (isManagement(name)) continue;
+      const port = chosen.get(name);
+      if (port) port.networks.push(network.name);
+      else chosen.set(name, { role: 'Networks', networks: [network.name], reason });
+    }
+  }
+  for (const { name, role } of model.appliance.interfaces) {
+    if (role === 'Management' || chosen.has(name)) continue;
+    chosen.set(name, { role, networks: [], reason: 'listed in Appliance.spec.interfaces' });
+  }
+  const offer = (name: string, role: PlanPort['role'], reason: string): void => {
+    if (!isManagement(name) && !chosen.has(name)) chosen.set(name, { role, networks: [], reason });
+  };
+  const outside = new Set(
+    [...chosen].filter(([, port]) => port.networks.length > 0).map(([name]) => name),
+  );
+  const reach = (address: Ipv4): string[] => mainInterfaces(address, links, mainRoutes, outside);
+  for (const neighbor of model.neighbors) {
+    if (neighbor.network !== undefined) continue;
+    for (const name of reach(neighbor.address))
+      offer(name, 'Any', `leads to neighbor ${neighbor.name}`);
+  }
+  for (const route of model.appliance.staticRoutes) {
+    for (const name of reach(route.nextHop)) offer(name, 'Any', 'leads to a static next hop');
+  }
+  for (const client of model.clients) {
+    for (const prefix of client.prefixes) {
+      for (const name of reach(prefix.address))
+        offer(name, 'Clients', `leads to client ${client.name}`);
+    }
+  }
+  for (const link of links) if (link.isLoopback) chosen.delete(link.name);
+  return [...chosen]
+    .map(([name, port]) => ({ name, ...port }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The interfaces of a network: as written, or those on whose link its next hops are. */
+function networkInterfaces(
+  model: Model,
+  network: Network,
+  links: readonly HostLink[],
+): Map<string, string> {
+  const found = new Map<string, string>();
+  if (network.interfaces.length > 0) {
+    for (const name of network.interfaces) found.set(name, `belongs to network ${network.name}`);
+    return found;
+  }
+  for (const neighbor of model.neighbors) {
+    if (neighbor.network !== network.name) continue;
+    const target = neighbor.reachableBy ?? neighbor.address;
+    for (const link of onLink(links, target)) {
+      found.set(link.name, `leads to neighbor ${neighbor.name} of network ${network.name}`);
+    }
+  }
+  for (const route of network.staticRoutes) {
+    for (const link of onLink(links, route.nextHop)) {
+      found.set(link.name, `leads to a static next hop of network ${network.name}`);
+    }
+  }
+  return found;
+}
+
+/** Links on which an address is directly reachable. */
+function onLink(links: readonly HostLink[], address: Ipv4): HostLink[] {
+  return links.filter((link) => link.addresses.some((own) => prefixHolds(prefixOf(own), address)));
+}
+
+/** Interfaces by which the main table reaches an address: longest prefix, connected before others. */
+function mainInterfaces(
+  address: Ipv4,
+  links: readonly HostLink[],
+  routes: readonly HostRoute[],
+  outside: ReadonlySet<string>,
+): string[] {
+  let length = -1;
+  let names: string[] = [];
+  const consider = (prefix: Ipv4Prefix, through: readonly string[]): void => {
+    const inside = through.filter((name) => !outside.has(name));
+    if (inside.length === 0 || !prefixHolds(prefix, address) || prefix.length < length) return;
+    names = prefix.length === length ? [...new Set([...names, ...inside])] : inside;
+    length = prefix.length;
+  };
+  for (const link of links) {
+    for (const own of link.addresses) consider(prefixOf(own), [link.name]);
+  }
+  for (const route of routes)
+    consider(
+      route.prefix,
+      route.nextHops.map((hop) => hop.interface),
+    );
+  return names;
+}
+
+const prefixOf = (own: { address: Ipv4; length: number }): Ipv4Prefix => ({
+  address: (own.address & maskOf(own.length)) >>> 0,
+  length: own.length,
+});
+
+/** Interfaces by network name; undefined: those of no network. */
+export type InterfacesOf = ReadonlyMap<string | undefined, readonly string[]>;
+
+export function interfacesOf(ports: readonly PortChoice[]): InterfacesOf {
+  const found = new Map<string | undefined, string[]>([[undefined, []]]);
+  for (const port of ports) {
+    for (const name of port.networks.length > 0 ? port.networks : [undefined]) {
+      found.set(name, [...(found.get(name) ?? []), port.name]);
+    }
+  }
+  return found;
+}
+
+/** Ports as the plan takes them; an interface that does not exist has ifindex 0. */
+export function planPorts(
+  model: Model,
+  choices: readonly PortChoice[],
+  links: readonly HostLink[],
+): PlanPort[] {
+  const tables = new Map(model.networks.map((network) => [network.name, network.routeTableIndex]));
+  return choices.map((choice) => {
+    const link = links.find((candidate) => candidate.name === choice.name);
+    const only = choice.networks.length === 1 ? choice.networks[0] : undefined;
+    return {
+      name: choice.name,
+      ifindex: link?.ifindex ?? 0,
+      isUp: link?.isUp ?? false,
+      mac: link?.mac ?? new Uint8Array(6),
+      mtu: link?.mtu ?? 1500,
+      address: link?.addresses[0]?.address ?? 0,
+      role: choice.role,
+      network: only === undefined ? undefined : tables.get(only),
+    };
+  });
+}
+
+/** The box's own addresses and the broadcast addresses of its links: left to the kernel. */
+export function localAddresses(links: readonly HostLink[]): Ipv4[] {
+  const found = new Set<Ipv4>();
+  for (const link of links) {
+    for (const own of link.addresses) {
+      found.add(own.address);
+      if (own.broadcast !== undefined) found.add(own.broadcast);
+      if (own.length <= 30) {
+        const mask = maskOf(own.length);
+        found.add((own.address & mask) >>> 0);
+        found.add(((own.address & mask) | ~mask) >>> 0);
+      }
+    }
+  }
+  return [...found];
+}

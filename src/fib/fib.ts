@@ -1,0 +1,222 @@
+/**
+ * One network's best routes, written into the data plane.
+ *
+ *   Rib ─changes─▶ Fib ─batches of deltas─▶ FibTarget
+ *       ─members of a set changed─────────▶ setGroup, in place
+ *
+ * Each set of next hops that some prefix points to has one group. Groups are named by what was
+ * announced, not by where it leads: when a next hop resolves otherwise its groups are written again
+ * and no prefix is touched (prefix-independent convergence). A set that leads nowhere is written
+ * without members, which the target takes for unreachable; the RIB then withdraws its prefixes in its
+ * own time. A group is freed when no prefix points to it in the RIB nor in the target.
+ *
+ * Changes go out in batches of up to 4096, in slices of 8 ms of CPU time. A prefix that finds the
+ * target full is counted and tried again with all others half a minute later; one whose set finds no
+ * free group number answers unreachable until there is one.
+ *
+ * Generations are the target's affair: a new life's Fib fills what the target began beside the one
+ * that forwards, and `whenConverged` says when it may be committed.
+ */
+import type { Clock, Timer } from '../lib/clock.ts';
+import type { Rib } from '../rib/rib.ts';
+import type { RibConsumer, RouteChange } from '../rib/rib-consumer.ts';
+import type { NextHop, NextHopSetId } from '../rib/route.ts';
+import { type GroupNumbers, groupUnreachable } from './group-numbers.ts';
+import type { FibTarget } from './target.ts';
+
+const sliceMs = 8;
+const batchDeltas = 4096;
+const changesPerLook = 512;
+const retryMs = 30_000;
+
+export interface FibOptions {
+  readonly clock: Clock;
+  readonly rib: Rib;
+  readonly target: FibTarget;
+  /** One for all networks of the target. */
+  readonly groups: GroupNumbers;
+  /** undefined: the main table. */
+  readonly routeTableIndex: number | undefined;
+  /** The data plane refused prefixes for want of room. */
+  readonly onFull?: (refusedCount: number) => void;
+}
+
+export class Fib {
+  readonly #clock: Clock;
+  readonly #rib: Rib;
+  readonly #target: FibTarget;
+  readonly #groups: GroupNumbers;
+  readonly #slot: number;
+  readonly #consumer: RibConsumer;
+  readonly #onFull: (refusedCount: number) => void;
+  /** Group of each set that is written; groupUnreachable while there is no number for it. */
+  readonly #groupOf = new Map<NextHopSetId, number>();
+  /** Groups that no prefix points to once the batch is out. */
+  #retiring: number[] = [];
+  readonly #deltas = new Uint32Array(batchDeltas * 3);
+  #deltaCount = 0;
+  #hasWithdrawals = false;
+  #refusedCount = 0;
+  #isScheduled = false;
+  #isClosed = false;
+  #retry: Timer | undefined;
+  #converged: (() => void)[] = [];
+  readonly #refresh = () => {
+    if (!this.#isClosed) this.#consumer.refresh();
+  };
+
+  constructor(options: FibOptions) {
+    this.#clock = options.clock;
+    this.#rib = options.rib;
+    this.#target = options.target;
+    this.#groups = options.groups;
+    this.#slot = options.target.networkSlot(options.routeTableIndex);
+    this.#onFull = options.onFull ?? (() => {});
+    this.#consumer = options.rib.openConsumer({
+      remembers: true,
+      onDirty: () => this.#schedule(),
+      onSetChanged: (set, members) => this.#setChanged(set, members),
+      onSetFreed: (set) => this.#setFreed(set),
+    });
+  }
+
+  /** Prefixes that wait to be written. */
+  get pendingCount(): number {
+    return this.#consumer.pendingCount + this.#deltaCount;
+  }
+
+  /** Whether the target holds all that the RIB decided, and the RIB has decided all. */
+  get isConverged(): boolean {
+    return this.pendingCount === 0 && !this.#rib.isPending;
+  }
+
+  /** Prefixes that the target had no room for. */
+  get refusedCount(): number {
+    return this.#refusedCount;
+  }
+
+  /** Next-hop groups of this network. */
+  get groupCount(): number {
+    return this.#groupOf.size;
+  }
+
+  /** Runs once, as soon as the target holds everything. */
+  whenConverged(run: () => void): void {
+    this.#converged.push(run);
+    this.#schedule();
+  }
+
+  /** The network is gone: empties it in the target. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#deltaCount = 0;
+    this.#retry?.clear();
+    this.#target.clear(this.#slot);
+    this.#consumer.close();
+    for (const group of this.#groupOf.values()) this.#retire(group);
+    this.#groupOf.clear();
+    this.#freeRetired();
+    this.#groups.entriesFreed();
+    this.#converged = [];
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#isClosed) return;
+    this.#isScheduled = true;
+    this.#clock.soon(() => {
+      this.#isScheduled = false;
+      if (!this.#isClosed) this.#work();
+    });
+  }
+
+  #work(): void {
+    const endMs = this.#clock.threadCpuMs() + sliceMs;
+    const visit = (change: RouteChange) => this.#change(change);
+    do {
+      this.#consumer.take(changesPerLook, visit);
+      if (this.#deltaCount > batchDeltas - changesPerLook) this.#flush();
+    } while (this.#consumer.pendingCount > 0 && this.#clock.threadCpuMs() < endMs);
+    this.#flush();
+    if (this.#consumer.pendingCount > 0) this.#schedule();
+    else if (this.#converged.length > 0) {
+      if (this.isConverged) for (const run of this.#converged.splice(0)) run();
+      else this.#schedule();
+    }
+  }
+
+  #change(change: RouteChange): void {
+    const at = this.#deltaCount * 3;
+    this.#deltas[at] = change.address;
+    this.#deltas[at + 1] = change.length;
+    this.#deltas[at + 2] = change.set === 0 ? 0 : this.#groupFor(change.set);
+    if (change.set === 0) this.#hasWithdrawals = true;
+    this.#deltaCount += 1;
+  }
+
+  #groupFor(set: NextHopSetId): number {
+    const known = this.#groupOf.get(set);
+    if (known !== undefined && known !== groupUnreachable) return known;
+    const group = this.#groups.allocate(this.#refresh) ?? groupUnreachable;
+    this.#groupOf.set(set, group);
+    if (group !== groupUnreachable) this.#target.setGroup(group, this.#rib.members(set));
+    return group;
+  }
+
+  #setChanged(set: NextHopSetId, members: readonly NextHop[]): void {
+    const group = this.#groupOf.get(set);
+    if (group !== undefined && group !== groupUnreachable) this.#target.setGroup(group, members);
+  }
+
+  // The batch may still hold a delta that names the group, or the one that takes it away.
+  #setFreed(set: NextHopSetId): void {
+    const group = this.#groupOf.get(set);
+    if (group === undefined) return;
+    this.#groupOf.delete(set);
+    this.#retire(group);
+    this.#schedule();
+  }
+
+  #retire(group: number): void {
+    if (group !== groupUnreachable) this.#retiring.push(group);
+  }
+
+  #flush(): void {
+    if (this.#deltaCount > 0) this.#apply();
+    this.#freeRetired();
+    if (this.#hasWithdrawals) this.#groups.entriesFreed();
+    this.#hasWithdrawals = false;
+  }
+
+  #apply(): void {
+    let from = 0;
+    let refusedCount = 0;
+    while (from < this.#deltaCount) {
+      const count = this.#deltaCount - from;
+      const deltas = this.#deltas.subarray(from * 3, this.#deltaCount * 3);
+      const applied = this.#target.apply(this.#slot, deltas, count);
+      from += applied;
+      if (applied === count) break;
+      // What did not fit is passed over; what follows may be withdrawals that make room.
+      from += 1;
+      refusedCount += 1;
+    }
+    this.#deltaCount = 0;
+    if (refusedCount > 0) this.#retryLater(refusedCount);
+  }
+
+  #retryLater(refusedCount: number): void {
+    this.#refusedCount += refusedCount;
+    this.#onFull(this.#refusedCount);
+    this.#retry ??= this.#clock.after(retryMs, () => {
+      this.#retry = undefined;
+      this.#refusedCount = 0;
+      this.#refresh();
+    });
+  }
+
+  #freeRetired(): void {
+    for (const group of this.#retiring) this.#groups.free(group);
+    this.#retiring = [];
+  }
+}

@@ -1,0 +1,176 @@
+/** The kernel's snapshot in the shapes that configuration checks, ports and RIBs read. Pure. */
+import type { HostRoute as CheckedRoute, HostInterface } from './config/host.ts';
+import {
+  type HostLink,
+  type HostRoute,
+  type InterfacesOf,
+  interfacesOf,
+  type PortChoice,
+} from './egress/ports.ts';
+import { connectedRoutes, type HostSnapshot } from './kernel/host.ts';
+import type { PlumbingWanted } from './kernel/plumbing.ts';
+import type { Model, Network } from './model/model.ts';
+import { prefixHolds } from './net/ipv4.ts';
+import type { LocalRoute } from './vrf.ts';
+
+export function hostLinks(snapshot: HostSnapshot): HostLink[] {
+  const addresses = Map.groupBy(snapshot.addresses, (row) => row.interface);
+  return [...snapshot.links.values()].map((link) => ({
+    name: link.name,
+    ifindex: link.ifindex,
+    isUp: link.isUp && link.hasCarrier,
+    isLoopback: link.isLoopback,
+    mac: macBytes(link.mac),
+    mtu: link.mtu,
+    addresses: (addresses.get(link.name) ?? []).map((row) => ({
+      address: row.address,
+      length: row.prefixLength,
+      broadcast: row.broadcast,
+    })),
+  }));
+}
+
+const macBytes = (text: string): Uint8Array => {
+  const bytes = new Uint8Array(6);
+  text.split(':').forEach((part, i) => {
+    if (i < 6) bytes[i] = Number.parseInt(part, 16) || 0;
+  });
+  return bytes;
+};
+
+/** Routes of the main table with a gateway. */
+export function gatewayRoutes(snapshot: HostSnapshot): HostRoute[] {
+  return snapshot.mainRoutes
+    .filter((route) => route.nextHops.some((hop) => hop.address !== 0))
+    .map(({ prefix, nextHops }) => ({ prefix, nextHops }));
+}
+
+/** For config/host.ts. */
+export function checkedHost(snapshot: HostSnapshot): {
+  interfaces: HostInterface[];
+  routes: CheckedRoute[];
+} {
+  return {
+    interfaces: hostLinks(snapshot).map(({ name, addresses, isUp }) => ({ name, addresses, isUp })),
+    routes: gatewayRoutes(snapshot).flatMap(({ prefix, nextHops }) =>
+      nextHops.map((hop) => ({ destination: prefix, interface: hop.interface })),
+    ),
+  };
+}
+
+/** A network's routes without a neighbor: its interfaces' prefixes, static ones, reachableBy. */
+export function networkRoutes(
+  model: Model,
+  network: Network,
+  interfaces: readonly string[],
+  snapshot: HostSnapshot,
+): LocalRoute[] {
+  const reachable = model.neighbors
+    .filter((row) => row.network === network.name && row.reachableBy !== undefined)
+    .map((row) => staticRoute({ address: row.address, length: 32 }, row.reachableBy!));
+  return [
+    ...connected(snapshot, interfaces),
+    ...network.staticRoutes.map((row) => staticRoute(row.destination, row.nextHop)),
+    ...reachable,
+  ];
+}
+
+/** The main table's: never by an interface that belongs to a network. */
+export function mainRoutes(
+  model: Model,
+  networkInterfaces: ReadonlySet<string>,
+  snapshot: HostSnapshot,
+): LocalRoute[] {
+  const inside = [...snapshot.links.values()]
+    .filter((link) => !link.isLoopback && !networkInterfaces.has(link.name))
+    .map((link) => link.name);
+  const fromKernel = gatewayRoutes(snapshot).flatMap(({ prefix, nextHops }) =>
+    nextHops
+      .filter((hop) => inside.includes(hop.interface))
+      .map(
+        (hop): LocalRoute => ({
+          kind: 'static',
+          prefix,
+          interface: hop.interface,
+          nextHop: hop.address,
+        }),
+      ),
+  );
+  return [
+    ...connected(snapshot, inside),
+    ...fromKernel,
+    ...model.appliance.staticRoutes.map((row) => staticRoute(row.destination, row.nextHop)),
+  ];
+}
+
+/** Next hops and directly connected clients, for the kernel to keep resolved. */
+export function neighborsToKeep(
+  model: Model,
+  interfacesByNetwork: InterfacesOf,
+  snapshot: HostSnapshot,
+): { interface: string; address: number }[] {
+  const targets: { network: string | undefined; address: number }[] = [
+    ...model.neighbors.map((row) => ({
+      network: row.network,
+      address: row.reachableBy ?? row.address,
+    })),
+    ...model.networks.flatMap((network) =>
+      network.staticRoutes.map((row) => ({ network: network.name, address: row.nextHop })),
+    ),
+    ...model.appliance.staticRoutes.map((row) => ({ network: undefined, address: row.nextHop })),
+    ...gatewayRoutes(snapshot).flatMap((route) =>
+      route.nextHops.map((hop) => ({ network: undefined, address: hop.address })),
+    ),
+    ...model.clients.flatMap((client) =>
+      client.prefixes
+        .filter((prefix) => client.policy !== undefined && prefix.length === 32)
+        .map((prefix) => ({ network: undefined, address: prefix.address })),
+    ),
+  ];
+  const found = new Map<string, { interface: string; address: number }>();
+  for (const { network, address } of targets) {
+    for (const route of connectedRoutes(snapshot, interfacesByNetwork.get(network) ?? [])) {
+      if (address === 0 || route.prefix.length === 32) continue;
+      if (!prefixHolds(route.prefix, address)) continue;
+      found.set(`${route.interface} ${address}`, { interface: route.interface, address });
+    }
+  }
+  return [...found.values()];
+}
+
+/** Guard, marks, rules and private tables for these ports. */
+export function plumbingWanted(model: Model, ports: readonly PortChoice[]): PlumbingWanted {
+  const tables = new Map(model.networks.map((row) => [row.name, row.routeTableIndex]));
+  const interfaces = interfacesOf(ports);
+  return {
+    ports: ports.map((port) => ({
+      name: port.name,
+      mark: port.networks.length === 1 ? tables.get(port.networks[0]!) : undefined,
+    })),
+    networks: model.networks.map((network) => ({
+      routeTableIndex: network.routeTableIndex,
+      interfaces: interfaces.get(network.name) ?? [],
+      reachable: model.neighbors.flatMap((row) =>
+        row.network === network.name && row.reachableBy !== undefined
+          ? [{ neighbor: row.address, gateway: row.reachableBy }]
+          : [],
+      ),
+    })),
+    rulePriority: model.features.externalNetworkRulePriority,
+  };
+}
+
+const connected = (snapshot: HostSnapshot, interfaces: readonly string[]): LocalRoute[] =>
+  connectedRoutes(snapshot, interfaces).map((row) => ({
+    kind: 'connected',
+    prefix: row.prefix,
+    interface: row.interface,
+    nextHop: 0,
+  }));
+
+const staticRoute = (prefix: LocalRoute['prefix'], nextHop: number): LocalRoute => ({
+  kind: 'static',
+  prefix,
+  interface: undefined,
+  nextHop,
+});

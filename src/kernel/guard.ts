@@ -1,0 +1,163 @@
+/**
+ * The guard: nftables rules that keep the kernel from forwarding what belongs to the forwarder, and
+ * that tell it which network a packet came from.
+ *
+ *   wire ─▶ packet socket (the forwarder) ─▶ netdev ingress ─▶ prerouting ─▶ local or forward
+ *                                              │ mark, drop      │ mark, drop     │ drop
+ *
+ * What the kernel does not own (`fib daddr type` neither local nor broadcast nor multicast) is
+ * dropped at ingress of every port, IPv4 and IPv6. A chain at ingress belongs to a device and goes
+ * with it; while a device that was added again waits for its chain, the chains of the second table,
+ * which know it by name, do the same. Input and output are not touched: the box's own addresses
+ * answer, and pool addresses, which are nobody's, do not.
+ *
+ * A port of exactly one network also sets the mark that leads to the network's table (rules.ts).
+ *
+ * Nothing here depends on ip_forward. The tables are named after the run directory, replaced whole in
+ * one transaction, and survive every end of egretd but the orderly one.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
+import { EgretError } from '../lib/errors.ts';
+import type { HostSnapshot } from './host.ts';
+
+export interface GuardPort {
+  readonly name: string;
+  /** routeTableIndex of the only network that it belongs to. */
+  readonly mark: number | undefined;
+}
+
+export interface Guard {
+  /** Name of both tables, for status. */
+  readonly table: string;
+  /**
+   * Makes the guard stand for these ports, and again after a device was added anew. Does nothing
+   * when it stands already. Concurrent calls are done in order.
+   *
+   * @throws EgretError NFT_FAILED; the guard before stands on
+   */
+  set(ports: readonly GuardPort[], snapshot: HostSnapshot): Promise<void>;
+  /** Removes it: the last step of an orderly stop. */
+  remove(): Promise<void>;
+}
+
+/** Hands a script to nft, one transaction. @throws EgretError NFT_FAILED */
+export type RunNft = (script: string) => Promise<void>;
+
+export function makeGuard(runDir: string, runNft: RunNft = systemNft): Guard {
+  const table = guardTable(runDir);
+  let standing: string | undefined;
+  let last: Promise<void> = Promise.resolve();
+  const inOrder = (step: () => Promise<void>): Promise<void> => {
+    const run = last.then(step);
+    last = run.catch(() => {});
+    return run;
+  };
+  return {
+    table,
+    set(ports, snapshot) {
+      return inOrder(async () => {
+        const present = ports.filter(({ name }) => snapshot.links.has(name));
+        const script = guardScript(table, ports, new Set(present.map(({ name }) => name)));
+        // A device that was added again has another number.
+        const devices = present.map(({ name }) => snapshot.links.get(name)!.ifindex);
+        const wanted = `${script}${devices}`;
+        if (standing === wanted) return;
+        standing = undefined;
+        await runNft(script);
+        standing = wanted;
+      });
+    },
+    remove() {
+      return inOrder(async () => {
+        standing = undefined;
+        await runNft(removalScript(table));
+      });
+    },
+  };
+}
+
+/** One run directory, one name, over restarts. */
+export function guardTable(runDir: string): string {
+  return `egret_${createHash('sha256').update(resolve(runDir)).digest('hex').slice(0, 12)}`;
+}
+
+/** Adding before deleting makes deleting succeed whether the tables stood or not. */
+function removalScript(table: string): string {
+  return ['netdev', 'inet']
+    .map((family) => `add table ${family} ${table}\ndelete table ${family} ${table}\n`)
+    .join('');
+}
+
+/** @param present - names of the ports whose devices exist: only those can have a chain at ingress */
+export function guardScript(
+  table: string,
+  ports: readonly GuardPort[],
+  present: ReadonlySet<string>,
+): string {
+  const foreign = 'fib daddr type != { local, broadcast, multicast } drop';
+  const ingress = ports.flatMap(({ name, mark }, number) =>
+    present.has(name)
+      ? [
+          `\tchain port_${number} {`,
+          `\t\ttype filter hook ingress device ${quoted(name)} priority -500; policy accept;`,
+          ...(mark === undefined ? [] : [`\t\tmeta mark set ${mark}`]),
+          `\t\t${foreign}`,
+          '\t}',
+        ]
+      : [],
+  );
+  const names = `{ ${ports.map(({ name }) => quoted(name)).join(', ')} }`;
+  const byName =
+    ports.length === 0
+      ? []
+      : [
+          '\tchain prerouting {',
+          '\t\ttype filter hook prerouting priority -300; policy accept;',
+          ...ports.flatMap(({ name, mark }) =>
+            mark === undefined ? [] : [`\t\tiifname ${quoted(name)} meta mark set ${mark}`],
+          ),
+          `\t\tiifname ${names} ${foreign}`,
+          '\t}',
+          '\tchain forward {',
+          '\t\ttype filter hook forward priority -300; policy accept;',
+          `\t\tiifname ${names} drop`,
+          `\t\toifname ${names} drop`,
+          '\t}',
+        ];
+  return [
+    removalScript(table).trimEnd(),
+    `table netdev ${table} {`,
+    ...ingress,
+    '}',
+    `table inet ${table} {`,
+    ...byName,
+    '}',
+    '',
+  ].join('\n');
+}
+
+/** The kernel allows almost anything in an interface's name; nft strings have no escapes. */
+function quoted(name: string): string {
+  if (!/^[^"\s/]{1,15}$/.test(name))
+    throw new EgretError('NFT_FAILED', { reason: `interface name ${JSON.stringify(name)}` });
+  return `"${name}"`;
+}
+
+const systemNft: RunNft = (script) =>
+  new Promise((done, failed) => {
+    const fail = (reason: string): void => failed(new EgretError('NFT_FAILED', { reason }));
+    const nft = spawn('nft', ['-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
+    let complaint = '';
+    nft.stderr.setEncoding('utf8').on('data', (text: string) => {
+      complaint += text;
+    });
+    nft.stdin.on('error', () => {}); // nft's exit says more
+    nft.on('error', (error) => fail(error.message));
+    nft.on('close', (status) => {
+      if (status === 0) done();
+      else fail(complaint.split('\n')[0] || `nft ended with ${status}`);
+    });
+    nft.stdin.end(script);
+  });

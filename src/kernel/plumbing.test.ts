@@ -1,0 +1,176 @@
+import { describe, expect, test } from 'vitest';
+import { parseIpv4 } from '../net/ipv4.ts';
+import { plumbingRoutes } from './connected.ts';
+import { guardScript, guardTable } from './guard.ts';
+import { connectedRoutes, type HostAddress, type HostLink, type HostSnapshot } from './host.ts';
+import { privateTableOf } from './identity.ts';
+import { formatIpRoute } from './route-format.ts';
+import { rulesFor } from './rules.ts';
+
+const ipv4 = (text: string): number => parseIpv4(text)!;
+
+const link = (name: string, ifindex: number, isUp = true): [string, HostLink] => [
+  name,
+  {
+    name,
+    ifindex,
+    isUp,
+    hasCarrier: isUp,
+    mac: '',
+    mtu: 1500,
+    isLoopback: false,
+    masterIfindex: 0,
+    kind: '',
+    downCount: 0,
+  },
+];
+
+const address = (name: string, text: string, more: Partial<HostAddress> = {}): HostAddress => {
+  const [host, length] = text.split('/') as [string, string];
+  return {
+    interface: name,
+    ifindex: 0,
+    address: ipv4(host),
+    peer: ipv4(host),
+    prefixLength: Number(length),
+    broadcast: undefined,
+    isSecondary: false,
+    hasNoPrefixRoute: false,
+    ...more,
+  };
+};
+
+const snapshot: HostSnapshot = {
+  generation: 1,
+  links: new Map([link('ens5', 5), link('ens6', 6), link('ens7', 7, false), link('ppp0', 8)]),
+  addresses: [
+    address('ens5', '172.16.1.1/24'),
+    address('ens5', '172.16.1.2/24', { isSecondary: true }),
+    address('ens5', '10.50.0.2/32'),
+    address('ens6', '172.16.1.1/24'),
+    address('ens6', '10.60.0.1/24', { hasNoPrefixRoute: true }),
+    address('ens7', '10.70.0.1/24'),
+    address('ppp0', '10.80.0.1/32', { peer: ipv4('10.80.0.9') }),
+  ],
+  mainRoutes: [
+    {
+      prefix: { address: ipv4('10.90.0.0'), length: 16 },
+      protocol: 4,
+      scope: 253,
+      metric: 0,
+      source: undefined,
+      nextHops: [{ interface: 'ens5', address: 0 }],
+    },
+    {
+      prefix: { address: ipv4('10.91.0.0'), length: 16 },
+      protocol: 4,
+      scope: 0,
+      metric: 0,
+      source: undefined,
+      nextHops: [{ interface: 'ens5', address: ipv4('172.16.1.140') }],
+    },
+  ],
+};
+
+describe('connected routes', () => {
+  const shown = (...interfaces: string[]): string[] =>
+    connectedRoutes(snapshot, interfaces).map((route) =>
+      formatIpRoute({
+        ...route,
+        protocol: 2,
+        nextHops: [{ interface: route.interface, address: 0 }],
+      }),
+    );
+
+  test('come from addresses of links that are up, and from routes without a gateway', () => {
+    expect(shown('ens5')).toEqual([
+      '10.90.0.0/16 dev ens5 proto kernel ',
+      '172.16.1.0/24 dev ens5 proto kernel src 172.16.1.1 ',
+    ]);
+    expect(shown('ens6')).toEqual(['172.16.1.0/24 dev ens6 proto kernel src 172.16.1.1 ']);
+    expect(shown('ens7')).toEqual([]);
+    expect(shown('ppp0')).toEqual(['10.80.0.9 dev ppp0 proto kernel src 10.80.0.1 ']);
+  });
+
+  test('go into a private table, with a /32 to neighbors behind a gateway', () => {
+    const reachable = [
+      { neighbor: ipv4('192.0.2.1'), gateway: ipv4('172.16.1.140') },
+      { neighbor: ipv4('192.0.2.2'), gateway: ipv4('1.1.1.1') },
+    ];
+    const routes = plumbingRoutes(snapshot, [
+      { routeTableIndex: 500, interfaces: ['ens6'], reachable },
+      { routeTableIndex: undefined, interfaces: ['ens5'], reachable: reachable.slice(0, 1) },
+    ]);
+    expect(
+      routes.map(({ table, prefixLength, nextHops }) => [table, prefixLength, nextHops]),
+    ).toEqual([
+      [privateTableOf(500), 24, [{ ifindex: 6, address: 0, weight: 1 }]],
+      [privateTableOf(500), 32, [{ ifindex: 6, address: ipv4('172.16.1.140'), weight: 1 }]],
+      [254, 32, [{ ifindex: 5, address: ipv4('172.16.1.140'), weight: 1 }]],
+    ]);
+  });
+});
+
+test('rules: the private table, then the network’s', () => {
+  expect(rulesFor(102, [500, 501]).map(({ mark, table }) => [mark, table])).toEqual([
+    [500, privateTableOf(500)],
+    [500, 500],
+    [501, privateTableOf(501)],
+    [501, 501],
+  ]);
+  expect(privateTableOf(0x7fff_ffff)).toBeLessThan(2 ** 32);
+});
+
+describe('the guard', () => {
+  const ports = [
+    { name: 'ens5', mark: 500 },
+    { name: 'ens6', mark: undefined },
+  ];
+
+  test('has a chain for each device that exists, and knows all by name', () => {
+    expect(guardScript('egret_x', ports, new Set(['ens5']))).toBe(`add table netdev egret_x
+delete table netdev egret_x
+add table inet egret_x
+delete table inet egret_x
+table netdev egret_x {
+\tchain port_0 {
+\t\ttype filter hook ingress device "ens5" priority -500; policy accept;
+\t\tmeta mark set 500
+\t\tfib daddr type != { local, broadcast, multicast } drop
+\t}
+}
+table inet egret_x {
+\tchain prerouting {
+\t\ttype filter hook prerouting priority -300; policy accept;
+\t\tiifname "ens5" meta mark set 500
+\t\tiifname { "ens5", "ens6" } fib daddr type != { local, broadcast, multicast } drop
+\t}
+\tchain forward {
+\t\ttype filter hook forward priority -300; policy accept;
+\t\tiifname { "ens5", "ens6" } drop
+\t\toifname { "ens5", "ens6" } drop
+\t}
+}
+`);
+  });
+
+  test('is named after its run directory', () => {
+    expect(guardTable('/run/egret/')).toBe(guardTable('/run/egret'));
+    expect(guardTable('/run/egret')).not.toBe(guardTable('/run/egret2'));
+    expect(guardTable('/run/egret')).toMatch(/^egret_[0-9a-f]{12}$/);
+  });
+
+  test('takes no name that would end its string', () => {
+    expect(() => guardScript('egret_x', [{ name: 'a"b', mark: 1 }], new Set())).toThrow(/nft/);
+  });
+});
+
+test('routes as iproute2 prints them', () => {
+  const nextHops = [{ interface: 'ens5', address: ipv4('172.16.1.140') }];
+  const prefix = { address: ipv4('192.0.2.0'), length: 24 };
+  const seed = '192.0.2.0/24 via 172.16.1.140 dev ens5 proto bird ';
+  expect(formatIpRoute({ prefix, nextHops, protocol: 12 })).toBe(seed);
+  expect(formatIpRoute({ prefix: { address: 0, length: 0 }, nextHops: [], protocol: 99 })).toBe(
+    'default proto openr ',
+  );
+});

@@ -1,0 +1,101 @@
+/**
+ * Everything that egretd asks of the kernel so that packets stay apart, in the order that keeps them
+ * apart: settings, guard, rules, connected routes, neighbors. The guard comes before any port opens
+ * and goes last of all.
+ */
+import type { Log } from '../lib/log.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import { type ConnectedNetwork, plumbingRoutes, setPlumbingRoutes } from './connected.ts';
+import { type Guard, type GuardPort, makeGuard } from './guard.ts';
+import type { HostSnapshot } from './host.ts';
+import { setNeighbors } from './neighbors.ts';
+import type { Rtnetlink } from './rtnetlink.ts';
+import { rulesFor, setRules } from './rules.ts';
+import { makeSysctls, type SysctlRecord, type Sysctls } from './sysctl.ts';
+
+/** What the kernel should do for one Model on one host. */
+export interface PlumbingWanted {
+  readonly ports: readonly GuardPort[];
+  readonly networks: readonly ConnectedNetwork[];
+  /** FelixConfiguration.externalNetworkRoutingRulePriority. */
+  readonly rulePriority: number;
+}
+
+/** A next hop or client that the kernel keeps resolved. */
+export interface WantedNeighbor {
+  readonly interface: string;
+  readonly address: Ipv4;
+}
+
+export class Plumbing {
+  readonly #rtnetlink: Rtnetlink;
+  readonly #log: Log;
+  readonly #guard: Guard;
+  readonly #sysctls: Sysctls;
+  #formerTables: number[] = [];
+  #lastNeighbors = '';
+
+  /** @param found - settings as they were before an earlier life (state.json) */
+  constructor(rtnetlink: Rtnetlink, runDir: string, found: SysctlRecord, log: Log) {
+    this.#rtnetlink = rtnetlink;
+    this.#log = log;
+    this.#guard = makeGuard(runDir);
+    this.#sysctls = makeSysctls(found);
+  }
+
+  /** @throws EgretError NFT_FAILED, NETLINK_REFUSED; the guard that stood before stands on */
+  async apply(wanted: PlumbingWanted, snapshot: HostSnapshot): Promise<void> {
+    this.#sysctls.apply(wanted.ports.map((port) => port.name));
+    await this.#guard.set(wanted.ports, snapshot);
+    const indexes = wanted.networks.flatMap((network) => network.routeTableIndex ?? []);
+    const former = await setRules(this.#rtnetlink, rulesFor(wanted.rulePriority, indexes));
+    this.#formerTables = [...new Set([...this.#formerTables, ...former])];
+    const refused = await setPlumbingRoutes(
+      this.#rtnetlink,
+      plumbingRoutes(snapshot, wanted.networks),
+      this.#formerTables,
+    );
+    for (const { route, fault } of refused) this.#log.warn({ route, fault }, 'route refused');
+  }
+
+  /** Makes exactly these the managed neighbors. */
+  async keepResolved(wanted: readonly WantedNeighbor[], snapshot: HostSnapshot): Promise<void> {
+    const rows = wanted.flatMap((neighbor) => {
+      const link = snapshot.links.get(neighbor.interface);
+      return link?.isUp && link.hasCarrier
+        ? [{ ifindex: link.ifindex, address: neighbor.address }]
+        : [];
+    });
+    // Carrier and address changes make the kernel forget neighbors, so the snapshot is part of the key.
+    const text = `${snapshot.generation} ${rows.map((row) => `${row.ifindex}:${row.address}`)}`;
+    if (text === this.#lastNeighbors) return;
+    this.#lastNeighbors = text;
+    for (const { neighbor, fault } of await setNeighbors(this.#rtnetlink, rows)) {
+      this.#log.warn({ neighbor, fault }, 'managed neighbor refused');
+    }
+  }
+
+  /** rp_filter as the kernel combines it, by interface. */
+  rpFilter(interfaceName: string): number | null {
+    const path = `net/ipv4/conf/${interfaceName}/rp_filter`;
+    const found = this.#sysctls.show([interfaceName]).find((row) => row.path === path);
+    return found?.effective === undefined ? null : Number(found.effective);
+  }
+
+  sysctlRecord(): SysctlRecord {
+    return this.#sysctls.record();
+  }
+
+  /** The orderly stop, all but the guard. */
+  async remove(): Promise<void> {
+    await setNeighbors(this.#rtnetlink, []);
+    const former = await setRules(this.#rtnetlink, []);
+    await setPlumbingRoutes(this.#rtnetlink, [], [...this.#formerTables, ...former]);
+    this.#sysctls.restore();
+  }
+
+  /** The last step of the orderly stop. */
+  async removeGuard(): Promise<void> {
+    await this.#guard.remove();
+  }
+}

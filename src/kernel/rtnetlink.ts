@@ -1,0 +1,255 @@
+/**
+ * Conversation with the kernel over rtnetlink: requests with acknowledgements, dumps, and the stream
+ * of notifications (docs/adr/0002-own-rtnetlink.md).
+ *
+ * Two sockets: one for requests, whose answers find their request by sequence number, and one for
+ * notifications. The kernel runs one dump at a time on a socket, so dumps queue here. A dump that
+ * the kernel marks as interrupted (NLM_F_DUMP_INTR) is read again. When notifications were lost
+ * (ENOBUFS) the listener is told, and it reads everything again.
+ */
+import { constants } from 'node:os';
+import type { Clock } from '../lib/clock.ts';
+import { EgretError } from '../lib/errors.ts';
+import { openByteStream } from './byte-stream.ts';
+import type { NetlinkSockets } from './native.ts';
+import {
+  decodeError,
+  encodeMessage,
+  flagAck,
+  flagDump,
+  flagDumpInterrupted,
+  flagRequest,
+  forEachMessage,
+  type MessageFault,
+  type MessageHeader,
+  nlmsgDone,
+  nlmsgError,
+} from './netlink-codec.ts';
+import type { RequestBody } from './rtnetlink-codec.ts';
+
+const requestReceiveBytes = 4 << 20;
+const notificationReceiveBytes = 16 << 20;
+/** Requests in one send, so that their answers fit into the receive buffer. */
+const requestsMax = 256;
+const dumpTriesMax = 8;
+
+/** Bodies of a dump's messages as they come; `type` is RTM_NEW*. */
+export type VisitMessage = (type: number, bytes: Buffer, start: number, end: number) => void;
+
+export interface Rtnetlink {
+  /** Sends one request. @throws EgretError NETLINK_REFUSED */
+  request(what: string, body: RequestBody, flags?: number): Promise<void>;
+  /** Sends requests in order. @returns what the kernel said of each; errno 0: done */
+  requestAll(bodies: readonly RequestBody[], flags?: number): Promise<readonly MessageFault[]>;
+  /** Reads a table whole. @throws EgretError NETLINK_REFUSED */
+  dump<Row>(
+    what: string,
+    body: RequestBody,
+    decode: (bytes: Buffer, start: number, end: number) => Row | undefined,
+  ): Promise<Row[]>;
+  /**
+   * Reads a table as it comes, for those too large to keep.
+   *
+   * @param begin - called before the first message, and again when the dump starts over
+   */
+  dumpEach(what: string, body: RequestBody, begin: () => void, visit: VisitMessage): Promise<void>;
+  close(): void;
+}
+
+interface Pending {
+  visit: VisitMessage | undefined;
+  isInterrupted: boolean;
+  settle(fault: MessageFault, isInterrupted: boolean): void;
+}
+
+const lost: MessageFault = { errno: constants.errno.ENOBUFS, reason: 'answers were lost' };
+const closed: MessageFault = { errno: constants.errno.ECANCELED, reason: 'closed' };
+
+export function openRtnetlink(sockets: NetlinkSockets, clock: Clock): Rtnetlink {
+  const { fd, events } = sockets.open([], requestReceiveBytes, 0);
+  const pending = new Map<number, Pending>();
+  let sequence = 0;
+  let lastDump: Promise<unknown> = Promise.resolve();
+  let isClosed = false;
+
+  const settleAll = (fault: MessageFault): void => {
+    const all = [...pending.values()];
+    pending.clear();
+    for (const one of all) one.settle(fault, false);
+  };
+  const stream = openByteStream(
+    events,
+    clock,
+    (bytes) => takeDatagrams(bytes, answered, () => settleAll(lost)),
+    () => settleAll(closed),
+  );
+
+  function answered(bytes: Buffer, from: number, to: number): void {
+    forEachMessage(bytes, from, to, (header, start, end) => {
+      const one = pending.get(header.sequence);
+      if (!one) return;
+      if (header.flags & flagDumpInterrupted) one.isInterrupted = true;
+      if (header.type === nlmsgError || header.type === nlmsgDone) {
+        pending.delete(header.sequence);
+        one.settle(decodeError(bytes, header, start, end), one.isInterrupted);
+      } else {
+        one.visit?.(header.type, bytes, start, end);
+      }
+    });
+  }
+
+  /** Sends messages at once; each gets a promise of its answer. */
+  function send(
+    bodies: readonly RequestBody[],
+    flags: number,
+    visit: VisitMessage | undefined,
+  ): Promise<{ fault: MessageFault; isInterrupted: boolean }>[] {
+    if (isClosed) return bodies.map(async () => ({ fault: closed, isInterrupted: false }));
+    const answers: Promise<{ fault: MessageFault; isInterrupted: boolean }>[] = [];
+    const messages = bodies.map(({ type, body }) => {
+      sequence = sequence === 0xffff_ffff ? 1 : sequence + 1;
+      const own = sequence;
+      answers.push(
+        new Promise((resolve) => {
+          pending.set(own, {
+            visit,
+            isInterrupted: false,
+            settle: (fault, isInterrupted) => resolve({ fault, isInterrupted }),
+          });
+        }),
+      );
+      return encodeMessage(type, flags, own, body);
+    });
+    sockets.send(fd, Buffer.concat(messages));
+    return answers;
+  }
+
+  async function dumpOnce(body: RequestBody, visit: VisitMessage): Promise<boolean> {
+    const [answer] = await Promise.all(send([body], flagRequest | flagDump, visit));
+    const { fault, isInterrupted } = answer!;
+    // Strict checking says ENOENT of a table that was never used.
+    if (fault.errno !== 0 && fault.errno !== constants.errno.ENOENT) throw fault;
+    return !isInterrupted;
+  }
+
+  async function dumpEach(
+    what: string,
+    body: RequestBody,
+    begin: () => void,
+    visit: VisitMessage,
+  ): Promise<void> {
+    const run = lastDump.then(async () => {
+      for (let tries = 0; tries < dumpTriesMax; tries++) {
+        begin();
+        if (await dumpOnce(body, visit)) return;
+      }
+      throw { errno: constants.errno.EINTR, reason: 'it never held still' } satisfies MessageFault;
+    });
+    lastDump = run.catch(() => {});
+    await run.catch((fault: MessageFault) => {
+      throw refused(what, fault);
+    });
+  }
+
+  return {
+    async request(what, body, flags = 0) {
+      const [answer] = await Promise.all(send([body], flagRequest | flagAck | flags, undefined));
+      if (answer!.fault.errno !== 0) throw refused(what, answer!.fault);
+    },
+    async requestAll(bodies, flags = 0) {
+      const faults: MessageFault[] = [];
+      for (let from = 0; from < bodies.length; from += requestsMax) {
+        const slice = bodies.slice(from, from + requestsMax);
+        const answers = await Promise.all(send(slice, flagRequest | flagAck | flags, undefined));
+        for (const answer of answers) faults.push(answer.fault);
+      }
+      return faults;
+    },
+    async dump(what, body, decode) {
+      let rows: NonNullable<ReturnType<typeof decode>>[] = [];
+      const begin = (): void => {
+        rows = [];
+      };
+      await dumpEach(what, body, begin, (_type, bytes, start, end) => {
+        const row = decode(bytes, start, end);
+        if (row !== undefined && row !== null) rows.push(row);
+      });
+      return rows;
+    },
+    dumpEach,
+    close() {
+      if (isClosed) return;
+      isClosed = true;
+      stream.close();
+      sockets.close(fd);
+      settleAll(closed);
+    },
+  };
+}
+
+export interface NotificationListener {
+  message(header: MessageHeader, bytes: Buffer, start: number, end: number): void;
+  /** Messages were lost: what is known may be wrong. */
+  overrun(): void;
+}
+
+/**
+ * Listens to multicast groups.
+ *
+ * @param filterProtocol - see NetlinkSockets.open
+ */
+export function openNotifications(
+  sockets: NetlinkSockets,
+  clock: Clock,
+  groups: readonly number[],
+  filterProtocol: number,
+  listener: NotificationListener,
+): { close(): void } {
+  const { fd, events } = sockets.open(groups, notificationReceiveBytes, filterProtocol);
+  const datagram = (bytes: Buffer, from: number, to: number): void => {
+    forEachMessage(bytes, from, to, (header, start, end) =>
+      listener.message(header, bytes, start, end),
+    );
+  };
+  const stream = openByteStream(
+    events,
+    clock,
+    (bytes) => takeDatagrams(bytes, datagram, () => listener.overrun()),
+    () => {},
+  );
+  let isClosed = false;
+  return {
+    close() {
+      if (isClosed) return;
+      isClosed = true;
+      stream.close();
+      sockets.close(fd);
+    },
+  };
+}
+
+/** The EgretError for a request that failed. */
+export function refused(what: string, fault: MessageFault): EgretError {
+  const name =
+    Object.entries(constants.errno).find(([, value]) => value === fault.errno)?.[0] ??
+    `errno ${fault.errno}`;
+  const reason = fault.reason ? `${fault.reason} (${name})` : name;
+  return new EgretError('NETLINK_REFUSED', { request: what, reason });
+}
+
+/** Cuts a stream into datagrams, each behind its 32-bit length; 0 says that some were lost. */
+export function takeDatagrams(
+  bytes: Buffer,
+  datagram: (bytes: Buffer, from: number, to: number) => void,
+  overrun: () => void,
+): number {
+  let at = 0;
+  while (bytes.length - at >= 4) {
+    const length = bytes.readUInt32LE(at);
+    if (bytes.length - at - 4 < length) break;
+    if (length === 0) overrun();
+    else datagram(bytes, at + 4, at + 4 + length);
+    at += 4 + length;
+  }
+  return at;
+}

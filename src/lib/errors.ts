@@ -1,0 +1,106 @@
+/**
+ * Operating errors: what an operator sees when something outside the program is wrong.
+ *
+ * One registry holds every code. Codes are permanent. `message` says what happened and why, `hint`
+ * what to do. docs/errors.md is generated from this file (`make docs`).
+ *
+ * Not here: protocol errors (bgp/wire returns the NOTIFICATION to send) and programmer errors
+ * (lib/assert.ts).
+ */
+
+/** Exit status of the commands: 0 ok, 1 usage, 2 invalid config, 3 not found, 4 not reachable. */
+export type ExitStatus = 1 | 2 | 3 | 4;
+
+interface ErrorKind {
+  readonly message: (details: Record<string, string | number>) => string;
+  readonly hint: string;
+  readonly exit: ExitStatus;
+}
+
+const registry = {
+  USAGE: {
+    message: ({ what }) => `${what}.`,
+    hint: 'egret help lists the commands.',
+    exit: 1,
+  },
+  CONFIG_INVALID: {
+    message: ({ errors }) => `The configuration has ${errors} error(s).`,
+    hint: 'egret check PATH prints all of them.',
+    exit: 2,
+  },
+  NOT_FOUND: {
+    message: ({ what }) => `${what} does not exist.`,
+    hint: 'The names are those of egret show.',
+    exit: 3,
+  },
+  DAEMON_UNREACHABLE: {
+    message: ({ path }) => `No egretd answers at ${path}.`,
+    hint: 'Start it with egret run, or give its --run-dir.',
+    exit: 4,
+  },
+  RUN_DIR_LOCKED: {
+    message: ({ path }) => `Another egretd owns ${path}.`,
+    hint: 'Each daemon needs a --run-dir of its own.',
+    exit: 1,
+  },
+  NATIVE_FAILED: {
+    message: ({ call, code, reason }) => `${call} failed: ${code}${reason ? ` (${reason})` : ''}.`,
+    hint: 'The log before this line says what egretd was doing.',
+    exit: 1,
+  },
+  NETLINK_REFUSED: {
+    message: ({ request, reason }) => `The kernel refused ${request}: ${reason}.`,
+    hint: 'egretd needs CAP_NET_ADMIN in its network namespace.',
+    exit: 1,
+  },
+  NFT_FAILED: {
+    message: ({ reason }) => `nft did not take the guard: ${reason}.`,
+    hint: 'Install nftables; egretd does not forward without its guard.',
+    exit: 1,
+  },
+  MIRROR_TABLE_FOREIGN: {
+    message: ({ table, routes }) => `Table ${table} holds routes that are not ours: ${routes}.`,
+    hint: 'Remove them, choose another routeTableIndex, or set routes.mirror: false.',
+    exit: 1,
+  },
+  FORWARDER_FAILED: {
+    message: ({ reason }) => `The forwarder did not start: ${reason}.`,
+    hint: 'build/egret-forwarder must stand beside build/egret; its own message is in the log.',
+    exit: 1,
+  },
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof registry;
+
+export class EgretError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string;
+  readonly exit: ExitStatus;
+  /** file:line:column, for configuration. */
+  readonly at: string | undefined;
+
+  constructor(
+    code: ErrorCode,
+    details: Record<string, string | number> = {},
+    more: { readonly at?: string; readonly cause?: unknown } = {},
+  ) {
+    const kind: ErrorKind = registry[code];
+    super(kind.message(details), { cause: more.cause });
+    this.name = 'EgretError';
+    this.code = code;
+    this.hint = kind.hint;
+    this.exit = kind.exit;
+    this.at = more.at;
+  }
+}
+
+/** The registry's rows, for docs/errors.md. */
+export function errorKinds(): { code: string; message: string; hint: string; exit: number }[] {
+  const placeholders = new Proxy({}, { get: (_, name) => `<${String(name)}>` });
+  return Object.entries(registry).map(([code, kind]) => ({
+    code,
+    message: kind.message(placeholders),
+    hint: kind.hint,
+    exit: kind.exit,
+  }));
+}

@@ -1,0 +1,95 @@
+/** What status reads of the appliance, and BGP's rows in the shape that `egret show` promises. */
+import type { Speaker } from './bgp/speaker.ts';
+import type { NeighborRow as BgpRow } from './bgp/status.ts';
+import type { ArenaDataPlane } from './dataplane/arena.ts';
+import type { Forwarder } from './dataplane/forwarder.ts';
+import type { AddressAssignment } from './egress/addresses.ts';
+import type { PortChoice } from './egress/ports.ts';
+import { hostLinks } from './host-view.ts';
+import type { HostState } from './kernel/host.ts';
+import type { Plumbing } from './kernel/plumbing.ts';
+import type { MeasuredClock } from './measured-clock.ts';
+import type { Mirrors } from './mirrors.ts';
+import type { Model } from './model/model.ts';
+import { formatIpv4 } from './net/ipv4.ts';
+import type { Readinesses } from './readinesses.ts';
+import type { LiveParts } from './status/parts.ts';
+import type { NeighborRow } from './status/source.ts';
+import type { Vrfs } from './vrfs.ts';
+
+/** The parts of a running appliance that status reads. */
+export interface Running {
+  readonly generation: number;
+  readonly model: Model;
+  readonly configErrors: readonly string[];
+  readonly clock: MeasuredClock;
+  readonly host: HostState;
+  readonly plumbing: Plumbing;
+  readonly ports: readonly PortChoice[];
+  readonly assignment: AddressAssignment;
+  readonly readinesses: Readinesses;
+  readonly vrfs: Vrfs;
+  readonly speaker: Speaker;
+  readonly mirrors: Mirrors;
+  readonly dataPlane: ArenaDataPlane;
+  readonly forwarder: Forwarder;
+}
+
+export function liveParts(appliance: Running): LiveParts {
+  const { model, clock, ports, assignment, readinesses, dataPlane, plumbing } = appliance;
+  return {
+    generation: appliance.generation,
+    model,
+    clock,
+    links: hostLinks(appliance.host.snapshot()),
+    ports,
+    assignment,
+    networkReadiness: readinesses.networks,
+    gatewayReadiness: readinesses.gateways,
+    ribs: appliance.vrfs.ribs(),
+    dataPlane,
+    neighbors: () => appliance.speaker.snapshot().map(neighborRow),
+    mirroredCount: (network) => appliance.mirrors.mirroredCount(network),
+    rpFilter: (name) => plumbing.rpFilter(name),
+    daemonCounters: () => daemonCounters(appliance),
+    configErrors: appliance.configErrors,
+  };
+}
+
+function daemonCounters(appliance: Running): Record<string, number> {
+  const { clock, speaker, forwarder, dataPlane, host } = appliance;
+  const { pliesUsed, pliesMax } = dataPlane.fibUsage();
+  return {
+    step_cpu_microseconds_max: Math.round(Math.max(clock.stepMsMax, speaker.sliceMsMax) * 1000),
+    bgp_connections_refused: speaker.refusedCount,
+    forwarder_deaths: forwarder.deaths,
+    forwarder_pid: forwarder.pid ?? 0,
+    host_overruns: host.overrunCount,
+    fib_plies_used: pliesUsed,
+    fib_plies_max: pliesMax,
+  };
+}
+
+function neighborRow(row: BgpRow): NeighborRow {
+  const { network, address, remoteAs, state, sinceMs, received, accepted, announced, ...detail } =
+    row;
+  const text = (value: number | undefined): string | null =>
+    value === undefined ? null : formatIpv4(value);
+  return {
+    network: network ?? null,
+    address: formatIpv4(address),
+    remoteAs,
+    state,
+    sinceMs: Math.round(sinceMs),
+    received,
+    accepted,
+    announced,
+    lastError: row.lastError?.text ?? null,
+    detail: {
+      ...detail,
+      localId: text(row.localId),
+      remoteId: text(row.remoteId),
+      localAddress: text(row.localAddress),
+    },
+  };
+}

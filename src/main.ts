@@ -1,0 +1,101 @@
+/**
+ * egretd: read the configuration, start the appliance, handle signals.
+ *
+ *   SIGTERM, SIGINT   stop everything in order, within 15 s
+ *   SIGHUP            read the configuration again: all of it or none
+ *   SIGUSR2           end alone (upgrade): queues flushed, forwarder and routes stay
+ *
+ * The only file that ends the process.
+ */
+import { Appliance } from './appliance.ts';
+import { loadConfig } from './config/load.ts';
+import { formatErrors } from './config/located.ts';
+import { systemClock } from './lib/clock.ts';
+import { EgretError } from './lib/errors.ts';
+import { type Log, makeLog } from './lib/log.ts';
+import { systemRandom } from './lib/random.ts';
+import { RunDir } from './run-dir.ts';
+
+export interface DaemonOptions {
+  readonly configPath: string;
+  readonly runDir: string;
+  readonly isForwarderExternal: boolean;
+}
+
+const stopTimeoutMs = 15_000;
+
+/**
+ * Runs until a signal ends it.
+ *
+ * @returns the exit status: 0 after an orderly end, 2 when the configuration is invalid at start
+ * @throws EgretError when it cannot start
+ */
+export async function runDaemon(options: DaemonOptions): Promise<number> {
+  const loaded = loadConfig(options.configPath);
+  if (loaded.kind === 'errors') {
+    process.stderr.write(formatErrors(loaded.errors));
+    return 2;
+  }
+  const log = makeLog(loaded.model.appliance.logLevel);
+  const runDir = RunDir.take(options.runDir);
+  let appliance: Appliance;
+  try {
+    appliance = await Appliance.start({
+      model: loaded.model,
+      runDir,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      isForwarderExternal: options.isForwarderExternal,
+    });
+  } catch (error) {
+    if (error instanceof EgretError && error.code === 'CONFIG_INVALID') {
+      process.stderr.write(`${error.at}\n${error.message}\n`);
+      runDir.release();
+      return error.exit;
+    }
+    runDir.release();
+    throw error;
+  }
+  return new Promise<number>((resolve) => {
+    let isEnding = false;
+    const end = (signal: string, finish: () => Promise<void>): void => {
+      if (isEnding) return;
+      isEnding = true;
+      log.info({ signal }, 'stopping');
+      const late = systemClock.after(stopTimeoutMs, () => {
+        log.error('the orderly stop took too long');
+        process.exit(1);
+      });
+      finish()
+        .then(() => resolve(0))
+        .catch((error) => {
+          log.error({ error }, 'the orderly stop failed');
+          resolve(1);
+        })
+        .finally(() => late.clear());
+    };
+    process.on('SIGTERM', () => end('SIGTERM', () => appliance.stop()));
+    process.on('SIGINT', () => end('SIGINT', () => appliance.stop()));
+    process.on('SIGUSR2', () => end('SIGUSR2', () => appliance.abandon()));
+    process.on('SIGHUP', () => reload(options.configPath, appliance, log));
+  }).then((status) => process.exit(status));
+}
+
+/** Takes the configuration again, whole or not at all. */
+function reload(path: string, appliance: Appliance, log: Log): void {
+  const loaded = loadConfig(path);
+  if (loaded.kind === 'errors') {
+    const errors = formatErrors(loaded.errors).trimEnd().split('\n');
+    appliance.refuseConfig(errors);
+    log.error({ errors }, 'configuration refused, the running one stays');
+    return;
+  }
+  try {
+    appliance.apply(loaded.model);
+    log.info({ generation: appliance.generation }, 'configuration taken');
+  } catch (error) {
+    appliance.refuseConfig([(error as Error).message]);
+    log.error({ error }, 'configuration refused, the running one stays');
+  }
+}

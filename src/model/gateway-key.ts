@@ -1,0 +1,5 @@
+/** One text for (namespace, name) of an EgressGateway: what clients, plans and the state file say. */
+export const gatewayKey = (gateway: {
+  readonly namespace: string;
+  readonly name: string;
+}): string => `${gateway.namespace}/${gateway.name}`;

@@ -1,0 +1,77 @@
+/** Readiness of every network and gateway, evaluated whenever something behind it changed. */
+
+import { neighborKey } from './bgp/neighbor.ts';
+import type { NeighborRow } from './bgp/status.ts';
+import type { AddressAssignment } from './egress/addresses.ts';
+import type { HostLink, PortChoice } from './egress/ports.ts';
+import { gatewayReadiness, networkReadiness, type Readiness } from './egress/readiness.ts';
+import { gatewayKey } from './model/gateway-key.ts';
+import type { Model } from './model/model.ts';
+import { formatIpv4 } from './net/ipv4.ts';
+import type { Vrfs } from './vrfs.ts';
+
+export interface ReadinessInput {
+  readonly model: Model;
+  readonly ports: readonly PortChoice[];
+  readonly links: readonly HostLink[];
+  readonly assignment: AddressAssignment;
+  readonly vrfs: Vrfs;
+  readonly neighbors: readonly NeighborRow[];
+}
+
+export class Readinesses {
+  networks: ReadonlyMap<string, Readiness> = new Map();
+  gateways: ReadonlyMap<string, Readiness> = new Map();
+  /** Neighbors that are Established; true: they have sent End-of-RIB, or nothing for 2 s. */
+  readonly #neighbors = new Map<string, boolean>();
+
+  neighborChanged(key: string, kind: 'established' | 'down' | 'endOfRib' | 'quiet'): void {
+    if (kind === 'down') this.#neighbors.delete(key);
+    else this.#neighbors.set(key, kind !== 'established');
+  }
+
+  neighborsUp(): string[] {
+    return [...this.#neighbors.keys()];
+  }
+
+  readyGateways(): string[] {
+    return [...this.gateways].flatMap(([key, readiness]) => (readiness.isReady ? [key] : []));
+  }
+
+  evaluate(input: ReadinessInput): void {
+    const { model, ports, links, assignment, vrfs, neighbors } = input;
+    const isUp = new Map(links.map((link) => [link.name, link.isUp]));
+    this.networks = new Map(
+      model.networks.map((network) => {
+        const { rib } = vrfs.get(network.name);
+        const readiness = networkReadiness({
+          interfaces: ports
+            .filter((port) => port.networks.includes(network.name))
+            .map(({ name }) => ({ name, isUp: isUp.get(name) ?? false })),
+          neighbors: neighbors
+            .filter((row) => row.network === network.name)
+            .map((row) => ({
+              address: formatIpv4(row.address),
+              state: row.state,
+              isSynchronized:
+                row.state === 'Established' &&
+                (this.#neighbors.get(neighborKey(row.network, row.address)) ?? false),
+              isStale: row.isStale,
+            })),
+          staticRoutesResolved: network.staticRoutes.filter(({ destination }) => {
+            const route = rib.lookup(destination.address, destination.length);
+            return route !== undefined && route.nextHops.length > 0;
+          }).length,
+        });
+        return [network.name, readiness];
+      }),
+    );
+    this.gateways = new Map(
+      model.gateways.map((gateway) => {
+        const key = gatewayKey(gateway);
+        const count = assignment.get(key)?.length ?? 0;
+        return [key, gatewayReadiness(gateway, count, this.networks, undefined)];
+      }),
+    );
+  }
+}

@@ -1,0 +1,332 @@
+/**
+ * Next hops of one RIB and where they lead (RFC 4271 §5.1.3, §9.1.2.1).
+ *
+ * A next hop is direct (an interface, and an address on it) or an address to look up in the same RIB:
+ * the longest prefix that holds it says how it is reached, through further next hops if need be.
+ *
+ *   connected route → its interface, and the next hop's own address
+ *   static, BGP     → whatever that route's next hops lead to, up to 8 recursions
+ *
+ * A route that leads back to a next hop on the way is passed over for the next shorter prefix, and so
+ * is a default route by BGP: a neighbor's default must not make a dead next hop look alive (a static
+ * default may). Each distinct next hop is resolved once and again only when a route to an address on
+ * its way changes. One that changes more than 16 times in a second waits for the next second: routes
+ * may be announced whose next hops depend on each other's choice and never settle.
+ *
+ * IPv6 next hops (RFC 8950) are absent.
+ */
+import { assert } from '../lib/assert.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import { distinctMembers, type NextHopSets } from './next-hop-set.ts';
+import {
+  metaKind,
+  metaKindShift,
+  metaLength,
+  type PrefixTable,
+  rowMeta,
+  rowSet,
+  rowWords,
+} from './prefix-table.ts';
+import type { NextHop, NextHopSetId } from './route.ts';
+
+const depthMax = 8;
+const changesPerSecondMax = 16;
+
+/** Kinds of the best route as prefix-table.ts keeps them. */
+export const kindConnected = 1;
+export const kindStatic = 2;
+export const kindBgp = 3;
+
+export interface NextHopEntry {
+  readonly id: number;
+  /** The address as announced; for a direct one what to resolve on the interface, or 0. */
+  readonly address: Ipv4;
+  /** Direct next hops only. */
+  readonly interface: string | undefined;
+  refs: number;
+  /** Where packets go now; none: unreachable. */
+  members: readonly NextHop[];
+  /** Recursions. */
+  metric: number;
+  /** Prefixes that it is reached by: keys of prefixKey. */
+  chain: readonly number[];
+  /** Addresses that were looked up on the way, its own included. */
+  visited: readonly Ipv4[];
+  /** Paths by it are to be decided again; rib.ts goes through them. */
+  mustScan: boolean;
+  readonly sets: Set<NextHopSetId>;
+  /** The set of this next hop alone; 0: not interned. */
+  singleSet: NextHopSetId;
+  changes: number;
+  changesFromMs: number;
+}
+
+/** What a change of a next hop means for the RIB. */
+export interface NextHopListener {
+  /** It became reachable or unreachable, or nearer or farther: its paths compare otherwise. */
+  mustDecideAll(entry: NextHopEntry): void;
+  /** It is, or is no longer, reached by these prefixes. */
+  mustDecide(prefixKey: number): void;
+  /** It leads elsewhere. */
+  membersChanged(sets: ReadonlySet<NextHopSetId>): void;
+}
+
+/** A prefix in one number that is no larger than 2^38. */
+export const prefixKey = (address: Ipv4, length: number): number => address * 64 + length;
+
+interface Resolution {
+  members: readonly NextHop[];
+  metric: number;
+}
+
+export class NextHopTable {
+  readonly #clock: Clock;
+  readonly #prefixes: PrefixTable;
+  readonly #listener: NextHopListener;
+  readonly #byName = new Map<string, number>();
+  /** Signed addresses, which V8 keeps as small integers. */
+  readonly #byAddress = new Map<number, number>();
+  readonly #free: number[] = [];
+  readonly #restless = new Set<number>();
+  #timer: Timer | undefined;
+  #entries: (NextHopEntry | undefined)[] = [undefined];
+  #sorted: Uint32Array | undefined;
+  sets: NextHopSets | undefined;
+
+  constructor(clock: Clock, prefixes: PrefixTable, listener: NextHopListener) {
+    this.#clock = clock;
+    this.#prefixes = prefixes;
+    this.#listener = listener;
+  }
+
+  get count(): number {
+    return this.#byAddress.size + this.#byName.size;
+  }
+
+  get(id: number): NextHopEntry {
+    return this.#entries[id]!;
+  }
+
+  /** Whether a number is that of an address to look up. */
+  isAddress(id: number, address: Ipv4): boolean {
+    const entry = this.#entries[id];
+    return entry !== undefined && entry.interface === undefined && entry.address === address;
+  }
+
+  /** @returns its number; the caller retains it */
+  internAddress(address: Ipv4): number {
+    const found = this.#byAddress.get(address | 0);
+    if (found !== undefined) return found;
+    const entry = this.#add(address, undefined);
+    this.#byAddress.set(address | 0, entry.id);
+    this.#sorted = undefined;
+    this.#assign(entry);
+    return entry.id;
+  }
+
+  internDirect(nextHop: NextHop): number {
+    const name = `${nextHop.address} ${nextHop.interface}`;
+    const found = this.#byName.get(name);
+    if (found !== undefined) return found;
+    const entry = this.#add(nextHop.address, nextHop.interface);
+    this.#byName.set(name, entry.id);
+    entry.members = [{ interface: nextHop.interface, address: nextHop.address }];
+    return entry.id;
+  }
+
+  retain(id: number): void {
+    this.get(id).refs += 1;
+  }
+
+  release(id: number): void {
+    const entry = this.get(id);
+    assert(entry.refs > 0, 'a next hop that is released was retained');
+    entry.refs -= 1;
+    if (entry.refs > 0) return;
+    if (entry.interface === undefined) {
+      this.#byAddress.delete(entry.address | 0);
+      this.#sorted = undefined;
+    } else {
+      this.#byName.delete(`${entry.address} ${entry.interface}`);
+    }
+    this.#restless.delete(id);
+    this.#entries[id] = undefined;
+    if (this.count === 0) {
+      this.#entries = [undefined];
+      this.#free.length = 0;
+      this.#timer?.clear();
+      this.#timer = undefined;
+    } else {
+      this.#free.push(id);
+    }
+  }
+
+  /** The best route to a prefix is another: resolves again what may lead through it. */
+  prefixChanged(address: Ipv4, length: number): void {
+    const sorted = this.#addresses();
+    const last = length === 0 ? 0xffff_ffff : address + 2 ** (32 - length) - 1;
+    let i = lowerBound(sorted, address);
+    if (i === sorted.length || sorted[i]! > last) return;
+    const touched = new Set<Ipv4>();
+    for (; i < sorted.length && sorted[i]! <= last; i += 1) touched.add(sorted[i]!);
+    for (const entry of this.#entries) {
+      if (entry?.interface !== undefined || entry === undefined) continue;
+      if (!entry.visited.some((visited) => touched.has(visited))) continue;
+      this.#resolveAgain(entry);
+    }
+  }
+
+  /** Every path was looked at. */
+  endScan(): void {
+    for (const entry of this.#entries) if (entry !== undefined) entry.mustScan = false;
+  }
+
+  #add(address: Ipv4, interfaceName: string | undefined): NextHopEntry {
+    const entry: NextHopEntry = {
+      id: this.#free.pop() ?? this.#entries.length,
+      address,
+      interface: interfaceName,
+      refs: 0,
+      members: [],
+      metric: 0,
+      chain: [],
+      visited: [],
+      mustScan: false,
+      sets: new Set(),
+      singleSet: 0,
+      changes: 0,
+      changesFromMs: 0,
+    };
+    this.#entries[entry.id] = entry;
+    return entry;
+  }
+
+  #assign(entry: NextHopEntry): void {
+    const chain = new Set<number>();
+    const visited = new Set<Ipv4>();
+    // 0.0.0.0 stands for none: no default route may reach it.
+    const found =
+      entry.address === 0 ? undefined : this.#resolve(entry.address, [entry.id], chain, visited);
+    entry.members = found?.members ?? [];
+    entry.metric = found?.metric ?? 0;
+    entry.chain = [...chain];
+    entry.visited = [...visited];
+  }
+
+  #resolveAgain(entry: NextHopEntry): void {
+    if (this.#isRestless(entry)) return;
+    const before = { members: entry.members, metric: entry.metric, chain: entry.chain };
+    this.#assign(entry);
+    const mustDecide = before.chain
+      .filter((key) => !entry.chain.includes(key))
+      .concat(entry.chain.filter((key) => !before.chain.includes(key)));
+    const wasReachable = before.members.length > 0;
+    const isReachable = entry.members.length > 0;
+    const isOther = !areSame(before.members, entry.members);
+    if (isOther || mustDecide.length > 0) entry.changes += 1;
+    if (isOther) {
+      this.sets?.forgetMembers(entry.sets);
+      if (entry.sets.size > 0) this.#listener.membersChanged(entry.sets);
+    }
+    if (wasReachable !== isReachable || before.metric !== entry.metric) {
+      this.#listener.mustDecideAll(entry);
+    }
+    for (const key of mustDecide) this.#listener.mustDecide(key);
+  }
+
+  #isRestless(entry: NextHopEntry): boolean {
+    const nowMs = this.#clock.nowMs();
+    if (nowMs - entry.changesFromMs >= 1000) {
+      entry.changesFromMs = nowMs;
+      entry.changes = 0;
+    }
+    if (entry.changes < changesPerSecondMax) return false;
+    this.#restless.add(entry.id);
+    this.#timer ??= this.#clock.after(1000, () => {
+      this.#timer = undefined;
+      const ids = [...this.#restless];
+      this.#restless.clear();
+      for (const id of ids) {
+        const waiting = this.#entries[id];
+        if (waiting !== undefined) this.#resolveAgain(waiting);
+      }
+    });
+    return true;
+  }
+
+  /** @param stack - next hops on the way here */
+  #resolve(
+    address: Ipv4,
+    stack: readonly number[],
+    chain: Set<number>,
+    visited: Set<Ipv4>,
+  ): Resolution | undefined {
+    visited.add(address);
+    let found: Resolution | undefined;
+    this.#prefixes.longestMatch(address, (row) => {
+      found = this.#resolveBy(row, address, stack, chain, visited);
+      return found !== undefined;
+    });
+    return found;
+  }
+
+  #resolveBy(
+    row: number,
+    address: Ipv4,
+    stack: readonly number[],
+    chain: Set<number>,
+    visited: Set<Ipv4>,
+  ): Resolution | undefined {
+    const { words } = this.#prefixes;
+    const set = words[row * rowWords + rowSet]!;
+    const meta = words[row * rowWords + rowMeta]!;
+    const kind = (meta & metaKind) >> metaKindShift;
+    if (set === 0 || (kind === kindBgp && (meta & metaLength) === 0)) return undefined;
+    const lists: (readonly NextHop[])[] = [];
+    let metric = kind === kindConnected ? 0 : 1;
+    for (const id of this.sets?.nextHopsOf(set) ?? []) {
+      const through = this.get(id);
+      if (through.interface !== undefined) {
+        lists.push([{ interface: through.interface, address: through.address || address }]);
+      } else if (stack.includes(id)) {
+        // The rest of the way would lead through here again; a change of it matters all the same.
+        visited.add(through.address);
+      } else if (stack.length < depthMax) {
+        const next = this.#resolve(through.address, [...stack, id], chain, visited);
+        if (next === undefined) continue;
+        lists.push(next.members);
+        metric = Math.max(metric, next.metric + 1);
+      }
+    }
+    if (lists.length === 0) return undefined;
+    chain.add(prefixKey(words[row * rowWords]! >>> 0, meta & metaLength));
+    return { members: distinctMembers(lists), metric };
+  }
+
+  #addresses(): Uint32Array {
+    if (this.#sorted === undefined) {
+      this.#sorted = Uint32Array.from(this.#byAddress.keys(), (address) => address >>> 0);
+      this.#sorted.sort();
+    }
+    return this.#sorted;
+  }
+}
+
+function lowerBound(sorted: Uint32Array, value: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function areSame(a: readonly NextHop[], b: readonly NextHop[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((member, i) => member.address === b[i]!.address && member.interface === b[i]!.interface)
+  );
+}

@@ -1,0 +1,213 @@
+/**
+ * A consumer's own queue of the prefixes whose outcome changed: the FIB, the mirror, a monitor.
+ *
+ * A prefix stands in it once however often it changes, and the consumer reads what holds when it
+ * comes to it. So a slow consumer delays nobody and its queue is bounded by the table.
+ */
+import type { Ipv4 } from '../net/ipv4.ts';
+import { kindConnected } from './next-hop.ts';
+import {
+  metaDirtyShift,
+  metaKind,
+  metaKindShift,
+  metaLength,
+  metaPresentShift,
+  rowAddress,
+  rowDelivered,
+  rowMeta,
+  rowSet,
+  rowWords,
+} from './prefix-table.ts';
+import type { NextHop, NextHopSetId, RouteSource } from './route.ts';
+import { type RouteStore, rowKinds } from './route-store.ts';
+import { RowQueue } from './row-queue.ts';
+
+/** Those that are being closed included. */
+export const consumersMax = 8;
+
+/** What a consumer reads of a changed prefix. The object is reused: copy what must last. */
+export interface RouteChange {
+  readonly address: Ipv4;
+  readonly length: number;
+  /** 0: withdrawn. */
+  readonly set: NextHopSetId;
+  /** Kind of the best path; undefined: withdrawn. */
+  readonly kind: RouteSource['kind'] | undefined;
+  /** Whether it was told a route before. */
+  readonly wasPresent: boolean;
+  /** What it was told last; kept only for the consumer that `remembers`. */
+  readonly previousSet: NextHopSetId;
+}
+
+export interface ConsumerOptions {
+  /** Changes wait; called once until they are all taken. */
+  readonly onDirty: () => void;
+  /** A set has other members now. */
+  readonly onSetChanged?: (set: NextHopSetId, members: readonly NextHop[]) => void;
+  /** No prefix points to a set, nor did this consumer hear of one last: its number is void. */
+  readonly onSetFreed?: (set: NextHopSetId) => void;
+  /** Holds sets until it was told otherwise. One consumer of a RIB may. */
+  readonly remembers?: boolean;
+  /** Connected routes are none: for it, a prefix with a connected best route has no route. */
+  readonly isLearnedOnly?: boolean;
+  /** Wants each prefix again when the members of its set change. */
+  readonly isExpanded?: boolean;
+}
+
+/** The RIB's side of a consumer. */
+export interface ConsumerHooks {
+  /** `sweep` wants to be called until `isSweeping` is false. */
+  readonly onSweep: () => void;
+  readonly onDrained: () => void;
+  readonly onClosed: () => void;
+}
+
+export class RibConsumer {
+  readonly options: ConsumerOptions;
+  readonly #store: RouteStore;
+  readonly #queue = new RowQueue();
+  readonly #dirtyBit: number;
+  readonly #presentBit: number;
+  readonly #hooks: ConsumerHooks;
+  readonly #change = {
+    address: 0,
+    length: 0,
+    set: 0,
+    kind: undefined as RouteSource['kind'] | undefined,
+    wasPresent: false,
+    previousSet: 0,
+  };
+  #isSignalled = false;
+  /** Row up to which the table was gone through to refresh or to close; 0: nothing to do. */
+  #sweepRow = 0;
+  #isClosed = false;
+
+  constructor(store: RouteStore, number: number, options: ConsumerOptions, hooks: ConsumerHooks) {
+    this.#store = store;
+    this.options = options;
+    this.#dirtyBit = 1 << (metaDirtyShift + number);
+    this.#presentBit = 1 << (metaPresentShift + number);
+    this.#hooks = hooks;
+  }
+
+  /** Prefixes that wait. */
+  get pendingCount(): number {
+    return this.#queue.count;
+  }
+
+  /** Reads up to `changesMax` changed prefixes. @returns how many */
+  take(changesMax: number, visit: (change: RouteChange) => void): number {
+    let taken = 0;
+    for (; taken < changesMax && this.#queue.count > 0; taken += 1) {
+      this.#deliver(this.#queue.shift(), visit);
+    }
+    if (this.#queue.count === 0) {
+      this.#isSignalled = false;
+      this.#hooks.onDrained();
+    }
+    return taken;
+  }
+
+  /** Whether this consumer was last told a route to a prefix. */
+  has(address: Ipv4, length: number): boolean {
+    const row = this.#store.prefixes.find(address, length);
+    return (
+      row !== 0 && (this.#store.prefixes.words[row * rowWords + rowMeta]! & this.#presentBit) !== 0
+    );
+  }
+
+  /** Queues a row whose outcome changed. */
+  mark(row: number): void {
+    if (this.#isClosed) return;
+    const { words } = this.#store.prefixes;
+    const at = row * rowWords;
+    const meta = words[at + rowMeta]!;
+    if ((meta & this.#dirtyBit) !== 0) return;
+    if ((meta & this.#presentBit) === 0 && this.#setOf(row, meta) === 0) return;
+    words[at + rowMeta] = meta | this.#dirtyBit;
+    this.#queue.push(row);
+  }
+
+  /** Queues every prefix again, in slices. */
+  refresh(): void {
+    if (this.#isClosed) return;
+    this.#sweepRow = 1;
+    this.#hooks.onSweep();
+  }
+
+  /** Tells the consumer, once until it has taken everything. */
+  signal(): void {
+    if (this.#isSignalled || this.#queue.count === 0) return;
+    this.#isSignalled = true;
+    this.options.onDirty();
+  }
+
+  /** Nothing is delivered any more; what it was told is forgotten, in slices. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    while (this.#queue.count > 0) this.#queue.shift();
+    this.#sweepRow = 1;
+    this.#hooks.onSweep();
+  }
+
+  /** Whether every row is to be gone through still. */
+  get isSweeping(): boolean {
+    return this.#sweepRow > 0;
+  }
+
+  /** Goes through some rows: queues them, or once closed clears what they hold for it. */
+  sweep(rowsMax: number): void {
+    const { prefixes } = this.#store;
+    const last = Math.min(prefixes.end, this.#sweepRow + rowsMax);
+    for (; this.#sweepRow < last; this.#sweepRow += 1) {
+      if (!prefixes.isLive(this.#sweepRow)) continue;
+      if (this.#isClosed) this.#forget(this.#sweepRow);
+      else this.mark(this.#sweepRow);
+    }
+    if (this.#sweepRow < prefixes.end) return;
+    this.#sweepRow = 0;
+    if (this.#isClosed) this.#hooks.onClosed();
+  }
+
+  #forget(row: number): void {
+    const { words } = this.#store.prefixes;
+    const at = row * rowWords;
+    words[at + rowMeta]! &= ~(this.#dirtyBit | this.#presentBit);
+    const delivered = words[at + rowDelivered]!;
+    if (this.options.remembers && delivered !== 0) {
+      words[at + rowDelivered] = 0;
+      this.#store.sets.release(delivered);
+    }
+    this.#store.releaseIfEmpty(row);
+  }
+
+  #deliver(row: number, visit: (change: RouteChange) => void): void {
+    const { words } = this.#store.prefixes;
+    const at = row * rowWords;
+    const change = this.#change;
+    let meta = words[at + rowMeta]! & ~this.#dirtyBit;
+    change.address = words[at + rowAddress]! >>> 0;
+    change.length = meta & metaLength;
+    change.set = this.#setOf(row, meta);
+    change.kind = change.set === 0 ? undefined : rowKinds[(meta & metaKind) >> metaKindShift];
+    change.previousSet = this.options.remembers ? words[at + rowDelivered]! : 0;
+    change.wasPresent = (meta & this.#presentBit) !== 0;
+    meta = change.set === 0 ? meta & ~this.#presentBit : meta | this.#presentBit;
+    words[at + rowMeta] = meta;
+    if (change.set !== 0 || change.wasPresent) visit(change);
+    if (this.options.remembers && change.set !== change.previousSet) {
+      if (change.set !== 0) this.#store.sets.retain(change.set);
+      this.#store.prefixes.words[at + rowDelivered] = change.set;
+      if (change.previousSet !== 0) this.#store.sets.release(change.previousSet);
+    }
+    if (change.set === 0) this.#store.releaseIfEmpty(row);
+  }
+
+  /** The set as this consumer sees it. */
+  #setOf(row: number, meta: number): NextHopSetId {
+    if (this.options.isLearnedOnly && (meta & metaKind) >> metaKindShift === kindConnected)
+      return 0;
+    return this.#store.prefixes.words[row * rowWords + rowSet]!;
+  }
+}

@@ -1,0 +1,396 @@
+/**
+ * The RIB of one VRF, or of the main table: routes of every source in, outcomes out.
+ *
+ *   sources ─put, drop─▶ RouteStore ─▶ undecided ─▶ decision ─▶ outcome ─▶ consumers' queues
+ *                            ▲                          │
+ *                            └── next hops resolve by ──┘
+ *
+ * Producers' calls only note what changed. The work follows in slices of 6 ms of CPU time: removing
+ * the routes of closed sources and stale ones, deciding, telling consumers, and giving memory back
+ * when a table has become sparse. Everything lives in typed arrays (prefix-table.ts, path-table.ts);
+ * a route costs some 50 bytes beside its attributes.
+ *
+ * adj-RIB-out is absent: what Egret announces does not come from here.
+ */
+import { assert } from '../lib/assert.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
+import type { InternedAttributes } from './attributes.ts';
+import type { IneligibleReason, LostReason } from './decision.ts';
+import {
+  epochOf,
+  pathAttributes,
+  pathNextHop,
+  pathOrigin,
+  pathRow,
+  pathWords,
+  sourceOf,
+  sourcesMax,
+} from './path-table.ts';
+import {
+  metaKind,
+  metaKindShift,
+  metaLength,
+  rowAddress,
+  rowMeta,
+  rowSet,
+  rowWords,
+} from './prefix-table.ts';
+import { type ConsumerOptions, consumersMax, RibConsumer } from './rib-consumer.ts';
+import { RibSource } from './rib-source.ts';
+import type {
+  AdjRibIn,
+  LocalRoutes,
+  NextHop,
+  NextHopSetId,
+  PathAttributes,
+  RibInput,
+  RouteSource,
+} from './route.ts';
+import { RouteListing } from './route-listing.ts';
+import { mustDelete, RouteStore, rowKinds, type SourceState } from './route-store.ts';
+
+const sliceMs = 6;
+const rowsPerLook = 512;
+const pathsPerLook = 1024;
+
+export interface RibOptions {
+  readonly name: string;
+  readonly clock: Clock;
+  /** One for all RIBs of the process. */
+  readonly attributes: InternedAttributes;
+  /** Whether equally good paths share the traffic; default true. */
+  readonly isMultipath?: boolean;
+  /** Of the hash of prefixes: neighbors must not know it. */
+  readonly seed?: number;
+  /** All work is done, but for what consumers have yet to take. */
+  readonly onIdle?: () => void;
+}
+
+/** A path of a prefix, for status. */
+export interface PathView {
+  readonly source: RouteSource;
+  readonly attributes: PathAttributes | undefined;
+  /** As announced; 0 for a connected route. */
+  readonly nextHop: Ipv4;
+  /** Where it leads now. */
+  readonly members: readonly NextHop[];
+  readonly isBest: boolean;
+  /** Carries traffic: the best, or one that shares with it. */
+  readonly isUsed: boolean;
+  readonly isStale: boolean;
+  /** Why it carries none. */
+  readonly reason: IneligibleReason | LostReason | undefined;
+}
+
+export interface RouteView {
+  readonly address: Ipv4;
+  readonly length: number;
+  readonly kind: RouteSource['kind'];
+  readonly nextHops: readonly NextHop[];
+}
+
+export class Rib implements RibInput {
+  readonly name: string;
+  readonly attributes: InternedAttributes;
+  readonly #clock: Clock;
+  readonly #onIdle: () => void;
+  readonly #store: RouteStore;
+  readonly #consumers: (RibConsumer | undefined)[] = new Array(consumersMax).fill(undefined);
+  readonly #freeSources: number[] = [];
+  /** Sets whose members changed, for consumers that want each prefix again. */
+  #expanding = new Set<NextHopSetId>();
+  #expandRow = 0;
+  /** The next path to look at; 0: none is to be. */
+  #scanPath = 0;
+  #collecting = 0;
+  #isScheduled = false;
+
+  constructor(options: RibOptions) {
+    this.name = options.name;
+    this.attributes = options.attributes;
+    this.#clock = options.clock;
+    this.#onIdle = options.onIdle ?? (() => {});
+    this.#store = new RouteStore({
+      clock: options.clock,
+      attributes: options.attributes,
+      isMultipath: options.isMultipath ?? true,
+      seed: options.seed ?? 0,
+      onUndecided: () => this.#schedule(),
+      onOutcome: (row) => {
+        for (const consumer of this.#consumers) consumer?.mark(row);
+      },
+      listener: {
+        mustDecideAll: (entry) => {
+          entry.mustScan = true;
+          this.#mustScan();
+        },
+        membersChanged: (sets) => this.#membersChanged(sets),
+      },
+    });
+    this.#store.sets.onFreed = (set) => {
+      this.#expanding.delete(set);
+      for (const consumer of this.#consumers) consumer?.options.onSetFreed?.(set);
+    };
+  }
+
+  // -- Producers --------------------------------------------------------------------------------
+
+  openSource(source: RouteSource): AdjRibIn & { readonly staleCount: number } {
+    return this.#open(source);
+  }
+
+  openLocal(source: RouteSource & { readonly kind: 'connected' | 'static' }): LocalRoutes {
+    return this.#open(source);
+  }
+
+  #open(source: RouteSource): RibSource {
+    const { sources } = this.#store;
+    const number = this.#freeSources.pop() ?? sources.length;
+    assert(number <= sourcesMax, 'a RIB has at most 65,535 sources');
+    const state: SourceState = {
+      number,
+      source,
+      epoch: 0,
+      deleteBefore: undefined,
+      isClosing: false,
+      routeCount: 0,
+      staleCount: 0,
+    };
+    sources[number] = state;
+    return new RibSource(this.#store, state, () => this.#mustScan());
+  }
+
+  // -- Consumers --------------------------------------------------------------------------------
+
+  /** A consumer hears of every route that there is first, in slices. */
+  openConsumer(options: ConsumerOptions): RibConsumer {
+    const number = this.#consumers.indexOf(undefined);
+    assert(number >= 0, 'a RIB has at most eight consumers');
+    assert(
+      !options.remembers || !this.#consumers.some((other) => other?.options.remembers),
+      'one consumer of a RIB remembers',
+    );
+    const consumer = new RibConsumer(this.#store, number, options, {
+      onSweep: () => this.#schedule(),
+      onDrained: () => {
+        if (this.#isSparse) this.#schedule();
+      },
+      onClosed: () => {
+        this.#consumers[number] = undefined;
+      },
+    });
+    this.#consumers[number] = consumer;
+    consumer.refresh();
+    return consumer;
+  }
+
+  /** Members of a set that a change named. */
+  members(set: NextHopSetId): readonly NextHop[] {
+    return this.#store.sets.members(set);
+  }
+
+  // -- Status -----------------------------------------------------------------------------------
+
+  /** Prefixes with a route in use. */
+  get routeCount(): number {
+    const [, connected, fixed, bgp] = this.#store.kindCounts;
+    return connected! + fixed! + bgp!;
+  }
+
+  /** Those of static and BGP routes: what a mirror holds. */
+  get learnedCount(): number {
+    return this.#store.kindCounts[2]! + this.#store.kindCounts[3]!;
+  }
+
+  /** Paths of all sources. */
+  get pathCount(): number {
+    return this.#store.paths.count;
+  }
+
+  /** Rows, paths, next hops and sets in memory: all 0 when everything has closed. */
+  get usage(): { prefixes: number; paths: number; nextHops: number; sets: number; bytes: number } {
+    const { prefixes, paths, nextHops, sets, undecided } = this.#store;
+    return {
+      prefixes: prefixes.count,
+      paths: paths.count,
+      nextHops: nextHops.count,
+      sets: sets.count,
+      bytes: prefixes.bytes + paths.bytes + undecided.bytes,
+    };
+  }
+
+  /** Whether outcomes may still change without anything new coming in. */
+  get isPending(): boolean {
+    if (this.#consumers.some((consumer) => consumer?.isSweeping)) return true;
+    return this.#scanPath > 0 || this.#store.undecided.count > 0 || this.#expanding.size > 0;
+  }
+
+  lookup(address: Ipv4, length: number): RouteView | undefined {
+    const row = this.#store.prefixes.find(address, length);
+    return row === 0 ? undefined : this.#view(row);
+  }
+
+  longestMatch(address: Ipv4): RouteView | undefined {
+    const { prefixes } = this.#store;
+    const row = prefixes.longestMatch(
+      address,
+      (found) => prefixes.words[found * rowWords + rowSet] !== 0,
+    );
+    return row === 0 ? undefined : this.#view(row);
+  }
+
+  /** Every path to a prefix, with why it lost. */
+  candidates(address: Ipv4, length: number): readonly PathView[] {
+    const row = this.#store.prefixes.find(address, length);
+    if (row === 0) return [];
+    const { paths, decision } = this.#store.decisionOf(row);
+    return paths.map((path, i) => {
+      const at = path * pathWords;
+      const words = this.#store.paths.words;
+      const state = this.#store.sources[sourceOf(words[at + pathOrigin]!)]!;
+      const nextHop = this.#store.nextHops.get(words[at + pathNextHop]!);
+      const attributes = words[at + pathAttributes]!;
+      return {
+        source: state.source,
+        attributes: attributes === 0 ? undefined : this.attributes.get(attributes),
+        nextHop: nextHop.address,
+        members: nextHop.members,
+        isBest: decision.best === i,
+        isUsed: decision.multipath.includes(i),
+        isStale: epochOf(words[at + pathOrigin]!) !== state.epoch,
+        reason: decision.reasons[i],
+      };
+    });
+  }
+
+  /** All prefixes with a route, in printing order, a slice at a time. Close it. */
+  openListing(): RouteListing {
+    this.#collecting += 1;
+    return new RouteListing(this.#store.prefixes, () => {
+      this.#collecting -= 1;
+      if (this.#isSparse) this.#schedule();
+    });
+  }
+
+  #view(row: number): RouteView | undefined {
+    const { words } = this.#store.prefixes;
+    const at = row * rowWords;
+    const kind = rowKinds[(words[at + rowMeta]! & metaKind) >> metaKindShift];
+    if (kind === undefined) return undefined;
+    return {
+      address: words[at + rowAddress]! >>> 0,
+      length: words[at + rowMeta]! & metaLength,
+      kind,
+      nextHops: this.members(words[at + rowSet]!),
+    };
+  }
+
+  // -- Work -------------------------------------------------------------------------------------
+
+  get #isSparse(): boolean {
+    return this.#store.prefixes.isSparse || this.#store.paths.isSparse;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#clock.soon(() => {
+      this.#isScheduled = false;
+      this.#work();
+    });
+  }
+
+  #work(): void {
+    const endMs = this.#clock.threadCpuMs() + sliceMs;
+    let mustGoOn = true;
+    do {
+      this.#scan();
+      this.#decide();
+      this.#expand();
+      for (const consumer of this.#consumers) {
+        if (consumer?.isSweeping) consumer.sweep(pathsPerLook);
+      }
+      if (!this.isPending) mustGoOn = !this.#compact();
+    } while (mustGoOn && this.#clock.threadCpuMs() < endMs);
+    for (const consumer of this.#consumers) consumer?.signal();
+    if (mustGoOn) this.#schedule();
+    else this.#onIdle();
+  }
+
+  #decide(): void {
+    const { undecided } = this.#store;
+    for (let i = 0; i < rowsPerLook && undecided.count > 0; i += 1) {
+      this.#store.decideRow(undecided.shift());
+    }
+  }
+
+  /** Every path is to be looked at, those too that were a moment ago. */
+  #mustScan(): void {
+    this.#scanPath = 1;
+    this.#schedule();
+  }
+
+  #scan(): void {
+    if (this.#scanPath === 0) return;
+    const { paths, nextHops, sources } = this.#store;
+    for (let i = 0; i < pathsPerLook && this.#scanPath < paths.end; i += 1) {
+      const path = this.#scanPath;
+      this.#scanPath += 1;
+      if (!paths.isLive(path)) continue;
+      const at = path * pathWords;
+      const origin = paths.words[at + pathOrigin]!;
+      if (mustDelete(sources[sourceOf(origin)]!, epochOf(origin))) this.#store.removePath(path);
+      else if (nextHops.get(paths.words[at + pathNextHop]!).mustScan) {
+        this.#store.markUndecided(paths.words[at + pathRow]!);
+      }
+    }
+    if (this.#scanPath >= paths.end) this.#endScan();
+  }
+
+  #endScan(): void {
+    this.#scanPath = 0;
+    const { sources, nextHops } = this.#store;
+    nextHops.endScan();
+    for (const state of sources) {
+      if (state === undefined) continue;
+      state.deleteBefore = undefined;
+      if (!state.isClosing) continue;
+      assert(state.routeCount === 0, 'a closed source keeps no route');
+      sources[state.number] = undefined;
+      this.#freeSources.push(state.number);
+    }
+  }
+
+  #membersChanged(sets: ReadonlySet<NextHopSetId>): void {
+    for (const consumer of this.#consumers) {
+      if (consumer === undefined) continue;
+      for (const set of sets) consumer.options.onSetChanged?.(set, this.members(set));
+      if (!consumer.options.isExpanded) continue;
+      for (const set of sets) this.#expanding.add(set);
+      this.#expandRow = 1;
+      this.#schedule();
+    }
+  }
+
+  #expand(): void {
+    if (this.#expanding.size === 0) return;
+    const { prefixes } = this.#store;
+    const last = Math.min(prefixes.end, this.#expandRow + pathsPerLook);
+    for (; this.#expandRow < last; this.#expandRow += 1) {
+      const set = prefixes.words[this.#expandRow * rowWords + rowSet]!;
+      if (!prefixes.isLive(this.#expandRow) || !this.#expanding.has(set)) continue;
+      for (const consumer of this.#consumers) {
+        if (consumer?.options.isExpanded) consumer.mark(this.#expandRow);
+      }
+    }
+    if (this.#expandRow >= prefixes.end) this.#expanding.clear();
+  }
+
+  /** @returns true when there is nothing to do, or when it must wait for those who hold rows */
+  #compact(): boolean {
+    if (!this.#isSparse || this.#collecting > 0) return true;
+    if (this.#consumers.some((consumer) => consumer && consumer.pendingCount > 0)) return true;
+    return this.#store.compact(rowsPerLook);
+  }
+}

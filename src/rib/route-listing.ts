@@ -1,0 +1,116 @@
+/**
+ * Prefixes of a RIB in printing order (address, then length), a slice at a time.
+ *
+ * Sorting a million keys in one go takes longer than a slice may. So the listing goes through the
+ * table twice, counting and then placing keys by their upper 16 bits, and sorts one bucket after the
+ * other as it comes to it. What is announced meanwhile may be missing; what is withdrawn meanwhile is
+ * passed over by the reader, who finds no route.
+ */
+import type { Ipv4 } from '../net/ipv4.ts';
+import { prefixKey } from './next-hop.ts';
+import {
+  metaLength,
+  type PrefixTable,
+  rowAddress,
+  rowMeta,
+  rowSet,
+  rowWords,
+} from './prefix-table.ts';
+
+const rowsPerKey = 4;
+
+export class RouteListing {
+  readonly #prefixes: PrefixTable;
+  readonly #onCollected: () => void;
+  #starts = new Uint32Array(65_537);
+  #filled = new Uint32Array(65_536);
+  #keys = new Float64Array(0);
+  #row = 1;
+  #phase: 'count' | 'place' | 'read' | 'done' = 'count';
+  #bucket = 0;
+  #next = 0;
+
+  /** @param onCollected - rows may move from now on */
+  constructor(prefixes: PrefixTable, onCollected: () => void) {
+    this.#prefixes = prefixes;
+    this.#onCollected = onCollected;
+  }
+
+  get isDone(): boolean {
+    return this.#phase === 'done';
+  }
+
+  /**
+   * Does a bounded piece of work.
+   *
+   * @param keysMax - prefixes to visit at most; in the first calls there are none yet
+   * @returns false when the listing is at its end
+   */
+  next(keysMax: number, visit: (address: Ipv4, length: number) => void): boolean {
+    if (this.#phase === 'count') this.#collect(keysMax * rowsPerKey, this.#count, this.#endCount);
+    else if (this.#phase === 'place') {
+      this.#collect(keysMax * rowsPerKey, this.#place, this.#endPlace);
+    } else if (this.#phase === 'read') this.#read(keysMax, visit);
+    return this.#phase !== 'done';
+  }
+
+  /** Ends it before its end; harmless afterwards. */
+  close(): void {
+    if (this.#phase === 'count' || this.#phase === 'place') this.#onCollected();
+    this.#phase = 'done';
+    this.#keys = new Float64Array(0);
+  }
+
+  #collect(rowsMax: number, each: (address: Ipv4, length: number) => void, end: () => void): void {
+    const { words } = this.#prefixes;
+    const last = Math.min(this.#prefixes.end, this.#row + rowsMax);
+    for (; this.#row < last; this.#row += 1) {
+      const at = this.#row * rowWords;
+      if (words[at + rowMeta]! < 0 || words[at + rowSet] === 0) continue;
+      each.call(this, words[at + rowAddress]! >>> 0, words[at + rowMeta]! & metaLength);
+    }
+    if (this.#row >= this.#prefixes.end) end.call(this);
+  }
+
+  #count(address: Ipv4): void {
+    this.#starts[(address >>> 16) + 1]! += 1;
+  }
+
+  #endCount(): void {
+    for (let i = 1; i <= 65_536; i += 1) this.#starts[i]! += this.#starts[i - 1]!;
+    this.#keys = new Float64Array(this.#starts[65_536]!);
+    this.#row = 1;
+    this.#phase = 'place';
+  }
+
+  #place(address: Ipv4, length: number): void {
+    const bucket = address >>> 16;
+    const at = this.#starts[bucket]! + this.#filled[bucket]!;
+    // Announced since they were counted: there is no room.
+    if (at === this.#starts[bucket + 1]) return;
+    this.#filled[bucket]! += 1;
+    this.#keys[at] = prefixKey(address, length);
+  }
+
+  #endPlace(): void {
+    this.#phase = 'read';
+    this.#onCollected();
+  }
+
+  #read(keysMax: number, visit: (address: Ipv4, length: number) => void): void {
+    let visited = 0;
+    for (; this.#bucket < 65_536; this.#bucket += 1) {
+      const start = this.#starts[this.#bucket]!;
+      const filled = this.#filled[this.#bucket]!;
+      if (this.#next === 0) this.#keys.subarray(start, start + filled).sort();
+      for (; this.#next < filled; this.#next += 1) {
+        if (visited === keysMax) return;
+        const key = this.#keys[start + this.#next]!;
+        visit(Math.floor(key / 64), key % 64);
+        visited += 1;
+      }
+      this.#next = 0;
+    }
+    this.close();
+  }
+}

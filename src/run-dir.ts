@@ -1,0 +1,107 @@
+/**
+ * The run directory: it belongs to one instance, and holds what the next life of egretd needs.
+ *
+ *   lock            held while egretd lives      egretd.pid, forwarder.pid
+ *   status.sock     read-only questions          forwarder.sock   descriptors, wake-ups, liveness
+ *   arena           link to the shared file      state.json       see State
+ *
+ * state.json is replaced whole, by rename, so that a crash leaves the old one or the new one.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { lock } from './dataplane/native.ts';
+import { EgretError } from './lib/errors.ts';
+
+/** What a life leaves for the next. Addresses are text. */
+export interface State {
+  readonly version: 1;
+  /** "namespace/name" of a gateway → its addresses, by replica. */
+  readonly addresses: Readonly<Record<string, readonly string[]>>;
+  /** Network name ("" is the main table) → addresses announced. */
+  readonly announced: Readonly<Record<string, readonly string[]>>;
+  /** Route tables whose routes of our protocol are ours. */
+  readonly mirroredTables: readonly number[];
+  readonly mirrorProtocol: number;
+  /** Neighbors that were up, "network|address": their End-of-RIB is waited for. */
+  readonly neighborsUp: readonly string[];
+  /** Kernel settings as they were before us: path → value. */
+  readonly sysctls: Readonly<Record<string, string>>;
+}
+
+export const emptyState: State = {
+  version: 1,
+  addresses: {},
+  announced: {},
+  mirroredTables: [],
+  mirrorProtocol: 0,
+  neighborsUp: [],
+  sysctls: {},
+};
+
+export class RunDir {
+  readonly path: string;
+  /** Short name of this instance, for names in the kernel. */
+  readonly id: string;
+  #stateText = '';
+
+  private constructor(path: string) {
+    this.path = path;
+    this.id = createHash('sha256').update(path).digest('hex').slice(0, 8);
+  }
+
+  /** Creates the directory and takes its lock. @throws RUN_DIR_LOCKED */
+  static take(path: string): RunDir {
+    const runDir = new RunDir(resolve(path));
+    mkdirSync(runDir.path, { recursive: true, mode: 0o755 });
+    if (lock(runDir.file('lock')) === undefined) {
+      throw new EgretError('RUN_DIR_LOCKED', { path: runDir.path });
+    }
+    writeFileSync(runDir.file('egretd.pid'), `${process.pid}\n`);
+    return runDir;
+  }
+
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** Where the arena lives: memory, never a disk. */
+  get arenaPath(): string {
+    return join('/dev/shm', `egret-${this.id}`);
+  }
+
+  /** @returns what the last life left; emptyState when there is none or it cannot be read */
+  readState(): State {
+    try {
+      const state = JSON.parse(readFileSync(this.file('state.json'), 'utf8')) as State;
+      return state.version === 1 ? { ...emptyState, ...state } : emptyState;
+    } catch {
+      return emptyState;
+    }
+  }
+
+  writeState(state: State): void {
+    const text = `${JSON.stringify(state)}\n`;
+    if (text === this.#stateText) return;
+    writeFileSync(this.file('state.json.new'), text, { mode: 0o600 });
+    renameSync(this.file('state.json.new'), this.file('state.json'));
+    this.#stateText = text;
+  }
+
+  /** An orderly stop leaves the state file (addresses are remembered) and nothing else. */
+  clean(): void {
+    for (const name of ['egretd.pid', 'forwarder.pid', 'forwarder.sock', 'status.sock', 'arena']) {
+      rmSync(this.file(name), { force: true });
+    }
+    rmSync(this.arenaPath, { force: true });
+  }
+
+  /** Ends alone: only the pid goes. */
+  release(): void {
+    try {
+      unlinkSync(this.file('egretd.pid'));
+    } catch {
+      // It was never written.
+    }
+  }
+}

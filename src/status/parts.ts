@@ -1,0 +1,30 @@
+/** What status reads of a running egretd, taken anew for every question. */
+import type { DataPlane } from '../dataplane/dataplane.ts';
+import type { AddressAssignment } from '../egress/addresses.ts';
+import type { HostLink, PortChoice } from '../egress/ports.ts';
+import type { Readiness } from '../egress/readiness.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Model, Network } from '../model/model.ts';
+import type { Rib } from '../rib/rib.ts';
+import type { NeighborRow } from './source.ts';
+
+export interface LiveParts {
+  readonly generation: number;
+  readonly model: Model;
+  readonly clock: Clock;
+  readonly links: readonly HostLink[];
+  readonly ports: readonly PortChoice[];
+  readonly assignment: AddressAssignment;
+  readonly networkReadiness: ReadonlyMap<string, Readiness>;
+  readonly gatewayReadiness: ReadonlyMap<string, Readiness>;
+  /** By network name; undefined is the main table. */
+  readonly ribs: ReadonlyMap<string | undefined, Rib>;
+  readonly dataPlane: DataPlane;
+  readonly neighbors: () => readonly NeighborRow[];
+  /** Routes that the kernel's table holds. */
+  readonly mirroredCount: (network: Network) => number;
+  readonly rpFilter: (interfaceName: string) => number | null;
+  /** Counters of egretd itself: name → value. */
+  readonly daemonCounters: () => Readonly<Record<string, number>>;
+  readonly configErrors: readonly string[];
+}

@@ -1,0 +1,151 @@
+/**
+ * Serves status over Unix sockets: one request a connection.
+ *
+ * Request: one line of JSON, at most 64 KiB. Answer: one line `{"status": N, "message"?, "hint"?}`, and
+ * for status 0 the text that the command prints. Reading changes nothing. Who may ask is whoever may
+ * open the socket.
+ */
+import { chmodSync, unlinkSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { EgretError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import type { StatusSource } from './source.ts';
+import { printView, printWhy, type ViewRequest, viewNames } from './views.ts';
+
+export type StatusRequest =
+  | ({ readonly command: 'show' } & ViewRequest)
+  | {
+      readonly command: 'why';
+      readonly client: string;
+      readonly destination: string;
+      readonly isJson: boolean;
+    };
+
+const requestBytesMax = 65_536;
+const requestTimeoutMs = 10_000;
+
+export class StatusServer {
+  readonly #server: Server;
+  readonly #path: string;
+
+  private constructor(server: Server, path: string) {
+    this.#server = server;
+    this.#path = path;
+  }
+
+  /** Listens at a path that nothing else serves (the run directory's lock sees to that). */
+  static async listen(path: string, source: StatusSource, log: Log): Promise<StatusServer> {
+    try {
+      unlinkSync(path);
+    } catch {
+      // Nothing was left there.
+    }
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.setTimeout(requestTimeoutMs, () => socket.destroy());
+      readLine(socket)
+        .then((line) => answer(socket, line, source))
+        .catch((error) => {
+          log.debug({ error }, 'status request failed');
+          socket.destroy();
+        });
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(path, resolve);
+    });
+    chmodSync(path, 0o660);
+    return new StatusServer(server, path);
+  }
+
+  close(): void {
+    this.#server.close();
+    try {
+      unlinkSync(this.#path);
+    } catch {
+      // Already gone.
+    }
+  }
+}
+
+function readLine(socket: Socket): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    socket.setEncoding('utf8');
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+      const end = text.indexOf('\n');
+      if (end >= 0) resolve(text.slice(0, end));
+      else if (text.length > requestBytesMax) reject(new Error('the request is too long'));
+    });
+    socket.on('end', () => reject(new Error('the request ended early')));
+    socket.on('close', () => reject(new Error('the client went away')));
+  });
+}
+
+async function answer(socket: Socket, line: string, source: StatusSource): Promise<void> {
+  let isBegun = false;
+  try {
+    for await (const text of run(parseRequest(line), source)) {
+      if (!isBegun) socket.write('{"status":0}\n');
+      isBegun = true;
+      if (!socket.write(text)) await drained(socket);
+      if (socket.destroyed) return;
+    }
+    socket.end(isBegun ? '' : '{"status":0}\n');
+  } catch (error) {
+    if (isBegun) {
+      socket.destroy();
+      throw error;
+    }
+    const known = error instanceof EgretError;
+    socket.end(
+      `${JSON.stringify({
+        status: known ? error.exit : 1,
+        message: known ? error.message : `egretd could not answer: ${(error as Error).message}`,
+        hint: known ? error.hint : undefined,
+      })}\n`,
+    );
+    if (!known) throw error;
+  }
+}
+
+async function* run(request: StatusRequest, source: StatusSource): AsyncIterable<string> {
+  if (request.command === 'show') yield* printView(source, request);
+  else yield printWhy(source.why(request.client, request.destination), request.isJson);
+}
+
+function parseRequest(line: string): StatusRequest {
+  let request: Partial<StatusRequest>;
+  try {
+    request = JSON.parse(line) as Partial<StatusRequest>;
+  } catch {
+    throw new EgretError('USAGE', { what: 'The request is not JSON' });
+  }
+  if (request === null || typeof request !== 'object') {
+    throw new EgretError('USAGE', { what: 'The request is not an object' });
+  }
+  if (request.command === 'show' && viewNames.some((name) => name === request.view)) {
+    return request as StatusRequest;
+  }
+  if (
+    request.command === 'why' &&
+    typeof request.client === 'string' &&
+    typeof request.destination === 'string'
+  ) {
+    return request as StatusRequest;
+  }
+  throw new EgretError('USAGE', { what: 'The request names no command' });
+}
+
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const go = () => {
+      socket.off('drain', go);
+      socket.off('close', go);
+      resolve();
+    };
+    socket.on('drain', go);
+    socket.on('close', go);
+  });
+}

@@ -1,0 +1,83 @@
+/** The VRFs of a Model: one for each network and one for the main table, with their local routes. */
+import type { InterfacesOf } from './egress/ports.ts';
+import type { GroupNumbers } from './fib/group-numbers.ts';
+import type { FibTarget } from './fib/target.ts';
+import { mainRoutes, networkRoutes } from './host-view.ts';
+import type { HostSnapshot } from './kernel/host.ts';
+import { assert } from './lib/assert.ts';
+import type { Clock } from './lib/clock.ts';
+import type { Log } from './lib/log.ts';
+import type { Random } from './lib/random.ts';
+import type { Model } from './model/model.ts';
+import type { InternedAttributes } from './rib/attributes.ts';
+import type { Rib } from './rib/rib.ts';
+import { Vrf } from './vrf.ts';
+
+export interface VrfsOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly attributes: InternedAttributes;
+  readonly groups: GroupNumbers;
+  readonly target: FibTarget;
+  /** Routes of some VRF have settled. */
+  readonly onIdle: () => void;
+}
+
+export class Vrfs {
+  readonly #options: VrfsOptions;
+  readonly #vrfs = new Map<string | undefined, Vrf>();
+
+  constructor(options: VrfsOptions) {
+    this.#options = options;
+  }
+
+  /** @param network - a name of the Model; undefined: the main table */
+  get(network: string | undefined): Vrf {
+    const vrf = this.#vrfs.get(network);
+    assert(vrf, 'a network of the Model has a VRF');
+    return vrf;
+  }
+
+  all(): Vrf[] {
+    return [...this.#vrfs.values()];
+  }
+
+  ribs(): Map<string | undefined, Rib> {
+    return new Map([...this.#vrfs].map(([name, vrf]) => [name, vrf.rib]));
+  }
+
+  /** Makes the VRFs those of the Model, and their local routes those of the host. */
+  follow(model: Model, interfacesOf: InterfacesOf, snapshot: HostSnapshot): void {
+    const tables = new Map<string | undefined, number | undefined>([[undefined, undefined]]);
+    for (const network of model.networks) tables.set(network.name, network.routeTableIndex);
+    for (const [name, vrf] of this.#vrfs) {
+      if (tables.has(name) && tables.get(name) === vrf.routeTableIndex) continue;
+      vrf.close();
+      this.#vrfs.delete(name);
+    }
+    for (const [name, routeTableIndex] of tables) {
+      if (!this.#vrfs.has(name)) this.#vrfs.set(name, this.#make(name, routeTableIndex));
+    }
+    const outside = new Set(
+      [...interfacesOf].flatMap(([name, interfaces]) => (name === undefined ? [] : interfaces)),
+    );
+    this.get(undefined).setLocalRoutes(mainRoutes(model, outside, snapshot));
+    for (const network of model.networks) {
+      const interfaces = interfacesOf.get(network.name) ?? [];
+      const routes = networkRoutes(model, network, interfaces, snapshot);
+      this.get(network.name).setLocalRoutes(routes);
+    }
+  }
+
+  #make(name: string | undefined, routeTableIndex: number | undefined): Vrf {
+    const { random, log, ...parts } = this.#options;
+    return new Vrf({
+      ...parts,
+      name,
+      routeTableIndex,
+      seed: Math.floor(random.next() * 0x1_0000_0000),
+      onFull: (refused) => log.error({ network: name, refused }, 'the FIB is full: limits.routes'),
+    });
+  }
+}

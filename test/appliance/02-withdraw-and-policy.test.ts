@@ -1,0 +1,222 @@
+/**
+ * Routes and rules change under traffic: exactly the sessions concerned stop, at once, and nobody
+ * else loses a packet.
+ */
+import { type Test, test } from 'tap';
+import { until } from '../../images/lab/process.ts';
+import { NumberedFlow } from '../../images/lab/traffic.ts';
+import {
+  clientAddress,
+  clientResource,
+  documents,
+  gatewayResource,
+  kernelTable,
+  openScene,
+  type Scene,
+  server,
+  source,
+} from './scene.ts';
+
+const ICMP = 1;
+/** Addresses of gamma, whose sessions spread over two gateway addresses. */
+const crowd = Array.from({ length: 8 }, (_, i) => `10.20.32.${100 + i}`);
+
+type Names = 'alpha' | 'beta' | 'gamma';
+
+test('withdrawal, policy and pool under traffic', { timeout: 300_000 }, async (t) => {
+  const scene = await openScene({
+    clients: {
+      alpha: { network: 'north' },
+      beta: { network: 'south' },
+      gamma: { network: 'north', more: crowd },
+    },
+    replicas: { north: 2 },
+    appliance: { nat: { icmpErrorsPerSecond: 20 } },
+  });
+  t.teardown(() => scene.lab.close());
+  const { figure, egret, bird } = scene;
+  const { alpha, beta, gamma } = figure.clients;
+  const { north, south } = figure.networks;
+
+  await t.test('the neighbor withdraws, and comes back', async (t) => {
+    const calm = await NumberedFlow.open(beta.agent, south.serverAgent, server, {
+      packetsPerSecond: 2000,
+    });
+    const flow = await NumberedFlow.open(alpha.agent, north.serverAgent, server, {
+      packetsPerSecond: 200,
+    });
+    await until('both run', async () => (await flow.now()).down.received > 50);
+    const errors = await alpha.agent.watch('icmp', 'eth0', { protocol: ICMP });
+
+    const withdrawnMs = Date.now();
+    await bird.withdraw('web');
+    const first = await until(
+      'an ICMP error',
+      async () => (await errors.seen()).frames[0],
+      3000,
+      20,
+    );
+    t.ok(first.atMs - withdrawnMs < 1000, `after ${first.atMs - withdrawnMs} ms`);
+    t.match(first.hex.slice(68, 70), '03', 'destination unreachable');
+    await t.rejects(alpha.agent.ask('tcp', server, 2000), /EHOSTUNREACH|ENETUNREACH/, 'TCP too');
+    await until(
+      'the table follows',
+      async () => (await kernelTable(scene, 1200)).length === 0,
+      1000,
+    );
+    const before = (await errors.seen()).count;
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    const perSecond = ((await errors.seen()).count - before) / 2;
+    t.ok(perSecond > 5 && perSecond <= 25, `${perSecond} errors a second, 20 configured`);
+
+    const stopped = (await flow.now()).up.received;
+    await bird.announce('web');
+    await until('traffic is back', async () => (await flow.now()).up.received > stopped + 20);
+    t.equal((await kernelTable(scene, 1200)).length, 1);
+    const { up } = await flow.finish();
+    t.equal(up.sources.length, 1, 'in the same session');
+    await lostNothing(t, calm, 'the other network');
+    await errors.close();
+  });
+
+  await t.test("removing a client's annotation stops its sessions alone", async (t) => {
+    const { touched, calm } = await twoFlows(scene);
+    const sessions = (): Promise<number> => sessionsOf(scene, clientAddress(0));
+    t.ok((await sessions()) > 0);
+    await egret.writeConfig({
+      'client-alpha.yaml': documents(
+        clientResource('alpha', [`${clientAddress(0)}/32`], undefined),
+      ),
+    });
+    const reloadedMs = egret.reload();
+    await until('its sessions are gone', async () => (await sessions()) === 0, 2000, 20);
+    t.ok(performance.now() - reloadedMs < 1000, `${Math.round(performance.now() - reloadedMs)} ms`);
+    const { received } = (await touched.now()).up;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    t.equal((await touched.now()).up.received, received, 'nothing passes any more');
+    t.ok((await egret.counter('sessions_revoked')) > 0);
+    await touched.finish();
+    await lostNothing(t, calm, 'the neighbor at the same gateway');
+    await restore(scene);
+  });
+
+  await t.test('changing its policy moves it to the other network', async (t) => {
+    const { touched, calm } = await twoFlows(scene);
+    await egret.writeConfig({
+      'client-alpha.yaml': documents(clientResource('alpha', [`${clientAddress(0)}/32`], 'south')),
+    });
+    const reloadedMs = performance.now();
+    egret.reload();
+    await until('alpha is in south', async () => {
+      const { network } = await alpha.agent.ask('udp', server, 1000);
+      return network === 'south';
+    });
+    t.ok(performance.now() - reloadedMs < 1500);
+    const { received } = (await touched.now()).up;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const account = await touched.finish();
+    const northSources = account.up.sources.filter((from) => from.startsWith(source.south));
+    t.strictSame(northSources, [], 'north never sees the source of south');
+    t.ok(account.up.received >= received);
+    await lostNothing(t, calm, 'the neighbor at the same gateway');
+    await restore(scene);
+  });
+
+  await t.test('shrinking the pool stops the sessions of the address that goes', async (t) => {
+    const flows = await Promise.all(
+      crowd.map((localAddress) =>
+        NumberedFlow.open(gamma.agent, north.serverAgent, server, {
+          packetsPerSecond: 100,
+          localAddress,
+        }),
+      ),
+    );
+    await until('all run', async () =>
+      (await Promise.all(flows.map((flow) => flow.now()))).every(({ up }) => up.received > 20),
+    );
+    const outsideOf = async (): Promise<string[]> =>
+      Promise.all(flows.map(async (flow) => (await flow.now()).up.sources.at(-1) ?? ''));
+    const before = await outsideOf();
+    const leaving = before.map((outside) => !outside.startsWith(`${source.north} `));
+    t.ok(leaving.includes(true) && leaving.includes(false), `spread: ${before.join(', ')}`);
+
+    await egret.writeConfig({ 'gateway-north.yaml': documents(gatewayResource('north', 1)) });
+    egret.reload();
+    await until(
+      'the address is empty',
+      async () =>
+        (await egret.show('sessions')).every((row) => !row.outside.startsWith('192.0.2.17:')),
+      1500,
+      20,
+    );
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    for (const [i, flow] of flows.entries()) {
+      const { up, down } = await flow.finish();
+      if (leaving[i]) {
+        t.ok(up.sources.at(-1)?.startsWith(source.north), `${crowd[i]} moved`);
+      } else {
+        t.match([up, down], [{ missingCount: 0 }, { missingCount: 0 }], `${crowd[i]} lost nothing`);
+        t.strictSame(up.sources, [before[i]], `${crowd[i]} kept its session`);
+      }
+    }
+    t.strictSame(await bird.learned('egret'), [`${source.north}/32`], 'and it is withdrawn');
+  });
+
+  await t.test('a broken configuration changes nothing', async (t) => {
+    const { touched, calm } = await twoFlows(scene);
+    const generation = await egret.ask(['show', 'networks', '--json']);
+    await egret.writeConfig({ 'broken.yaml': 'kind: ExternalNetwork\nspec: [' });
+    egret.reload();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const after = await egret.ask(['show', 'networks', '--json']);
+    t.equal(generationOf(after.stdout), generationOf(generation.stdout));
+    await egret.writeConfig({ 'broken.yaml': undefined });
+    await lostNothing(t, touched, 'alpha');
+    await lostNothing(t, calm, 'gamma');
+  });
+});
+
+function generationOf(json: string): number {
+  return (JSON.parse(json) as { generation: number }).generation;
+}
+
+/** A flow of alpha, which a test touches, and one of gamma at the same gateway. */
+async function twoFlows(
+  scene: Scene<Names>,
+): Promise<{ touched: NumberedFlow; calm: NumberedFlow }> {
+  const { clients, networks: nets } = scene.figure;
+  const open = (name: Names): Promise<NumberedFlow> =>
+    NumberedFlow.open(clients[name].agent, nets.north.serverAgent, server, {
+      packetsPerSecond: 500,
+    });
+  const [touched, calm] = await Promise.all([open('alpha'), open('gamma')]);
+  await until('both run', async () => {
+    const [a, b] = await Promise.all([touched.now(), calm.now()]);
+    return a.down.received > 50 && b.down.received > 50;
+  });
+  return { touched, calm };
+}
+
+async function lostNothing(t: Test, flow: NumberedFlow, who: string): Promise<void> {
+  const { up, down } = await flow.finish();
+  t.match(up, { missingCount: 0, duplicates: 0, refused: 0 }, `${who} loses nothing up`);
+  t.match(down, { missingCount: 0, duplicates: 0, refused: 0 }, `${who} loses nothing down`);
+}
+
+async function sessionsOf(scene: Scene<Names>, address: string): Promise<number> {
+  const rows = await scene.egret.show('sessions');
+  return rows.filter((row) => row.inside.startsWith(`${address}:`)).length;
+}
+
+/** Alpha as it was. */
+async function restore(scene: Scene<Names>): Promise<void> {
+  const { egret, figure } = scene;
+  await egret.writeConfig({
+    'client-alpha.yaml': documents(clientResource('alpha', [`${clientAddress(0)}/32`], 'north')),
+  });
+  egret.reload();
+  await until('alpha is in north', async () => {
+    const { network } = await figure.clients.alpha.agent.ask('udp', server, 1000);
+    return network === 'north';
+  });
+}

@@ -1,0 +1,213 @@
+/**
+ * Death of each process, and of both: packets go on or stop, but never leave with a client's source
+ * address. 5,000 numbered datagrams a second each way and a TCP transfer account for it.
+ */
+import { type Test, test } from 'tap';
+import { udpFrame } from '../../images/lab/frames.ts';
+import { until } from '../../images/lab/process.ts';
+import { NumberedFlow, transferPort } from '../../images/lab/traffic.ts';
+import {
+  announced,
+  gatewayUplink,
+  hasEgressRoute,
+  openScene,
+  router,
+  server,
+  source,
+} from './scene.ts';
+
+const clientPrefix = '10.20.0.0/16';
+
+test('death', { timeout: 300_000 }, async (t) => {
+  const scene = await openScene({
+    clients: { alpha: { network: 'north' }, beta: { network: 'south' } },
+    before: async ({ gateway }) => gateway.sysctl({ 'net.ipv4.ip_forward': 1 }),
+  });
+  t.teardown(() => scene.lab.close());
+  const { lab, figure, egret, bird, frr } = scene;
+  const { alpha, beta } = figure.clients;
+  const { north, south } = figure.networks;
+
+  // From here to the end nothing may come to a router with a client's source.
+  const leaks = await Promise.all(
+    [north, south].map(async ({ router: host }) => {
+      const agent = await scene.agentOf(host);
+      return agent.watch('leak', 'any', { source: clientPrefix });
+    }),
+  );
+
+  const load = async () => {
+    const flow = await NumberedFlow.open(alpha.agent, north.serverAgent, server, {
+      packetsPerSecond: 5000,
+    });
+    await until('the flow runs', async () => (await flow.now()).down.received > 500);
+    const order = { remote: server, port: transferPort, bytesPerSecond: 2 << 20 };
+    const transfers = (['up', 'down'] as const).map((direction) =>
+      alpha.agent.call('transfer', { ...order, direction, bytes: 16 << 20 }),
+    );
+    return { flow, transfers };
+  };
+  const outside = async (): Promise<string[]> =>
+    (await egret.show('sessions')).map((row) => `${row.inside} ${row.outside}`).sort();
+
+  await t.test('of egretd: not one number is lost', async (t) => {
+    const { flow, transfers } = await load();
+    const forwarder = await egret.forwarderPid();
+    const before = await outside();
+    const received = await egret.counter('received', { interface: 'cli0' });
+    const generation = { bird: await bird.ask('show', 'protocols', 'all', 'egret') };
+    t.match(generation.bird, /Graceful restart/i);
+    const routes = watchRoutes(scene.figure);
+    const frrSessions = (await frr.neighbor(gatewayUplink)).connectionsEstablished;
+
+    await egret.killDaemon();
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    await egret.launch();
+    await egret.ready(['north', 'south'], 30_000);
+    await until('FRR is back', async () => {
+      const { bgpState, connectionsEstablished } = await frr.neighbor(gatewayUplink);
+      return bgpState === 'Established' && connectionsEstablished > frrSessions;
+    });
+    await bird.established('egret');
+    t.equal(await egret.forwarderPid(), forwarder, 'the forwarder was adopted');
+    const after = await outside();
+    t.strictSame(
+      before.filter((session) => !after.includes(session)),
+      [],
+      'sessions stay',
+    );
+    t.ok((await egret.counter('received', { interface: 'cli0' })) > received, 'counters too');
+    for (const report of await Promise.all(transfers)) t.match(report, { isIntact: true });
+    const { up, down } = await flow.finish();
+    t.match(up, { missingCount: 0, duplicates: 0, refused: 0 }, `up: ${up.sent} numbers`);
+    t.match(down, { missingCount: 0, duplicates: 0, refused: 0 }, `down: ${down.sent} numbers`);
+    t.equal(up.sources.length, 1);
+    t.strictSame(await routes.stop(), { north: 0, south: 0 }, 'the egress routes never left');
+  });
+
+  await t.test('of egretd, and the next hop changes its MAC address meanwhile', async (t) => {
+    const { flow, transfers } = await load();
+    await egret.killDaemon();
+    await north.router.sysctl({ 'net.ipv4.conf.up0.arp_notify': 1 });
+    await north.router.run(['ip', 'link', 'set', 'up0', 'address', '02:00:5e:00:00:77']);
+    await until('traffic follows', async () => {
+      const before = (await flow.now()).up.received;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return (await flow.now()).up.received > before + 200;
+    });
+    await egret.launch();
+    await egret.ready(['north', 'south'], 30_000);
+    for (const report of await Promise.all(transfers)) t.match(report, { isIntact: true });
+    const { up } = await flow.finish();
+    t.ok(up.silenceMsMax < 2000, `silent for ${up.silenceMsMax} ms`);
+  });
+
+  await t.test('of the forwarder: back within a second, with its sessions', async (t) => {
+    const { flow, transfers } = await load();
+    const forwarder = await egret.forwarderPid();
+    const before = await outside();
+    await egret.killForwarder();
+    await until('another runs', async () => (await egret.forwarderPid()) !== forwarder, 3000, 20);
+    for (const report of await Promise.all(transfers)) t.match(report, { isIntact: true });
+    const { up, down } = await flow.finish();
+    t.ok(up.silenceMsMax < 1000, `up: silent for ${up.silenceMsMax} ms`);
+    t.ok(down.silenceMsMax < 1000, `down: silent for ${down.silenceMsMax} ms`);
+    t.equal(up.duplicates + down.duplicates, 0);
+    t.equal(up.sources.length, 1, 'the same outside tuple');
+    const after = await outside();
+    t.strictSame(
+      before.filter((session) => !after.includes(session)),
+      [],
+    );
+  });
+
+  await t.test('of both, and an interface goes and comes back meanwhile', async (t) => {
+    const { flow, transfers } = await load();
+    for (const transfer of transfers) transfer.catch(() => {});
+    const forwarder = await egret.forwarderPid();
+    const daemon = egret.daemonPid;
+    process.kill(daemon, 'SIGKILL');
+    process.kill(forwarder, 'SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await figure.gateway.run(['ip', 'link', 'delete', 'wan0']);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await lab.link(
+      { host: north.router, name: 'up0', addresses: [`${router}/24`] },
+      { host: figure.gateway, name: 'wan0', addresses: [`${gatewayUplink}/24`] },
+    );
+    // The kernel could forward now: ip_forward is 1 and it has a route.
+    await figure.gateway.ip(`route add 198.51.100.0/24 via ${router} dev wan0`);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await figure.gateway.ip('route delete 198.51.100.0/24');
+    await egret.launch();
+    await egret.ready(['north', 'south'], 30_000);
+    await announced(scene);
+    await reaches(t);
+    await flow.finish();
+  });
+
+  await t.test('an interface goes and comes back while both live', async (t) => {
+    await figure.gateway.run(['ip', 'link', 'delete', 'wan1']);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    t.match(await alpha.agent.ask('udp', server), { network: 'north' }, 'the other stays');
+    await lab.link(
+      { host: south.router, name: 'up0', addresses: [`${router}/24`] },
+      { host: figure.gateway, name: 'wan1', addresses: [`${gatewayUplink}/24`] },
+    );
+    await egret.ready(['north', 'south'], 30_000);
+    await announced(scene);
+    await reaches(t);
+  });
+
+  async function reaches(t: Test): Promise<void> {
+    const answer = await until('alpha reaches north', () => alpha.agent.ask('tcp', server, 1000));
+    t.match(answer, { network: 'north', address: source.north });
+    const other = await until('beta reaches south', () => beta.agent.ask('tcp', server, 1000));
+    t.match(other, { network: 'south', address: source.south });
+  }
+
+  await t.test("at no moment did a packet leave with a client's source", async (t) => {
+    for (const leak of leaks) {
+      const { count, lost, frames } = await leak.seen();
+      t.strictSame({ count, lost }, { count: 0, lost: 0 }, frames[0]?.hex ?? 'none');
+    }
+    // And a watch does see one.
+    const leaked = udpFrame({
+      sourceMac: await figure.gateway.mac('wan0'),
+      destinationMac: await north.router.mac('up0'),
+      source: alpha.address,
+      destination: server,
+      sourcePort: 4000,
+      destinationPort: 9,
+      payload: 'leak',
+    });
+    const sender = await scene.agentOf(figure.gateway);
+    await sender.call('sendFrames', { interface: 'wan0', frames: [leaked] });
+    // It is counted where it arrives and where the router sends it on.
+    await until('it is seen', async () => ((await leaks[0]?.seen())?.count ?? 0) > 0);
+  });
+});
+
+/** Looks at both routers' tables until it is stopped. @returns how often a route was missing */
+function watchRoutes(figure: Parameters<typeof hasEgressRoute>[0]): {
+  stop(): Promise<{ north: number; south: number }>;
+} {
+  let isRunning = true;
+  const missing = { north: 0, south: 0 };
+  const loop = async (): Promise<void> => {
+    while (isRunning) {
+      for (const name of ['north', 'south'] as const) {
+        if (!(await hasEgressRoute(figure, name))) missing[name] += 1;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+  const ended = loop();
+  return {
+    async stop() {
+      isRunning = false;
+      await ended;
+      return missing;
+    },
+  };
+}

@@ -1,0 +1,40 @@
+/** Ten thousand sessions and no packet: next to no CPU, and the sessions end all the same. */
+import { test } from 'tap';
+import { until } from '../../images/lab/process.ts';
+import { openScene, server } from './scene.ts';
+
+const sessionCount = 10_000;
+const idleMs = 10_000;
+const cpuSecondsMax = 0.2;
+
+test('idle', { timeout: 300_000 }, async (t) => {
+  const scene = await openScene({
+    clients: { alpha: { network: 'north' } },
+    appliance: { nat: { timeouts: { udp: '20s' }, portQuarantine: '1s' } },
+  });
+  t.teardown(() => scene.lab.close());
+  const { egret } = scene;
+  const { agent } = scene.figure.clients.alpha;
+
+  const report = await agent.call('manyUdp', {
+    ...{ remote: server, port: 7, perSecond: 4000 },
+    ...{ firstLocalPort: 20_000, count: sessionCount },
+  });
+  t.equal(report.answered, sessionCount);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+
+  const before = await egret.cpuSeconds();
+  await new Promise((resolve) => setTimeout(resolve, idleMs));
+  const used = (await egret.cpuSeconds()) - before;
+  t.ok(used < cpuSecondsMax, `${used.toFixed(2)} s of CPU in ${idleMs / 1000} s`);
+  t.ok((await egret.counter('sessions')) >= sessionCount, 'with all its sessions');
+
+  const received = await egret.counter('received', { interface: 'cli0' });
+  await until('sessions end', async () => (await egret.counter('sessions')) === 0, 30_000, 500);
+  await until('ports come back', async () => {
+    const rows = await egret.show('pools');
+    return rows.every((row) => row.portsUsed === 0);
+  });
+  const arrived = (await egret.counter('received', { interface: 'cli0' })) - received;
+  t.ok(arrived < 20, `while ${arrived} frames came (ARP)`);
+});
