@@ -148,8 +148,8 @@ int egret_lock(const char *path);
 // Opens NETLINK_ROUTE with extended acknowledgements and the given multicast groups; a thread frames
 // every datagram as a 32-bit length and its bytes into a socket pair; a length of 0 says that
 // messages were lost (ENOBUFS). *events is the end that Node reads; returns the netlink descriptor.
-// filter_protocol/filter_table: drop route notifications of this protocol (in the kernel, by a
-// socket filter); 0: none.
+// filter_protocol: route notifications of this protocol stay in the kernel, by a socket filter, but
+// for those of the main table, where others may use it too; 0: none.
 int egret_netlink_open(const uint32_t *groups, uint32_t group_count, uint32_t receive_bytes,
 	uint8_t filter_protocol, int *events);
 // Sends bytes that hold whole netlink messages.

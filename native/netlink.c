@@ -82,13 +82,14 @@ static void *run_reader(void *argument)
 	return NULL;
 }
 
-// Notifications of routes of one protocol stay in the kernel. Answers to a dump are not
+// Notifications of routes of one protocol stay in the kernel, but for the main table's. Answers to a dump are not
 // notifications (NLM_F_MULTI) and pass.
 static int filter_protocol_out(int fd, uint8_t protocol)
 {
-	enum { ACCEPT = 7, DROP = 8 };
+	enum { ACCEPT = 9, DROP = 10 };
 	const uint8_t at_type = offsetof(struct nlmsghdr, nlmsg_type);
 	const uint8_t at_flags = offsetof(struct nlmsghdr, nlmsg_flags);
+	const uint8_t at_table = NLMSG_HDRLEN + offsetof(struct rtmsg, rtm_table);
 	const uint8_t at_protocol = NLMSG_HDRLEN + offsetof(struct rtmsg, rtm_protocol);
 	// Loads are big-endian, the messages are in host order.
 	struct sock_filter code[] = {
@@ -97,8 +98,10 @@ static int filter_protocol_out(int fd, uint8_t protocol)
 		[2] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELROUTE), 0, ACCEPT - 3),
 		[3] = BPF_STMT(BPF_LD | BPF_H | BPF_ABS, at_flags),
 		[4] = BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, htons(NLM_F_MULTI), ACCEPT - 5, 0),
-		[5] = BPF_STMT(BPF_LD | BPF_B | BPF_ABS, at_protocol),
-		[6] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, protocol, DROP - 7, 0),
+		[5] = BPF_STMT(BPF_LD | BPF_B | BPF_ABS, at_table),
+		[6] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, RT_TABLE_MAIN, ACCEPT - 7, 0),
+		[7] = BPF_STMT(BPF_LD | BPF_B | BPF_ABS, at_protocol),
+		[8] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, protocol, DROP - 9, 0),
 		[ACCEPT] = BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 		[DROP] = BPF_STMT(BPF_RET | BPF_K, 0),
 	};

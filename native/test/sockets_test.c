@@ -217,15 +217,20 @@ static void test_netlink_events(void)
 	tap_ok(has_message(events, RTM_NEWLINK), "an event arrives, framed");
 	while (read_frame(events) > 0) {
 	}
-	netns_run("ip route add 192.0.2.0/24 via 10.0.0.2 proto %d", ROUTE_PROTOCOL);
-	netns_run("ip route del 192.0.2.0/24");
-	netns_run("ip route add 198.51.100.0/24 via 10.0.0.2 proto static");
+	netns_run("ip route add 192.0.2.0/24 via 10.0.0.2 table 500 proto %d", ROUTE_PROTOCOL);
+	netns_run("ip route del 192.0.2.0/24 table 500");
+	netns_run("ip route add 198.51.100.0/24 via 10.0.0.2 table 500 proto static");
 	int bytes = read_frame(events);
 	const struct nlmsghdr *header = (void *)datagram;
 	const struct rtmsg *route = NLMSG_DATA(header);
 	tap_ok(bytes > 0 && header->nlmsg_type == RTM_NEWROUTE &&
 			route->rtm_protocol == RTPROT_STATIC,
 		"events of the filtered protocol stay in the kernel, others come");
+	netns_run("ip route add 203.0.113.0/24 via 10.0.0.2 proto %d", ROUTE_PROTOCOL);
+	bytes = read_frame(events);
+	tap_ok(bytes > 0 && header->nlmsg_type == RTM_NEWROUTE &&
+			route->rtm_protocol == ROUTE_PROTOCOL,
+		"and so do those of the main table, whatever their protocol");
 	netns_run("ip route add 192.0.2.0/24 via 10.0.0.2 proto %d", ROUTE_PROTOCOL);
 	struct {
 		struct nlmsghdr header;
