@@ -28,6 +28,7 @@ import {
   planPorts,
 } from './egress/ports.ts';
 import { GroupNumbers } from './fib/group-numbers.ts';
+import { OverlapMonitor } from './fib/overlaps.ts';
 import { formerAssignment, formerExports, formerGateways } from './former-life.ts';
 import {
   checkedHost,
@@ -50,7 +51,7 @@ import { Mirrors } from './mirrors.ts';
 import { gatewayKey } from './model/gateway-key.ts';
 import type { Model } from './model/model.ts';
 import { bgpSockets, netlinkSockets } from './native-sockets.ts';
-import { formatIpv4 } from './net/ipv4.ts';
+import { formatIpv4, formatIpv4Prefix } from './net/ipv4.ts';
 import { type Exports, Publication } from './publication.ts';
 import { Readinesses } from './readinesses.ts';
 import { InternedAttributes } from './rib/attributes.ts';
@@ -81,6 +82,7 @@ export class Appliance {
   readonly speaker: Speaker;
   readonly mirrors: Mirrors;
   readonly readinesses: Readinesses;
+  readonly overlaps: OverlapMonitor;
   readonly vrfs: Vrfs;
   model: Model;
   /** Ascends with every configuration that was taken. */
@@ -156,6 +158,7 @@ export class Appliance {
     });
     this.mirrors = new Mirrors({ rtnetlink, host, clock, log, model, state });
     this.readinesses = new Readinesses();
+    this.overlaps = new OverlapMonitor(clock, () => this.#reportOverlaps());
     this.#publication = new Publication({
       dataPlane: this.dataPlane,
       clock,
@@ -298,6 +301,9 @@ export class Appliance {
     const snapshot = this.host.snapshot();
     this.ports = choosePorts(this.model, hostLinks(snapshot), gatewayRoutes(snapshot));
     this.vrfs.follow(this.model, interfacesOf(this.ports), snapshot);
+    this.overlaps.watch(
+      this.model.gateways.map((gateway) => gateway.networks.map((name) => this.vrfs.get(name).rib)),
+    );
   }
 
   async #reconcileOnce(): Promise<void> {
@@ -365,6 +371,20 @@ export class Appliance {
     else this.#takeover?.synchronized(key);
     this.readinesses.neighborChanged(neighborKey(event.network, event.address), event.kind);
     if (!this.#isEnding) this.#evaluateSoon();
+  }
+
+  /** A client reaches one of them only, by the order of its gateway's networks. */
+  #reportOverlaps(): void {
+    const [first] = this.overlaps.overlaps();
+    if (!first) {
+      this.log.info('no prefix is in several networks of one gateway any more');
+      return;
+    }
+    const { pairCount } = this.overlaps;
+    this.log.warn(
+      { pairCount, prefix: formatIpv4Prefix(first), networks: first.networks },
+      'prefixes are in several networks of one gateway',
+    );
   }
 
   // -- Readiness, plan, announcements -------------------------------------------------------------

@@ -5,13 +5,16 @@ import type { ArenaDataPlane } from './dataplane/arena.ts';
 import type { Forwarder } from './dataplane/forwarder.ts';
 import type { AddressAssignment } from './egress/addresses.ts';
 import type { PortChoice } from './egress/ports.ts';
+import type { Readiness } from './egress/readiness.ts';
+import { type Overlap, type OverlapMonitor, overlapsShownMax } from './fib/overlaps.ts';
 import { hostLinks } from './host-view.ts';
 import type { HostState } from './kernel/host.ts';
 import type { Plumbing } from './kernel/plumbing.ts';
 import type { MeasuredClock } from './measured-clock.ts';
 import type { Mirrors } from './mirrors.ts';
+import { gatewayKey } from './model/gateway-key.ts';
 import type { Model } from './model/model.ts';
-import { formatIpv4 } from './net/ipv4.ts';
+import { formatIpv4, formatIpv4Prefix } from './net/ipv4.ts';
 import type { Readinesses } from './readinesses.ts';
 import type { LiveParts } from './status/parts.ts';
 import type { NeighborRow } from './status/source.ts';
@@ -33,6 +36,7 @@ export interface Running {
   readonly mirrors: Mirrors;
   readonly dataPlane: ArenaDataPlane;
   readonly forwarder: Forwarder;
+  readonly overlaps: OverlapMonitor;
 }
 
 export function liveParts(appliance: Running): LiveParts {
@@ -45,7 +49,7 @@ export function liveParts(appliance: Running): LiveParts {
     ports,
     assignment,
     networkReadiness: readinesses.networks,
-    gatewayReadiness: readinesses.gateways,
+    gatewayReadiness: gatewayReadiness(appliance),
     ribs: appliance.vrfs.ribs(),
     dataPlane,
     neighbors: () => appliance.speaker.snapshot().map(neighborRow),
@@ -56,6 +60,28 @@ export function liveParts(appliance: Running): LiveParts {
   };
 }
 
+/** Readiness, and what an operator must know beside it: prefixes that two of its networks have. */
+function gatewayReadiness(appliance: Running): ReadonlyMap<string, Readiness> {
+  const found = appliance.overlaps.overlaps();
+  if (found.length === 0) return appliance.readinesses.gateways;
+  return new Map(
+    appliance.model.gateways.map((gateway) => {
+      const key = gatewayKey(gateway);
+      const readiness = appliance.readinesses.gateways.get(key) ?? starting;
+      const mine = found.filter(
+        (overlap) => overlap.networks.filter((name) => gateway.networks.includes(name)).length > 1,
+      );
+      if (mine.length === 0) return [key, readiness];
+      const [{ networks, ...prefix }] = mine as [Overlap];
+      const count = mine.length < overlapsShownMax ? `${mine.length}` : `${mine.length} or more`;
+      const text = `${count} prefix(es) in several of its networks, e.g. ${formatIpv4Prefix(prefix)} in ${networks.join(' and ')}`;
+      return [key, { ...readiness, reason: `${readiness.reason}; ${text}` }];
+    }),
+  );
+}
+
+const starting: Readiness = { isReady: false, reason: 'starting' };
+
 function daemonCounters(appliance: Running): Record<string, number> {
   const { clock, speaker, forwarder, dataPlane, host } = appliance;
   const { pliesUsed, pliesMax } = dataPlane.fibUsage();
@@ -65,6 +91,7 @@ function daemonCounters(appliance: Running): Record<string, number> {
     forwarder_deaths: forwarder.deaths,
     forwarder_pid: forwarder.pid ?? 0,
     host_overruns: host.overrunCount,
+    overlapping_prefixes: appliance.overlaps.pairCount,
     fib_plies_used: pliesUsed,
     fib_plies_max: pliesMax,
   };

@@ -31,6 +31,7 @@ interface Watched {
 
 export class OverlapMonitor {
   readonly #clock: Clock;
+  readonly #onChanged: () => void;
   #gateways: readonly (readonly Rib[])[] = [];
   #watched: Watched[] = [];
   #pairCount = 0;
@@ -41,8 +42,10 @@ export class OverlapMonitor {
   #listings: RouteListing[] = [];
   #isScheduled = false;
 
-  constructor(clock: Clock) {
+  /** @param onChanged - the number of overlaps is another now */
+  constructor(clock: Clock, onChanged: () => void = () => {}) {
     this.#clock = clock;
+    this.#onChanged = onChanged;
   }
 
   /** Pairs of networks and a prefix that both have: 0 when there is no overlap. */
@@ -116,6 +119,7 @@ export class OverlapMonitor {
   }
 
   #work(): void {
+    const before = this.#pairCount;
     const endMs = this.#clock.threadCpuMs() + sliceMs;
     do {
       for (const one of this.#watched) {
@@ -128,6 +132,7 @@ export class OverlapMonitor {
       this.#lookForMore();
     } while (this.isPending && this.#clock.threadCpuMs() < endMs);
     if (this.isPending) this.#schedule();
+    if (this.#pairCount !== before) this.#onChanged();
   }
 
   #count(one: Watched, change: RouteChange): void {
