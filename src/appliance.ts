@@ -19,14 +19,8 @@ import { formatErrors } from './config/located.ts';
 import { ArenaDataPlane } from './dataplane/arena.ts';
 import { Forwarder } from './dataplane/forwarder.ts';
 import { type AddressAssignment, assignAddresses } from './egress/addresses.ts';
-import { makePlan } from './egress/planner.ts';
-import {
-  choosePorts,
-  interfacesOf,
-  localAddresses,
-  type PortChoice,
-  planPorts,
-} from './egress/ports.ts';
+import { choosePorts, interfacesOf, type PortChoice } from './egress/ports.ts';
+import { EgressControl } from './egress-control.ts';
 import { GroupNumbers } from './fib/group-numbers.ts';
 import { OverlapMonitor } from './fib/overlaps.ts';
 import { formerAssignment, formerExports, formerGateways } from './former-life.ts';
@@ -48,12 +42,10 @@ import { limitsFor } from './limits.ts';
 import { liveParts } from './live-parts.ts';
 import { MeasuredClock } from './measured-clock.ts';
 import { Mirrors } from './mirrors.ts';
-import { gatewayKey } from './model/gateway-key.ts';
 import type { Model } from './model/model.ts';
 import { bgpSockets, netlinkSockets } from './native-sockets.ts';
 import { formatIpv4, formatIpv4Prefix } from './net/ipv4.ts';
 import { type Exports, Publication } from './publication.ts';
-import { Readinesses } from './readinesses.ts';
 import { InternedAttributes } from './rib/attributes.ts';
 import type { RunDir, State } from './run-dir.ts';
 import { speakerConfig, without } from './speaker-config.ts';
@@ -81,7 +73,7 @@ export class Appliance {
   readonly host: HostState;
   readonly speaker: Speaker;
   readonly mirrors: Mirrors;
-  readonly readinesses: Readinesses;
+  readonly egress: EgressControl;
   readonly overlaps: OverlapMonitor;
   readonly vrfs: Vrfs;
   model: Model;
@@ -100,7 +92,6 @@ export class Appliance {
   #status: StatusServer | undefined;
   #isForwardingPreserved = false;
   #ifindexes = new Map<string, number>();
-  #planKey = '';
   #isReconciling = false;
   #mustReconcile = false;
   #isEvaluatingSoon = false;
@@ -157,7 +148,6 @@ export class Appliance {
       changed: (event) => this.#speakerChanged(event),
     });
     this.mirrors = new Mirrors({ rtnetlink, host, clock, log, model, state });
-    this.readinesses = new Readinesses();
     this.overlaps = new OverlapMonitor(clock, () => this.#reportOverlaps());
     this.#publication = new Publication({
       dataPlane: this.dataPlane,
@@ -165,6 +155,7 @@ export class Appliance {
       wake: () => this.forwarder.wake(),
       announce: (exports) => this.#announce(exports),
     });
+    this.egress = new EgressControl(this.dataPlane, this.#publication);
   }
 
   /**
@@ -291,6 +282,9 @@ export class Appliance {
   /** Takes up the newest Model and host; nothing else of the appliance changes the Model. */
   #follow(): void {
     if (this.#newModel) {
+      if (needsRestart(this.model, this.#newModel)) {
+        this.log.warn('limits, routes.mirror and routes.protocol take effect at the next start');
+      }
       this.model = this.#newModel;
       this.#newModel = undefined;
       this.generation += 1;
@@ -368,8 +362,8 @@ export class Appliance {
     const key = neighborKey(event.network, event.address);
     if (event.kind === 'established') this.#takeover?.established(key);
     else if (event.kind === 'down') this.#takeover?.down(key);
-    else this.#takeover?.synchronized(key);
-    this.readinesses.neighborChanged(neighborKey(event.network, event.address), event.kind);
+    else if (event.kind !== 'pause') this.#takeover?.synchronized(key);
+    this.egress.readinesses.neighborChanged(neighborKey(event.network, event.address), event.kind);
     if (!this.#isEnding) this.#evaluateSoon();
   }
 
@@ -398,49 +392,20 @@ export class Appliance {
     });
   }
 
-  /** Publishes the plan and what goes with it, when anything that it is made of changed. */
   #evaluate(): void {
-    const links = hostLinks(this.host.snapshot());
-    this.readinesses.evaluate({ ...this, links, neighbors: this.speaker.snapshot() });
-    const ready = new Set(this.readinesses.readyGateways());
-    // Until this life's routes are complete, what the last one forwarded is forwarded.
-    if (this.#takeover && !this.#takeover.isDone) {
-      for (const key of formerGateways(this.#former, this.assignment)) ready.add(key);
-    }
-    const ports = planPorts(this.model, this.ports, links);
-    const local = localAddresses(links);
-    const key = JSON.stringify([
-      this.generation,
-      [...ready].sort(),
-      ports.map((port) => [...Object.values(port), [...port.mac]]),
-      local,
-    ]);
-    if (key !== this.#planKey) {
-      this.#planKey = key;
-      const plan = makePlan({
-        model: this.model,
-        assignment: this.assignment,
-        readyGateways: ready,
-        ports,
-        localAddresses: local,
-      });
-      this.#publication.publish(plan, this.#exports(ready));
-      this.dataPlane.releaseAddresses(new Set(plan.addresses.map((row) => row.address)));
-    }
+    const { model, generation, assignment, ports, vrfs } = this;
+    const isHeld = this.#takeover !== undefined && !this.#takeover.isDone;
+    this.egress.evaluate({
+      model,
+      generation,
+      assignment,
+      ports,
+      vrfs,
+      links: hostLinks(this.host.snapshot()),
+      neighbors: this.speaker.snapshot(),
+      heldGateways: isHeld ? formerGateways(this.#former, assignment) : [],
+    });
     this.runDir.writeState(this.#state());
-  }
-
-  #exports(ready: ReadonlySet<string>): Exports {
-    const exports = new Map<string | undefined, number[]>([[undefined, []]]);
-    for (const network of this.model.networks) exports.set(network.name, []);
-    for (const gateway of this.model.gateways) {
-      const key = gatewayKey(gateway);
-      if (!ready.has(key)) continue;
-      for (const network of gateway.networks.length > 0 ? gateway.networks : [undefined]) {
-        exports.get(network)?.push(...(this.assignment.get(key) ?? []));
-      }
-    }
-    return exports;
   }
 
   #announce(exports: Exports): void {
@@ -459,7 +424,7 @@ export class Appliance {
       this.#publication.hold(false);
       this.log.info({ reason }, 'this life forwards by its own routes');
       this.mirrors.reconcileAll();
-      this.#planKey = '';
+      this.egress.forget();
       this.#evaluateSoon();
     };
     for (const fib of fibs) fib.whenConverged(one);
@@ -478,11 +443,15 @@ export class Appliance {
       ),
       mirroredTables: this.mirrors.tables,
       mirrorProtocol: this.mirrors.protocol,
-      neighborsUp: [...new Set([...waiting, ...this.readinesses.neighborsUp()])],
+      neighborsUp: [...new Set([...waiting, ...this.egress.readinesses.neighborsUp()])],
       sysctls: this.plumbing.sysctlRecord(),
     };
   }
 }
+
+const needsRestart = (a: Model, b: Model): boolean =>
+  JSON.stringify([a.appliance.limits, a.appliance.mirror]) !==
+  JSON.stringify([b.appliance.limits, b.appliance.mirror]);
 
 /** @throws EgretError CONFIG_INVALID, with every error in its message */
 function checkHost(model: Model, host: HostState): void {

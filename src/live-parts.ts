@@ -6,6 +6,7 @@ import type { Forwarder } from './dataplane/forwarder.ts';
 import type { AddressAssignment } from './egress/addresses.ts';
 import type { PortChoice } from './egress/ports.ts';
 import type { Readiness } from './egress/readiness.ts';
+import type { EgressControl } from './egress-control.ts';
 import { type Overlap, type OverlapMonitor, overlapsShownMax } from './fib/overlaps.ts';
 import { hostLinks } from './host-view.ts';
 import type { HostState } from './kernel/host.ts';
@@ -15,7 +16,6 @@ import type { Mirrors } from './mirrors.ts';
 import { gatewayKey } from './model/gateway-key.ts';
 import type { Model } from './model/model.ts';
 import { formatIpv4, formatIpv4Prefix } from './net/ipv4.ts';
-import type { Readinesses } from './readinesses.ts';
 import type { LiveParts } from './status/parts.ts';
 import type { NeighborRow } from './status/source.ts';
 import type { Vrfs } from './vrfs.ts';
@@ -30,7 +30,7 @@ export interface Running {
   readonly plumbing: Plumbing;
   readonly ports: readonly PortChoice[];
   readonly assignment: AddressAssignment;
-  readonly readinesses: Readinesses;
+  readonly egress: EgressControl;
   readonly vrfs: Vrfs;
   readonly speaker: Speaker;
   readonly mirrors: Mirrors;
@@ -40,7 +40,7 @@ export interface Running {
 }
 
 export function liveParts(appliance: Running): LiveParts {
-  const { model, clock, ports, assignment, readinesses, dataPlane, plumbing } = appliance;
+  const { model, clock, ports, assignment, egress, dataPlane, plumbing } = appliance;
   return {
     generation: appliance.generation,
     model,
@@ -48,7 +48,7 @@ export function liveParts(appliance: Running): LiveParts {
     links: hostLinks(appliance.host.snapshot()),
     ports,
     assignment,
-    networkReadiness: readinesses.networks,
+    networkReadiness: egress.readinesses.networks,
     gatewayReadiness: gatewayReadiness(appliance),
     ribs: appliance.vrfs.ribs(),
     dataPlane,
@@ -63,11 +63,11 @@ export function liveParts(appliance: Running): LiveParts {
 /** Readiness, and what an operator must know beside it: prefixes that two of its networks have. */
 function gatewayReadiness(appliance: Running): ReadonlyMap<string, Readiness> {
   const found = appliance.overlaps.overlaps();
-  if (found.length === 0) return appliance.readinesses.gateways;
+  if (found.length === 0) return appliance.egress.readinesses.gateways;
   return new Map(
     appliance.model.gateways.map((gateway) => {
       const key = gatewayKey(gateway);
-      const readiness = appliance.readinesses.gateways.get(key) ?? starting;
+      const readiness = appliance.egress.readinesses.gateways.get(key) ?? starting;
       const mine = found.filter(
         (overlap) => overlap.networks.filter((name) => gateway.networks.includes(name)).length > 1,
       );

@@ -7,10 +7,11 @@
  *
  * The only file that ends the process.
  */
+import { watch } from 'node:fs';
 import { Appliance } from './appliance.ts';
 import { loadConfig } from './config/load.ts';
 import { formatErrors } from './config/located.ts';
-import { systemClock } from './lib/clock.ts';
+import { systemClock, type Timer } from './lib/clock.ts';
 import { EgretError } from './lib/errors.ts';
 import { type Log, makeLog } from './lib/log.ts';
 import { systemRandom } from './lib/random.ts';
@@ -23,6 +24,7 @@ export interface DaemonOptions {
 }
 
 const stopTimeoutMs = 15_000;
+const watchQuietMs = 200;
 
 /**
  * Runs until a signal ends it.
@@ -78,8 +80,19 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     process.on('SIGTERM', () => end('SIGTERM', () => appliance.stop()));
     process.on('SIGINT', () => end('SIGINT', () => appliance.stop()));
     process.on('SIGUSR2', () => end('SIGUSR2', () => appliance.abandon()));
-    process.on('SIGHUP', () => reload(options.configPath, appliance, log));
+    const again = (): void => reload(options.configPath, appliance, log);
+    process.on('SIGHUP', again);
+    if (loaded.model.appliance.isWatchingConfig) watchConfig(options.configPath, again);
   }).then((status) => process.exit(status));
+}
+
+/** Appliance.spec.config.watch: editors write a file in several steps, so quiet is waited for. */
+function watchConfig(path: string, changed: () => void): void {
+  let quiet: Timer | undefined;
+  watch(path, () => {
+    quiet?.clear();
+    quiet = systemClock.after(watchQuietMs, changed);
+  });
 }
 
 /** Takes the configuration again, whole or not at all. */

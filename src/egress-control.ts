@@ -1,0 +1,87 @@
+/**
+ * From readiness to plan to announcements: which networks and gateways are ready, the plan that
+ * follows from it, and the /32s that go with the plan. Nothing is published when nothing changed.
+ */
+import type { NeighborRow } from './bgp/status.ts';
+import type { ArenaDataPlane } from './dataplane/arena.ts';
+import type { AddressAssignment } from './egress/addresses.ts';
+import { makePlan } from './egress/planner.ts';
+import { type HostLink, localAddresses, type PortChoice, planPorts } from './egress/ports.ts';
+import { gatewayKey } from './model/gateway-key.ts';
+import type { Model } from './model/model.ts';
+import type { Exports, Publication } from './publication.ts';
+import { Readinesses } from './readinesses.ts';
+import type { Vrfs } from './vrfs.ts';
+
+export interface EgressInput {
+  readonly model: Model;
+  /** Of the Model: its number. */
+  readonly generation: number;
+  readonly assignment: AddressAssignment;
+  readonly ports: readonly PortChoice[];
+  readonly links: readonly HostLink[];
+  readonly vrfs: Vrfs;
+  readonly neighbors: readonly NeighborRow[];
+  /** Gateways that stay ready whatever this life knows yet: an earlier one forwards for them. */
+  readonly heldGateways: readonly string[];
+}
+
+export class EgressControl {
+  readonly readinesses = new Readinesses();
+  readonly #dataPlane: ArenaDataPlane;
+  readonly #publication: Publication;
+  #published = '';
+
+  constructor(dataPlane: ArenaDataPlane, publication: Publication) {
+    this.#dataPlane = dataPlane;
+    this.#publication = publication;
+  }
+
+  /** Makes the next evaluation publish, whether something changed or not. */
+  forget(): void {
+    this.#published = '';
+  }
+
+  evaluate(input: EgressInput): void {
+    const { model, assignment, links } = input;
+    this.readinesses.evaluate(input);
+    const ready = new Set([...this.readinesses.readyGateways(), ...input.heldGateways]);
+    const ports = planPorts(model, input.ports, links);
+    const local = localAddresses(links);
+    const text = JSON.stringify([
+      input.generation,
+      [...ready].sort(),
+      ports.map((port) => ({ ...port, mac: [...port.mac] })),
+      local,
+    ]);
+    if (text === this.#published) return;
+    this.#published = text;
+    const plan = makePlan({
+      model,
+      assignment,
+      readyGateways: ready,
+      ports,
+      localAddresses: local,
+    });
+    this.#publication.publish(plan, exportsOf(model, assignment, ready));
+    this.#dataPlane.releaseAddresses(new Set(plan.addresses.map((row) => row.address)));
+  }
+}
+
+/** Exactly one /32 for each address of a ready gateway, in its networks. */
+function exportsOf(
+  model: Model,
+  assignment: AddressAssignment,
+  ready: ReadonlySet<string>,
+): Exports {
+  const exports = new Map<string | undefined, number[]>([[undefined, []]]);
+  for (const network of model.networks) exports.set(network.name, []);
+  for (const gateway of model.gateways) {
+    const key = gatewayKey(gateway);
+    if (!ready.has(key)) continue;
+    for (const network of gateway.networks.length > 0 ? gateway.networks : [undefined]) {
+      exports.get(network)?.push(...(assignment.get(key) ?? []));
+    }
+  }
+  return exports;
+}
