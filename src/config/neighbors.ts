@@ -103,6 +103,10 @@ function resolveNeighbor(
       'Appliance bgp.holdTime sets it.',
     );
   }
+  if (isLong) {
+    const text = 'restartMode LongLivedGracefulRestart is not built yet; GracefulRestart is used';
+    report.note(spec.restartMode.at, `BGPPeer ${peer.name}: ${text}`);
+  }
   if (ttlSecurity?.value === 0) report.note(ttlSecurity.at, 'ttlSecurity 0 switches GTSM off');
   if (spec.failureDetectionMode?.value === 'BFDIfDirectlyConnected') {
     report.note(spec.failureDetectionMode.at, `BGPPeer ${peer.name}: there is no BFD`);

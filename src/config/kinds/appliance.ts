@@ -203,6 +203,7 @@ export const applianceKind = defineKind({
         if (one[field]) report.note(one[field].at, `Appliance: interfaces[].${field} is ${image}`);
       }
     }
+    noteAbsent(written, report);
     distinct(written.interfaces?.value ?? [], ({ name }) => name, report, 'the interface');
     distinct(written.networks?.value ?? [], ({ name }) => name, report, 'the network');
     distinct(written.nodes?.value ?? [], (name) => name, report, 'the Node');
@@ -231,6 +232,27 @@ export const applianceKind = defineKind({
     }
   },
 });
+
+type Written = typeof spec extends Shape<infer Out> ? Out : never;
+
+/** What is accepted because it is promised, and not built yet. */
+function noteAbsent(written: Written, report: Report): void {
+  for (const { driver, poll } of written.interfaces?.value ?? []) {
+    if (driver.value === 'xdp' || driver.value === 'tun') {
+      report.note(driver.at, `Appliance: driver ${driver.value} is not built yet; packet is used`);
+    }
+    if (poll.value === 'Busy') {
+      report.note(poll.at, 'Appliance: poll Busy is not built yet; Adaptive is used');
+    }
+  }
+  for (const { vrfDevice } of written.networks?.value ?? []) {
+    if (vrfDevice) {
+      report.note(vrfDevice.at, 'Appliance: vrfDevice is not used yet; name the interfaces');
+    }
+  }
+  const { listen } = written.metrics;
+  if (listen) report.note(listen.at, 'Appliance: metrics are not served yet');
+}
 
 function checkTimes(holdTime: Located<number>, report: Report): void {
   if (holdTime.value === 0 || holdTime.value >= 3000) return;
