@@ -2,7 +2,7 @@
 import type { RestartFlags } from './bgp/negotiate.ts';
 import type { SpeakerNeighbor } from './bgp/neighbor.ts';
 import type { SpeakerConfig } from './bgp/speaker.ts';
-import { type HostLink, interfacesOf, type PortChoice } from './egress/ports.ts';
+import { type HostLink, interfacesOf, isOnLink, type PortChoice } from './egress/ports.ts';
 import type { Model } from './model/model.ts';
 import type { Ipv4 } from './net/ipv4.ts';
 
@@ -89,12 +89,6 @@ function nearestFirst(
   links: readonly HostLink[],
 ): string[] {
   const isOn = (name: string): boolean =>
-    links.some(
-      (link) =>
-        link.name === name &&
-        link.addresses.some(
-          (own) => own.address >>> (32 - own.length) === address >>> (32 - own.length),
-        ),
-    );
+    links.some((link) => link.name === name && isOnLink(link, address));
   return [...names].sort((a, b) => Number(isOn(b)) - Number(isOn(a)));
 }

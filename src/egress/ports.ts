@@ -103,21 +103,21 @@ function networkInterfaces(
   for (const neighbor of model.neighbors) {
     if (neighbor.network !== network.name) continue;
     const target = neighbor.reachableBy ?? neighbor.address;
-    for (const link of onLink(links, target)) {
+    for (const link of links.filter((row) => isOnLink(row, target))) {
       found.set(link.name, `leads to neighbor ${neighbor.name} of network ${network.name}`);
     }
   }
   for (const route of network.staticRoutes) {
-    for (const link of onLink(links, route.nextHop)) {
+    for (const link of links.filter((row) => isOnLink(row, route.nextHop))) {
       found.set(link.name, `leads to a static next hop of network ${network.name}`);
     }
   }
   return found;
 }
 
-/** Links on which an address is directly reachable. */
-function onLink(links: readonly HostLink[], address: Ipv4): HostLink[] {
-  return links.filter((link) => link.addresses.some((own) => prefixHolds(prefixOf(own), address)));
+/** Whether an address is directly reachable on a link. */
+export function isOnLink(link: HostLink, address: Ipv4): boolean {
+  return link.addresses.some((own) => prefixHolds(prefixOf(own), address));
 }
 
 /** Interfaces by which the main table reaches an address: longest prefix, connected before others. */

@@ -1,0 +1,97 @@
+import { expect, test } from 'vitest';
+import { mainRoutes, neighborsToKeep, plumbingWanted } from './host-view.ts';
+import type { HostSnapshot } from './kernel/host.ts';
+import type { Model } from './model/model.ts';
+import { formatIpv4, formatIpv4Prefix, parseIpv4, parseIpv4Prefix } from './net/ipv4.ts';
+
+const ip = (text: string): number => parseIpv4(text)!;
+const names = ['lo', 'eth0', 'ens5'];
+
+const snapshot = {
+  generation: 1,
+  links: new Map(
+    names.map((name, i) => [
+      name,
+      {
+        name,
+        ifindex: i + 1,
+        mac: '',
+        mtu: 1500,
+        isUp: true,
+        hasCarrier: true,
+        isLoopback: i === 0,
+      },
+    ]),
+  ),
+  addresses: [
+    {
+      interface: 'eth0',
+      ifindex: 2,
+      address: ip('10.1.0.1'),
+      prefixLength: 24,
+      peer: ip('10.1.0.1'),
+    },
+    {
+      interface: 'ens5',
+      ifindex: 3,
+      address: ip('172.16.1.1'),
+      prefixLength: 24,
+      peer: ip('172.16.1.1'),
+    },
+  ],
+  mainRoutes: [
+    {
+      prefix: parseIpv4Prefix('10.9.0.0/16'),
+      nextHops: [{ interface: 'eth0', address: ip('10.1.0.254') }],
+    },
+    {
+      prefix: parseIpv4Prefix('0.0.0.0/0'),
+      nextHops: [{ interface: 'ens5', address: ip('172.16.1.254') }],
+    },
+  ],
+} as unknown as HostSnapshot;
+
+const model = {
+  features: { externalNetworkRulePriority: 102 },
+  networks: [{ name: 'red', routeTableIndex: 500, staticRoutes: [] }],
+  neighbors: [{ network: 'red', address: ip('172.16.1.140') }],
+  clients: [
+    { policy: 'p', prefixes: [{ address: ip('10.1.0.2'), length: 32 }] },
+    { policy: undefined, prefixes: [{ address: ip('10.1.0.3'), length: 32 }] },
+    { policy: 'p', prefixes: [{ address: ip('10.9.0.0'), length: 16 }] },
+  ],
+  appliance: { staticRoutes: [] },
+} as unknown as Model;
+
+test("the main table never leads out of a network's interface, whatever the kernel says", () => {
+  const routes = mainRoutes(model, new Set(['ens5']), snapshot);
+  const text = routes.map((row) => `${formatIpv4Prefix(row.prefix)} ${row.interface}`);
+  expect(text).toEqual(['10.1.0.0/24 eth0', '10.9.0.0/16 eth0']);
+});
+
+test('next hops and directly connected clients are kept resolved', () => {
+  const kept = neighborsToKeep(
+    model,
+    new Map([
+      [undefined, ['eth0']],
+      ['red', ['ens5']],
+    ]),
+    snapshot,
+  );
+  expect(kept.map((row) => `${row.interface} ${formatIpv4(row.address)}`)).toEqual([
+    'ens5 172.16.1.140',
+    'eth0 10.1.0.254',
+    'eth0 10.1.0.2',
+  ]);
+});
+
+test('only a port of exactly one network is marked', () => {
+  const port = (name: string, ...networks: string[]) => ({
+    name,
+    role: 'Networks' as const,
+    networks,
+    reason: '',
+  });
+  const { ports } = plumbingWanted(model, [port('ens5', 'red'), port('ens6', 'red', 'blue')]);
+  expect(ports.map((row) => row.mark)).toEqual([500, undefined]);
+});
