@@ -44,11 +44,11 @@ import { MeasuredClock } from './measured-clock.ts';
 import { Mirrors } from './mirrors.ts';
 import type { Model } from './model/model.ts';
 import { bgpSockets, netlinkSockets } from './native-sockets.ts';
-import { formatIpv4, formatIpv4Prefix } from './net/ipv4.ts';
+import { formatIpv4, formatIpv4Prefix, type Ipv4, parseIpv4 } from './net/ipv4.ts';
 import { type Exports, Publication } from './publication.ts';
 import { InternedAttributes } from './rib/attributes.ts';
 import type { RunDir, State } from './run-dir.ts';
-import { speakerConfig, without } from './speaker-config.ts';
+import { chooseRouterId, speakerConfig, without } from './speaker-config.ts';
 import { LiveStatus } from './status/live.ts';
 import { StatusServer } from './status/server.ts';
 import { Takeover } from './takeover.ts';
@@ -92,6 +92,8 @@ export class Appliance {
   #status: StatusServer | undefined;
   #isForwardingPreserved = false;
   #ifindexes = new Map<string, number>();
+  /** BGP identifier when the configuration has none: chosen once, also for later lives. */
+  #routerId: Ipv4 | undefined;
   #isReconciling = false;
   #mustReconcile = false;
   #isEvaluatingSoon = false;
@@ -112,6 +114,7 @@ export class Appliance {
     this.host = host;
     this.#rtnetlink = rtnetlink;
     this.#former = state;
+    this.#routerId = parseIpv4(state.routerId);
     this.assignment = assignAddresses(model.gateways, formerAssignment(state));
     this.plumbing = new Plumbing(rtnetlink, runDir.path, state.sysctls, log);
     this.dataPlane = ArenaDataPlane.open(runDir.file('arena'), runDir.arenaPath, limitsFor(model));
@@ -243,6 +246,7 @@ export class Appliance {
       neighborsUp: [],
       mirroredTables: [],
       sysctls: {},
+      routerId: '',
     });
     this.runDir.clean();
   }
@@ -346,7 +350,9 @@ export class Appliance {
       isForwardingPreserved: this.#isForwardingPreserved,
     };
     const snapshot = this.host.snapshot();
-    const config = speakerConfig(this.model, this.ports, hostLinks(snapshot), restart);
+    const links = hostLinks(snapshot);
+    this.#routerId ??= chooseRouterId(links);
+    const config = speakerConfig(this.model, this.ports, links, restart, this.#routerId);
     // A socket is bound to an interface by number: when the number changed, sessions start over.
     const moved = [...this.#ifindexes].filter(
       ([name, was]) => snapshot.links.get(name)?.ifindex !== was,
@@ -445,6 +451,7 @@ export class Appliance {
       mirrorProtocol: this.mirrors.protocol,
       neighborsUp: [...new Set([...waiting, ...this.egress.readinesses.neighborsUp()])],
       sysctls: this.plumbing.sysctlRecord(),
+      routerId: this.#routerId === undefined ? '' : formatIpv4(this.#routerId),
     };
   }
 }

@@ -1,6 +1,7 @@
 /** Readiness of every network and gateway, evaluated whenever something behind it changed. */
 
 import { neighborKey } from './bgp/neighbor.ts';
+import type { SpeakerEvent } from './bgp/speaker.ts';
 import type { NeighborRow } from './bgp/status.ts';
 import type { AddressAssignment } from './egress/addresses.ts';
 import type { HostLink, PortChoice } from './egress/ports.ts';
@@ -25,7 +26,7 @@ export class Readinesses {
   /** Neighbors that are Established; true: they have sent End-of-RIB, or nothing for 2 s. */
   readonly #neighbors = new Map<string, boolean>();
 
-  neighborChanged(key: string, kind: 'established' | 'down' | 'endOfRib' | 'quiet'): void {
+  neighborChanged(key: string, kind: SpeakerEvent['kind']): void {
     if (kind === 'down') this.#neighbors.delete(key);
     else this.#neighbors.set(key, kind !== 'established');
   }

@@ -27,6 +27,8 @@ export interface State {
   readonly neighborsUp: readonly string[];
   /** Kernel settings as they were before us: path → value. */
   readonly sysctls: Readonly<Record<string, string>>;
+  /** BGP identifier; empty: none was chosen. A neighbor takes another one for another router. */
+  readonly routerId: string;
 }
 
 export const emptyState: State = {
@@ -37,6 +39,7 @@ export const emptyState: State = {
   mirrorProtocol: 0,
   neighborsUp: [],
   sysctls: {},
+  routerId: '',
 };
 
 export class RunDir {

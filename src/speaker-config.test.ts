@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { HostLink, PortChoice } from './egress/ports.ts';
 import type { Model } from './model/model.ts';
 import { parseIpv4 } from './net/ipv4.ts';
-import { speakerConfig, without } from './speaker-config.ts';
+import { chooseRouterId, speakerConfig, without } from './speaker-config.ts';
 
 function link(name: string, address: string): HostLink {
   return {
@@ -48,7 +48,7 @@ const model = {
 const links = [link('lo', '127.0.0.1'), link('ens4', '10.9.0.1'), link('ens5', '172.16.1.1')];
 const restart = { isRestarting: false, isForwardingPreserved: false };
 const ports = [port('ens4', 'red'), port('ens5', 'red'), port('ens6', 'blue')];
-const config = speakerConfig(model, ports, links, restart);
+const config = speakerConfig(model, ports, links, restart, chooseRouterId(links));
 
 test('a neighbor of a network is bound to its interfaces and marked with its table', () => {
   const red = config.neighbors.find((row) => row.network === 'red');
@@ -74,4 +74,9 @@ test('what is bound to an interface can be taken out', () => {
   const rest = without(config, new Set(['ens5']));
   expect(rest.neighbors.map((row) => row.network)).toEqual([undefined]);
   expect(rest.networkInterfaces.map((row) => row.interface)).toEqual(['ens4']);
+});
+
+test('a neighbor that connects by another interface stays', () => {
+  const rest = without(config, new Set(['ens4']));
+  expect(rest.neighbors.map((row) => row.interfaces)).toEqual([['ens5'], []]);
 });

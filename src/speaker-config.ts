@@ -6,19 +6,23 @@ import { type HostLink, interfacesOf, isOnLink, type PortChoice } from './egress
 import type { Model } from './model/model.ts';
 import type { Ipv4 } from './net/ipv4.ts';
 
-/** @returns neighbors of networks that have no interface now are left out */
+/**
+ * @param ownRouterId - the box's BGP identifier when the configuration has none
+ * @returns neighbors of networks that have no interface now are left out
+ */
 export function speakerConfig(
   model: Model,
   ports: readonly PortChoice[],
   links: readonly HostLink[],
   restart: RestartFlags,
+  ownRouterId: Ipv4,
 ): SpeakerConfig {
   const tables = new Map(model.networks.map((row) => [row.name, row.routeTableIndex]));
   const present = ports.filter((port) => links.some((link) => link.name === port.name));
   return {
     listenPort: model.bgp.listenPort,
     filters: model.filters,
-    neighbors: speakerNeighbors(model, interfacesOf(present), links),
+    neighbors: speakerNeighbors(model, interfacesOf(present), links, ownRouterId),
     networkInterfaces: present.flatMap((port) =>
       port.networks.map((network) => ({
         network,
@@ -30,13 +34,16 @@ export function speakerConfig(
   };
 }
 
-/** The same without what is bound to some interfaces. */
+/** The same without what is bound to some interfaces; neighbors that have another are left that. */
 export function without(config: SpeakerConfig, interfaces: ReadonlySet<string>): SpeakerConfig {
   return {
     ...config,
-    neighbors: config.neighbors.filter(
-      (row) => !row.interfaces.some((name) => interfaces.has(name)),
-    ),
+    neighbors: config.neighbors
+      .filter(({ interfaces: [first] }) => first === undefined || !interfaces.has(first))
+      .map((row) => ({
+        ...row,
+        interfaces: row.interfaces.filter((name) => !interfaces.has(name)),
+      })),
     networkInterfaces: config.networkInterfaces.filter((row) => !interfaces.has(row.interface)),
   };
 }
@@ -45,9 +52,10 @@ function speakerNeighbors(
   model: Model,
   interfacesByNetwork: ReadonlyMap<string | undefined, readonly string[]>,
   links: readonly HostLink[],
+  ownRouterId: Ipv4,
 ): SpeakerNeighbor[] {
   const tables = new Map(model.networks.map((row) => [row.name, row.routeTableIndex]));
-  const routerId = model.bgp.routerId ?? highestAddress(links);
+  const routerId = model.bgp.routerId ?? ownRouterId;
   return model.neighbors.flatMap((row): SpeakerNeighbor[] => {
     const { network } = row;
     const interfaces = network === undefined ? [] : (interfacesByNetwork.get(network) ?? []);
@@ -76,8 +84,11 @@ function speakerNeighbors(
   });
 }
 
-/** RFC 4271 §4.2: an address of the box; the highest, so that it does not depend on order. */
-function highestAddress(links: readonly HostLink[]): Ipv4 {
+/**
+ * RFC 4271 §4.2: an address of the box; the highest, so that it does not depend on order. It is to be
+ * chosen once: a new identifier ends every session.
+ */
+export function chooseRouterId(links: readonly HostLink[]): Ipv4 {
   const own = links.filter((link) => !link.isLoopback).flatMap((link) => link.addresses);
   return Math.max(1, ...own.map((row) => row.address));
 }

@@ -3,7 +3,8 @@
  *
  * RFC 4724 §4.1: routes are selected when every neighbor that was up has sent End-of-RIB, or the
  * deferral timer has run out. A neighbor that is down is not waited for: one that was up in this life
- * and went, and one that has not come up within a short while.
+ * and went, and one that has not come up within a short while. Silence stands for End-of-RIB only with
+ * a neighbor that sends none: others pause for seconds in the middle of a full table.
  */
 import type { Clock, Timer } from './lib/clock.ts';
 
@@ -60,7 +61,7 @@ export class Takeover {
     this.#established.add(key);
   }
 
-  /** End-of-RIB came, or the neighbor has been quiet. */
+  /** End-of-RIB came, or the neighbor sends none and has been quiet. */
   synchronized(key: string): void {
     if (this.#waiting.delete(key)) this.#check('every neighbor has sent its routes');
   }

@@ -182,6 +182,8 @@ class MemoryConnection implements Connection {
   #isPaused = false;
   #isEnded = false;
   isClosed = false;
+  /** Everything is taken at once. */
+  readonly queuedBytes = 0;
 
   constructor(
     clock: Clock,

@@ -20,9 +20,9 @@ import type { SessionRecord } from './session-record.ts';
 import type { NeighborRow } from './status.ts';
 import { type Family, ipv4Unicast, ipv6Unicast } from './wire/family.ts';
 import { messageType } from './wire/header.ts';
-import type { BgpFault } from './wire/notification.ts';
+import { type BgpFault, makeCease } from './wire/notification.ts';
 import { decodeRouteRefresh, encodeRouteRefresh, refreshSubtype } from './wire/route-refresh.ts';
-import { decodeUpdate, encodeEndOfRib } from './wire/update.ts';
+import { decodeUpdate, encodeEndOfRib, type Update } from './wire/update.ts';
 
 export interface SessionPolicy {
   readonly importRules: readonly FilterRule[];
@@ -34,7 +34,7 @@ export interface RoutesSurroundings {
   readonly log: Log;
   readonly rib: RibInput;
   readonly record: SessionRecord;
-  changed(kind: 'endOfRib' | 'quiet'): void;
+  changed(kind: 'endOfRib' | 'quiet' | 'pause'): void;
 }
 
 /** An established connection, as far as routes go. */
@@ -46,8 +46,12 @@ export interface RoutesConnection {
 
 /** RFC 4724 §4.2: how long a neighbor that is back may take to End-of-RIB. */
 const endOfRibWaitMs = 360_000;
-/** Without End-of-RIB a neighbor that has been silent this long has said everything. */
+/** A neighbor that sends no End-of-RIB and has been silent this long has said everything. */
 const quietMs = 2_000;
+/** Of one family; twice the largest table there is. A neighbor that announces more harms all others. */
+const prefixesMax = 2_500_000;
+/** Of all neighbors together, which share what is equal; a full table's are a tenth of it. */
+const attributeBytesMax = 1 << 30;
 
 export class NeighborRoutes {
   readonly #around: RoutesSurroundings;
@@ -67,7 +71,9 @@ export class NeighborRoutes {
     this.#neighbor = neighbor;
     this.#policy = policy;
     this.#staleTimer = new DeadlineTimer(around.clock, () => this.#staleExpired());
-    this.#quietTimer = new DeadlineTimer(around.clock, () => around.changed('quiet'));
+    this.#quietTimer = new DeadlineTimer(around.clock, () =>
+      around.changed(this.#sendsEndOfRib ? 'pause' : 'quiet'),
+    );
   }
 
   up(connection: RoutesConnection): void {
@@ -120,7 +126,9 @@ export class NeighborRoutes {
   setPolicy(neighbor: SpeakerNeighbor, policy: SessionPolicy): boolean {
     const isImportSame =
       areSameRules(this.#policy.importRules, policy.importRules) &&
-      this.#neighbor.allowedLocalAsCount === neighbor.allowedLocalAsCount;
+      this.#neighbor.allowedLocalAsCount === neighbor.allowedLocalAsCount &&
+      (areSameNames(this.#neighbor.interfaces, neighbor.interfaces) ||
+        policy.importRules.every((rule) => rule.interface === undefined));
     this.#neighbor = neighbor;
     this.#policy = policy;
     this.#imported?.setPolicy(neighbor, policy.importRules);
@@ -145,6 +153,8 @@ export class NeighborRoutes {
       if (record.attributeFault(outcome)) log.warn({ outcome, reason }, 'BGP attribute fault');
     }
     this.#imported.receive(update.value);
+    const excess = this.#excess(this.#imported, update.value);
+    if (excess) return excess;
     if (!this.#isEndOfRibReceived) this.#quietTimer.start(quietMs);
     if (update.value.endOfRib === ipv4Unicast) this.#endOfRib();
     return undefined;
@@ -190,6 +200,27 @@ export class NeighborRoutes {
       isStale: this.#isStale,
       staleRemainingMs: this.#staleTimer.remainingMs,
     };
+  }
+
+  /**
+   * RFC 4724 §2: whoever has the capability sends it. One that restarts itself waits for ours first,
+   * and is not waited for (§4.1).
+   */
+  get #sendsEndOfRib(): boolean {
+    const restart = this.#connection?.negotiated.gracefulRestart;
+    return restart !== undefined && !restart.isRestarting;
+  }
+
+  /** RFC 4486 §4: what ends the session of a neighbor that announces without end. */
+  #excess(imported: ImportedRoutes, update: Update): BgpFault | undefined {
+    if (imported.receivedCount > prefixesMax || imported.received6Count > prefixesMax) {
+      return makeCease('prefixesMax', `more than ${prefixesMax} prefixes`);
+    }
+    const announces = update.nlri.length > 0 || update.mpReach !== undefined;
+    if (announces && this.#around.rib.attributes.weightBytes > attributeBytesMax) {
+      return makeCease('outOfResources', 'no room for more path attributes');
+    }
+    return undefined;
   }
 
   /** RFC 4724 §4.2: what is stale stays only if the neighbor has kept forwarding. */
@@ -259,4 +290,8 @@ export class NeighborRoutes {
 
 function areSameRules(a: readonly FilterRule[], b: readonly FilterRule[]): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
+
+function areSameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, index) => name === b[index]);
 }

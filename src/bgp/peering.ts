@@ -5,7 +5,8 @@
  * a whole (routes, collisions, back-off, status) is its host's, bgp/session.ts.
  *
  * Received bytes are worked off in slices. The hold timer does not count against a neighbor whose
- * bytes lie unread here or in the kernel: its expiry first lets pending I/O through.
+ * bytes lie unread here or in the kernel: its expiry first lets pending I/O through. A neighbor that
+ * does not read what it asked for (route refresh) loses the session before that takes memory.
  */
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
@@ -71,6 +72,8 @@ export interface PeeringHost {
 /** Reading stops above, and goes on below. */
 const bufferedBytesHigh = 256 * 1024;
 const bufferedBytesLow = 64 * 1024;
+/** More than any table of ours: what waits here waits for a neighbor that does not read. */
+const queuedBytesMax = 1 << 20;
 
 export class Peering implements Worker {
   readonly #host: PeeringHost;
@@ -184,6 +187,11 @@ export class Peering implements Worker {
       if (next.value === undefined) return this.#drained();
       this.#receive(next.value);
       if (this.#connection !== connection) return false;
+      if (connection && connection.queuedBytes > queuedBytesMax) {
+        connection.destroy();
+        this.#lost('the neighbor does not read what it is sent');
+        return false;
+      }
     }
     this.#resumeWhenLow();
     return true;

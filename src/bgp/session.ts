@@ -49,7 +49,7 @@ export interface SessionSurroundings {
   readonly transport: Transport;
   readonly queue: WorkQueue;
   readonly rib: RibInput;
-  changed(kind: 'established' | 'down' | 'endOfRib' | 'quiet'): void;
+  changed(kind: 'established' | 'down' | 'endOfRib' | 'quiet' | 'pause'): void;
   ending(connection: Connection): void;
   ended(connection: Connection): void;
 }

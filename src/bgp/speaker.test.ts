@@ -645,6 +645,34 @@ describe('against a script', () => {
     expect(a.kinds()).toEqual(['established', 'quiet', 'endOfRib']);
   });
 
+  test('pauses only, when it has said that it sends End-of-RIB (RFC 4724 §2)', () => {
+    const restart = {
+      kind: 'gracefulRestart',
+      isRestarting: false,
+      hasNotification: false,
+      restartTimeSeconds: 60,
+      families: [],
+    } as const;
+    script.establish({ capabilities: [restart] });
+    clock.pass(3_000);
+    expect(a.kinds()).toEqual(['established', 'pause']);
+    script.say(messageType.update, encodeUpdate({}));
+    expect(a.kinds()).toEqual(['established', 'pause', 'endOfRib']);
+  });
+
+  test('is not waited for while it restarts itself (RFC 4724 §4.1)', () => {
+    const restart = {
+      kind: 'gracefulRestart',
+      isRestarting: true,
+      hasNotification: false,
+      restartTimeSeconds: 60,
+      families: [],
+    } as const;
+    script.establish({ capabilities: [restart] });
+    clock.pass(3_000);
+    expect(a.kinds()).toEqual(['established', 'quiet']);
+  });
+
   test('takes UPDATEs, counts them, and treats faulty ones as withdrawn (RFC 7606)', () => {
     script.establish();
     script.say(messageType.update, announcement(internal, '192.0.2.0/24', '198.51.100.0/24'));

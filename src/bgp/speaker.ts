@@ -44,8 +44,11 @@ export interface NetworkInterface {
 
 /** What the rest of the appliance must know at once. */
 export interface SpeakerEvent {
-  /** quiet: Established, no End-of-RIB, and nothing came for 2 s. */
-  readonly kind: 'established' | 'down' | 'endOfRib' | 'quiet';
+  /**
+   * quiet: Established, and nothing came for 2 s from a neighbor that sends no End-of-RIB.
+   * pause: the same, but its End-of-RIB is still to come.
+   */
+  readonly kind: 'established' | 'down' | 'endOfRib' | 'quiet' | 'pause';
   readonly network: string | undefined;
   readonly address: Ipv4;
 }
@@ -308,11 +311,21 @@ function setKeys(bound: BoundListener, neighbors: readonly SpeakerNeighbor[]): v
   for (const [address, key] of wanted) bound.keys.set(address, key);
 }
 
-/** Whether only what a running session can take up differs: its name and its policy. */
+/**
+ * Whether only what a running session can take up differs: its name, its policy, and the interfaces
+ * beside the one to connect by, which are the listeners' affair.
+ */
 function isSameSession(a: SpeakerNeighbor, b: SpeakerNeighbor): boolean {
   const connection = (neighbor: SpeakerNeighbor) => {
-    const { name: _name, filters: _filters, allowedLocalAsCount: _count, ...rest } = neighbor;
-    return JSON.stringify(Object.entries(rest).sort(([x], [y]) => (x < y ? -1 : 1)));
+    const {
+      name: _name,
+      filters: _filters,
+      allowedLocalAsCount: _count,
+      interfaces: [connectBy],
+      ...rest
+    } = neighbor;
+    const entries = Object.entries({ ...rest, connectBy });
+    return JSON.stringify(entries.sort(([x], [y]) => (x < y ? -1 : 1)));
   };
   return connection(a) === connection(b);
 }

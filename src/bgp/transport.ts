@@ -81,6 +81,8 @@ export interface Connection {
   readonly localPort: number;
   readonly remoteAddress: Ipv4;
   readonly remotePort: number;
+  /** Written and not yet taken by the kernel. */
+  readonly queuedBytes: number;
   attach(handlers: ConnectionHandlers): void;
   write(bytes: Uint8Array): void;
   pause(): void;
@@ -220,6 +222,9 @@ function wrap(sockets: BgpSockets, socket: net.Socket): Connection | undefined {
     localPort: socket.localPort ?? 0,
     remoteAddress,
     remotePort: socket.remotePort ?? 0,
+    get queuedBytes() {
+      return socket.writableLength;
+    },
     attach(handlers) {
       socket.on('data', (chunk: Uint8Array) => {
         if (!isClosed) handlers.received(chunk);

@@ -25,6 +25,9 @@ const sliceMs = 8;
 const setsPerLook = 512;
 const slotsMin = 64;
 
+/** What a set takes beside its key: record, decoded object, slot. */
+const setBytes = 512;
+
 const words = 12;
 const hashWord = 0;
 const refsWord = 1;
@@ -62,6 +65,7 @@ export class InternedAttributes implements AttributeTable {
   #values: (PathAttributes | undefined)[] = [];
   #slots = new Int32Array(slotsMin);
   #isScheduled = false;
+  #keyBytes = 0;
 
   /** @param seed - of the hash: neighbors must not know it */
   constructor(options: { readonly clock: Clock; readonly seed?: number }) {
@@ -72,6 +76,10 @@ export class InternedAttributes implements AttributeTable {
   /** Distinct sets, those that are about to be freed included. */
   get count(): number {
     return this.#table.count;
+  }
+
+  get weightBytes(): number {
+    return this.#keyBytes + this.#table.count * setBytes;
   }
 
   intern(key: Uint8Array, decode: () => PathAttributes): AttributesId {
@@ -94,6 +102,7 @@ export class InternedAttributes implements AttributeTable {
     record[at + nextHopWord] = value.nextHop ?? 0;
     this.#keys[id] = Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
     this.#values[id] = value;
+    this.#keyBytes += key.length;
     if (this.#table.count * 4 > this.#slots.length * 3) this.#rehash(this.#slots.length * 2);
     this.#place(id, hash);
     this.#becameIdle(id);
@@ -169,6 +178,7 @@ export class InternedAttributes implements AttributeTable {
 
   #free(id: AttributesId): void {
     this.#unplace(id);
+    this.#keyBytes -= this.#keys[id]?.length ?? 0;
     this.#keys[id] = undefined;
     this.#values[id] = undefined;
     this.#table.release(id);

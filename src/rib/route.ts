@@ -75,6 +75,8 @@ export interface AttributeTable {
    */
   intern(key: Uint8Array, decode: () => PathAttributes): AttributesId;
   get(id: AttributesId): PathAttributes;
+  /** What all of them take in memory, roughly. */
+  readonly weightBytes: number;
 }
 
 /**
