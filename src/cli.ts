@@ -7,7 +7,7 @@
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { EgretError } from './lib/errors.ts';
-import type { StatusRequest } from './status/server.ts';
+import { endOfAnswer, type StatusRequest } from './status/server.ts';
 import { viewNames } from './status/views.ts';
 
 interface Arguments {
@@ -27,6 +27,9 @@ interface Command {
   /** @returns the exit status */
   readonly run: (args: Arguments) => Promise<number>;
 }
+
+/** How long the first line of an answer may take. */
+const answerTimeoutMs = 30_000;
 
 const defaultRunDir = process.env['EGRET_RUN_DIR'] ?? '/run/egret';
 
@@ -129,32 +132,40 @@ function ask(args: Arguments, request: StatusRequest): Promise<number> {
     const socket = createConnection(path);
     let head: string | undefined = '';
     let status = 4;
+    let isComplete = false;
+    const unreachable = () => reject(new EgretError('DAEMON_UNREACHABLE', { path }));
+    const print = (text: string): void => {
+      isComplete = text.endsWith(endOfAnswer);
+      if (process.stdout.write(isComplete ? text.slice(0, -endOfAnswer.length) : text)) return;
+      socket.pause();
+      process.stdout.once('drain', () => socket.resume());
+    };
     socket.setEncoding('utf8');
+    socket.setTimeout(answerTimeoutMs, () => socket.destroy());
     socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
     socket.on('data', (chunk: string) => {
       if (head === undefined) {
-        if (!process.stdout.write(chunk)) {
-          socket.pause();
-          process.stdout.once('drain', () => socket.resume());
-        }
+        print(chunk);
         return;
       }
       head += chunk;
       const end = head.indexOf('\n');
       if (end < 0) return;
+      socket.setTimeout(0);
       const answer = JSON.parse(head.slice(0, end)) as Record<string, unknown>;
       status = Number(answer['status']);
       if (status !== 0) {
         process.stderr.write(`egret: ${answer['message']}\n`);
         if (answer['hint']) process.stderr.write(`  ${answer['hint']}\n`);
       }
-      process.stdout.write(head.slice(end + 1));
+      const text = head.slice(end + 1);
       head = undefined;
+      if (text) print(text);
     });
-    socket.on('error', () => reject(new EgretError('DAEMON_UNREACHABLE', { path })));
+    socket.on('error', unreachable);
     socket.on('close', () => {
-      if (head === undefined) resolve(status);
-      else reject(new EgretError('DAEMON_UNREACHABLE', { path }));
+      if (status !== 0 ? head === undefined : isComplete) resolve(status);
+      else unreachable();
     });
   });
 }

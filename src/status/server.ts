@@ -2,8 +2,11 @@
  * Serves status over Unix sockets: one request a connection.
  *
  * Request: one line of JSON, at most 64 KiB. Answer: one line `{"status": N, "message"?, "hint"?}`, and
- * for status 0 the text that the command prints. Reading changes nothing. Who may ask is whoever may
- * open the socket.
+ * for status 0 the text that the command prints and a NUL, without which it was cut short. Reading
+ * changes nothing. Who may ask is whoever may open the socket.
+ *
+ * A client that asks slowly, asks too much or does not read costs little: nothing is made before it
+ * is wanted, what follows the request is thrown away, and the time of both is bounded.
  */
 import { chmodSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -23,6 +26,12 @@ export type StatusRequest =
 
 const requestBytesMax = 65_536;
 const requestTimeoutMs = 10_000;
+/** How long a reader may pause, e.g. a person in a pager. */
+const readerTimeoutMs = 600_000;
+const connectionsMax = 128;
+
+/** Ends a complete answer; no text that is printed holds it. */
+export const endOfAnswer = '\0';
 
 export class StatusServer {
   readonly #server: Server;
@@ -44,12 +53,16 @@ export class StatusServer {
       socket.on('error', () => socket.destroy());
       socket.setTimeout(requestTimeoutMs, () => socket.destroy());
       readLine(socket)
-        .then((line) => answer(socket, line, source))
+        .then((line) => {
+          socket.setTimeout(readerTimeoutMs);
+          return answer(socket, line, source);
+        })
         .catch((error) => {
           log.debug({ error }, 'status request failed');
           socket.destroy();
         });
     });
+    server.maxConnections = connectionsMax;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(path, resolve);
@@ -72,12 +85,16 @@ function readLine(socket: Socket): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
     socket.setEncoding('utf8');
-    socket.on('data', (chunk: string) => {
+    const read = (chunk: string): void => {
       text += chunk;
       const end = text.indexOf('\n');
-      if (end >= 0) resolve(text.slice(0, end));
-      else if (text.length > requestBytesMax) reject(new Error('the request is too long'));
-    });
+      if (end < 0 && text.length <= requestBytesMax) return;
+      socket.off('data', read);
+      socket.resume();
+      if (end >= 0 && end <= requestBytesMax) resolve(text.slice(0, end));
+      else reject(new Error('the request is too long'));
+    };
+    socket.on('data', read);
     socket.on('end', () => reject(new Error('the request ended early')));
     socket.on('close', () => reject(new Error('the client went away')));
   });
@@ -92,7 +109,7 @@ async function answer(socket: Socket, line: string, source: StatusSource): Promi
       if (!socket.write(text)) await drained(socket);
       if (socket.destroyed) return;
     }
-    socket.end(isBegun ? '' : '{"status":0}\n');
+    socket.end(isBegun ? endOfAnswer : `{"status":0}\n${endOfAnswer}`);
   } catch (error) {
     if (isBegun) {
       socket.destroy();
@@ -140,6 +157,10 @@ function parseRequest(line: string): StatusRequest {
 
 function drained(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
+    if (socket.destroyed) {
+      resolve();
+      return;
+    }
     const go = () => {
       socket.off('drain', go);
       socket.off('close', go);
