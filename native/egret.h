@@ -77,7 +77,8 @@ void egret_fib_usage(void *arena, uint32_t *plies_used, uint32_t *plies_max);
 const uint64_t *egret_port_counters(void *arena);
 const uint64_t *egret_drop_counters(void *arena);
 const uint64_t *egret_worker_counters(void *arena);
-// Copies live sessions from record *cursor on; returns rows written and moves *cursor; 0 at the end.
+// Copies live sessions from record *cursor on; returns rows written and moves *cursor, by so few
+// records that it takes a few milliseconds. The end is limits.sessions.
 int egret_sessions_read(void *arena, uint32_t *cursor, struct egret_session_row *rows, uint32_t n);
 // Copies the pool of one address slot.
 int egret_pool_read(void *arena, uint16_t address_slot, struct egret_pool_row *row);
@@ -93,6 +94,9 @@ int egret_why(void *arena, uint32_t client, uint32_t destination, struct egret_d
 // dies. CLOSED: none listens. ABI_MISMATCH: it runs, but was built from another abi.h; *fd is then
 // good for egret_forwarder_take_ports, egret_forwarder_stop and egret_close.
 int egret_forwarder_connect(const char *socket_path, int timeout_ms, int *fd, int *forwarder_pid);
+// What a forwarder works on, also one of another abi.h: the inode of its arena's file (0: it does not
+// say) and how many sessions it has.
+int egret_forwarder_holds(int fd, uint64_t *arena_inode, uint32_t *sessions);
 // Takes duplicates of the port descriptors that the forwarder holds. Returns how many.
 int egret_forwarder_take_ports(int fd, int timeout_ms, uint16_t slots[EGRET_PORT_MAX],
 	uint32_t ifindexes[EGRET_PORT_MAX], int fds[EGRET_PORT_MAX]);
@@ -142,6 +146,16 @@ int egret_tcp_min_ttl(int fd, uint8_t min_ttl, uint8_t ttl);
 int egret_close(int fd);
 // Takes an exclusive lock on a file (created 0600). Returns a descriptor, or -SYSTEM (EWOULDBLOCK).
 int egret_lock(const char *path);
+
+// -- Probes (probe.c) -----------------------------------------------------------------------------
+
+// An ICMP socket for one target, connected, non-blocking, for echo replies only. `interface`
+// (SO_BINDTODEVICE) may be NULL or empty, mark (SO_MARK) 0. Returns the descriptor.
+int egret_echo_open(const char *remote_address, const char *interface, uint32_t mark);
+// Sends an echo request.
+int egret_echo_send(int fd, uint16_t id, uint16_t sequence);
+// 1: the reply to that request has come; 0: not yet; -EGRET_STATUS_SYSTEM: the socket says why not.
+int egret_echo_receive(int fd, uint16_t id, uint16_t sequence);
 
 // -- Netlink for the control plane (netlink.c) ----------------------------------------------------
 

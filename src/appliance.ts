@@ -14,8 +14,6 @@
 import { neighborKey } from './bgp/neighbor.ts';
 import { Speaker, type SpeakerEvent } from './bgp/speaker.ts';
 import { makeSocketTransport } from './bgp/transport.ts';
-import { checkAgainstHost } from './config/host.ts';
-import { formatErrors } from './config/located.ts';
 import { ArenaDataPlane } from './dataplane/arena.ts';
 import { Forwarder } from './dataplane/forwarder.ts';
 import { type AddressAssignment, assignAddresses } from './egress/addresses.ts';
@@ -24,8 +22,9 @@ import { EgressControl } from './egress-control.ts';
 import { GroupNumbers } from './fib/group-numbers.ts';
 import { OverlapMonitor } from './fib/overlaps.ts';
 import { formerAssignment, formerExports, formerGateways } from './former-life.ts';
+import { makeProbeTransport } from './health/sockets.ts';
 import {
-  checkedHost,
+  checkHost,
   gatewayRoutes,
   hostLinks,
   neighborsToKeep,
@@ -35,15 +34,14 @@ import { type HostState, openHostState } from './kernel/host.ts';
 import { Plumbing } from './kernel/plumbing.ts';
 import { openRtnetlink, type Rtnetlink } from './kernel/rtnetlink.ts';
 import type { Clock } from './lib/clock.ts';
-import { EgretError } from './lib/errors.ts';
 import type { Log } from './lib/log.ts';
 import type { Random } from './lib/random.ts';
-import { limitsFor } from './limits.ts';
+import { limitsFor, needsRestart } from './limits.ts';
 import { liveParts } from './live-parts.ts';
 import { MeasuredClock } from './measured-clock.ts';
 import { Mirrors } from './mirrors.ts';
 import type { Model } from './model/model.ts';
-import { bgpSockets, netlinkSockets } from './native-sockets.ts';
+import { bgpSockets, netlinkSockets, probeSockets } from './native-sockets.ts';
 import { formatIpv4, formatIpv4Prefix, type Ipv4, parseIpv4 } from './net/ipv4.ts';
 import { type Exports, Publication } from './publication.ts';
 import { InternedAttributes } from './rib/attributes.ts';
@@ -158,7 +156,13 @@ export class Appliance {
       wake: () => this.forwarder.wake(),
       announce: (exports) => this.#announce(exports),
     });
-    this.egress = new EgressControl(this.dataPlane, this.#publication);
+    this.egress = new EgressControl(this.dataPlane, this.#publication, {
+      clock,
+      random,
+      log,
+      transport: makeProbeTransport(probeSockets, clock, random),
+      changed: () => this.#evaluateSoon(),
+    });
   }
 
   /**
@@ -175,11 +179,36 @@ export class Appliance {
     const rtnetlink = openRtnetlink(netlinkSockets, clock);
     const { protocol } = model.appliance.mirror;
     const host = await openHostState(netlinkSockets, rtnetlink, clock, log, protocol);
-    checkHost(model, host);
-    const state = options.runDir.readState();
-    const appliance = new Appliance(options, clock, rtnetlink, host, state);
-    await appliance.#begin();
-    return appliance;
+    let appliance: Appliance | undefined;
+    try {
+      checkHost(model, host.snapshot());
+      const state = options.runDir.readState();
+      appliance = new Appliance(options, clock, rtnetlink, host, state);
+      await appliance.#begin();
+      return appliance;
+    } catch (error) {
+      // A socket that stays open would keep the process from ending.
+      if (appliance) await appliance.#giveUp();
+      else {
+        host.close();
+        rtnetlink.close();
+      }
+      throw error;
+    }
+  }
+
+  /** Undoes a start that failed; an earlier life's forwarder goes on, as after a crash. */
+  async #giveUp(): Promise<void> {
+    try {
+      if (!this.dataPlane.hasEarlierGeneration) await this.stop();
+      else {
+        await this.abandon();
+        this.host.close();
+        this.#rtnetlink.close();
+      }
+    } catch (error) {
+      this.log.error({ error }, 'what the failed start had begun could not all be undone');
+    }
   }
 
   async #begin(): Promise<void> {
@@ -216,7 +245,7 @@ export class Appliance {
 
   /** Takes a new Model, whole. @throws EgretError CONFIG_INVALID; the running one stays */
   apply(model: Model): void {
-    checkHost(model, this.host);
+    checkHost(model, this.host.snapshot());
     this.#newModel = model;
     this.configErrors = [];
     this.#reconcileSoon();
@@ -231,6 +260,7 @@ export class Appliance {
     this.#isEnding = true;
     this.#takeover?.stop();
     this.#publication.stop();
+    this.egress.readinesses.stop();
     await this.speaker.stop();
     await this.forwarder.stop();
     await this.mirrors.removeAll();
@@ -454,20 +484,4 @@ export class Appliance {
       routerId: this.#routerId === undefined ? '' : formatIpv4(this.#routerId),
     };
   }
-}
-
-const needsRestart = (a: Model, b: Model): boolean =>
-  JSON.stringify([a.appliance.limits, a.appliance.mirror]) !==
-  JSON.stringify([b.appliance.limits, b.appliance.mirror]);
-
-/** @throws EgretError CONFIG_INVALID, with every error in its message */
-function checkHost(model: Model, host: HostState): void {
-  const { interfaces, routes } = checkedHost(host.snapshot());
-  const errors = checkAgainstHost(model, interfaces, routes);
-  if (errors.length === 0) return;
-  throw new EgretError(
-    'CONFIG_INVALID',
-    { errors: errors.length },
-    { at: formatErrors(errors).trimEnd() },
-  );
 }

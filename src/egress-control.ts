@@ -7,6 +7,7 @@ import type { ArenaDataPlane } from './dataplane/arena.ts';
 import type { AddressAssignment } from './egress/addresses.ts';
 import { makePlan } from './egress/planner.ts';
 import { type HostLink, localAddresses, type PortChoice, planPorts } from './egress/ports.ts';
+import type { GatewayProbesOptions } from './gateway-probes.ts';
 import { gatewayKey } from './model/gateway-key.ts';
 import type { Model } from './model/model.ts';
 import type { Exports, Publication } from './publication.ts';
@@ -27,12 +28,14 @@ export interface EgressInput {
 }
 
 export class EgressControl {
-  readonly readinesses = new Readinesses();
+  readonly readinesses: Readinesses;
   readonly #dataPlane: ArenaDataPlane;
   readonly #publication: Publication;
   #published = '';
 
-  constructor(dataPlane: ArenaDataPlane, publication: Publication) {
+  /** @param probes - what probing needs; `changed` is to lead to an evaluation */
+  constructor(dataPlane: ArenaDataPlane, publication: Publication, probes: GatewayProbesOptions) {
+    this.readinesses = new Readinesses(probes);
     this.#dataPlane = dataPlane;
     this.#publication = publication;
   }

@@ -1,5 +1,6 @@
 /** The kernel's snapshot in the shapes that configuration checks, ports and RIBs read. Pure. */
-import type { HostRoute as CheckedRoute, HostInterface } from './config/host.ts';
+import { checkAgainstHost } from './config/host.ts';
+import { formatErrors } from './config/located.ts';
 import {
   type HostLink,
   type HostRoute,
@@ -9,6 +10,7 @@ import {
 } from './egress/ports.ts';
 import { connectedRoutes, type HostSnapshot } from './kernel/host.ts';
 import type { PlumbingWanted } from './kernel/plumbing.ts';
+import { EgretError } from './lib/errors.ts';
 import type { Model, Network } from './model/model.ts';
 import { prefixHolds } from './net/ipv4.ts';
 import type { LocalRoute } from './vrf.ts';
@@ -45,17 +47,23 @@ export function gatewayRoutes(snapshot: HostSnapshot): HostRoute[] {
     .map(({ prefix, nextHops }) => ({ prefix, nextHops }));
 }
 
-/** For config/host.ts. */
-export function checkedHost(snapshot: HostSnapshot): {
-  interfaces: HostInterface[];
-  routes: CheckedRoute[];
-} {
-  return {
-    interfaces: hostLinks(snapshot).map(({ name, addresses, isUp }) => ({ name, addresses, isUp })),
-    routes: gatewayRoutes(snapshot).flatMap(({ prefix, nextHops }) =>
-      nextHops.map((hop) => ({ destination: prefix, interface: hop.interface })),
-    ),
-  };
+/** @throws EgretError CONFIG_INVALID, with every error where it stands */
+export function checkHost(model: Model, snapshot: HostSnapshot): void {
+  const interfaces = hostLinks(snapshot).map(({ name, addresses, isUp }) => ({
+    name,
+    addresses,
+    isUp,
+  }));
+  const routes = gatewayRoutes(snapshot).flatMap(({ prefix, nextHops }) =>
+    nextHops.map((hop) => ({ destination: prefix, interface: hop.interface })),
+  );
+  const errors = checkAgainstHost(model, interfaces, routes);
+  if (errors.length === 0) return;
+  throw new EgretError(
+    'CONFIG_INVALID',
+    { errors: errors.length },
+    { at: formatErrors(errors).trimEnd() },
+  );
 }
 
 /** A network's routes without a neighbor: its interfaces' prefixes, static ones, reachableBy. */

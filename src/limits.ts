@@ -23,3 +23,8 @@ export function limitsFor(model: Model): Limits {
     rule_addresses: 65_536,
   };
 }
+
+/** Whether a new Model changes what is fixed for the life of egretd. */
+export const needsRestart = (a: Model, b: Model): boolean =>
+  JSON.stringify([a.appliance.limits, a.appliance.mirror]) !==
+  JSON.stringify([b.appliance.limits, b.appliance.mirror]);

@@ -4,7 +4,7 @@ import type { NeighborRow as BgpRow } from './bgp/status.ts';
 import type { ArenaDataPlane } from './dataplane/arena.ts';
 import type { Forwarder } from './dataplane/forwarder.ts';
 import type { AddressAssignment } from './egress/addresses.ts';
-import type { PortChoice } from './egress/ports.ts';
+import { localAddresses, type PortChoice } from './egress/ports.ts';
 import type { Readiness } from './egress/readiness.ts';
 import type { EgressControl } from './egress-control.ts';
 import { type Overlap, type OverlapMonitor, overlapsShownMax } from './fib/overlaps.ts';
@@ -41,11 +41,13 @@ export interface Running {
 
 export function liveParts(appliance: Running): LiveParts {
   const { model, clock, ports, assignment, egress, dataPlane, plumbing } = appliance;
+  const links = hostLinks(appliance.host.snapshot());
   return {
     generation: appliance.generation,
     model,
     clock,
-    links: hostLinks(appliance.host.snapshot()),
+    links,
+    localAddresses: localAddresses(links),
     ports,
     assignment,
     networkReadiness: egress.readinesses.networks,
@@ -63,11 +65,12 @@ export function liveParts(appliance: Running): LiveParts {
 /** Readiness, and what an operator must know beside it: prefixes that two of its networks have. */
 function gatewayReadiness(appliance: Running): ReadonlyMap<string, Readiness> {
   const found = appliance.overlaps.overlaps();
-  if (found.length === 0) return appliance.egress.readinesses.gateways;
+  const { gateways } = appliance.egress.readinesses;
+  if (found.length === 0) return gateways;
   return new Map(
     appliance.model.gateways.map((gateway) => {
       const key = gatewayKey(gateway);
-      const readiness = appliance.egress.readinesses.gateways.get(key) ?? starting;
+      const readiness = gateways.get(key) ?? starting;
       const mine = found.filter(
         (overlap) => overlap.networks.filter((name) => gateway.networks.includes(name)).length > 1,
       );
@@ -94,6 +97,7 @@ function daemonCounters(appliance: Running): Record<string, number> {
     overlapping_prefixes: appliance.overlaps.pairCount,
     fib_plies_used: pliesUsed,
     fib_plies_max: pliesMax,
+    ...appliance.egress.readinesses.counters(),
   };
 }
 

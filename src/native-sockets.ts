@@ -1,6 +1,7 @@
-/** The native library in the shapes that BGP and the kernel folder ask for. */
+/** The native library in the shapes that BGP, probes and the kernel folder ask for. */
 import type { BgpSockets } from './bgp/transport.ts';
 import * as native from './dataplane/native.ts';
+import type { ProbeSockets } from './health/sockets.ts';
 import type { MirrorNative, NetlinkSockets } from './kernel/native.ts';
 import { formatIpv4, type Ipv4 } from './net/ipv4.ts';
 
@@ -33,6 +34,21 @@ export const bgpSockets: BgpSockets = {
   setMd5: (fd, remoteAddress, key) => native.tcpMd5(fd, formatIpv4(remoteAddress), key),
   connectState: native.tcpState,
   setMinTtl: native.tcpMinTtl,
+  close: native.closeFd,
+};
+
+export const probeSockets: ProbeSockets = {
+  openEcho: (address, way) => native.echoOpen(formatIpv4(address), way.interface, way.mark),
+  sendEcho: native.echoSend,
+  hasEchoReply: native.echoReceive,
+  connect: (address, port, way) =>
+    native.tcpConnect({
+      remoteAddress: formatIpv4(address),
+      remotePort: port,
+      interface: way.interface,
+      mark: way.mark,
+    }),
+  connectState: native.tcpState,
   close: native.closeFd,
 };
 

@@ -6,9 +6,10 @@ import type { NeighborRow } from './bgp/status.ts';
 import type { AddressAssignment } from './egress/addresses.ts';
 import type { HostLink, PortChoice } from './egress/ports.ts';
 import { gatewayReadiness, networkReadiness, type Readiness } from './egress/readiness.ts';
+import { GatewayProbes, type GatewayProbesOptions } from './gateway-probes.ts';
 import { gatewayKey } from './model/gateway-key.ts';
 import type { Model } from './model/model.ts';
-import { formatIpv4 } from './net/ipv4.ts';
+import { formatIpv4, type Ipv4 } from './net/ipv4.ts';
 import type { Vrfs } from './vrfs.ts';
 
 export interface ReadinessInput {
@@ -18,13 +19,21 @@ export interface ReadinessInput {
   readonly assignment: AddressAssignment;
   readonly vrfs: Vrfs;
   readonly neighbors: readonly NeighborRow[];
+  /** Gateways that stay in use whatever is found: an earlier life's, until the takeover. */
+  readonly heldGateways: readonly string[];
 }
 
 export class Readinesses {
   networks: ReadonlyMap<string, Readiness> = new Map();
-  gateways: ReadonlyMap<string, Readiness> = new Map();
+  readonly #probes: GatewayProbes;
+  #model: Model | undefined;
+  #assignment: AddressAssignment = new Map();
   /** Neighbors that are Established; true: they have sent End-of-RIB, or nothing for 2 s. */
   readonly #neighbors = new Map<string, boolean>();
+
+  constructor(options: GatewayProbesOptions) {
+    this.#probes = new GatewayProbes(options);
+  }
 
   neighborChanged(key: string, kind: SpeakerEvent['kind']): void {
     if (kind === 'down') this.#neighbors.delete(key);
@@ -39,8 +48,31 @@ export class Readinesses {
     return [...this.gateways].flatMap(([key, readiness]) => (readiness.isReady ? [key] : []));
   }
 
+  /** As of now, since reasons count seconds. Which are ready changes by evaluate and by probes only. */
+  get gateways(): ReadonlyMap<string, Readiness> {
+    const verdicts = this.#probes.verdicts();
+    return new Map(
+      (this.#model?.gateways ?? []).map((gateway) => {
+        const key = gatewayKey(gateway);
+        const count = this.#assignment.get(key)?.length ?? 0;
+        return [key, gatewayReadiness(gateway, count, this.networks, verdicts.get(key))];
+      }),
+    );
+  }
+
+  /** Of the daemon: what probes did. */
+  counters(): Record<string, number> {
+    return this.#probes.counters();
+  }
+
+  stop(): void {
+    this.#probes.stop();
+  }
+
   evaluate(input: ReadinessInput): void {
     const { model, ports, links, assignment, vrfs, neighbors } = input;
+    const held = new Set(input.heldGateways);
+    const inUse = new Set([...held, ...this.readyGateways()]);
     const isUp = new Map(links.map((link) => [link.name, link.isUp]));
     this.networks = new Map(
       model.networks.map((network) => {
@@ -67,12 +99,13 @@ export class Readinesses {
         return [network.name, readiness];
       }),
     );
-    this.gateways = new Map(
-      model.gateways.map((gateway) => {
-        const key = gatewayKey(gateway);
-        const count = assignment.get(key)?.length ?? 0;
-        return [key, gatewayReadiness(gateway, count, this.networks, undefined)];
-      }),
-    );
+    this.#model = model;
+    this.#assignment = assignment;
+    const routes = {
+      model,
+      isNetworkReady: (name: string) => this.networks.get(name)?.isReady ?? false,
+      routeTo: (name: string, address: Ipv4) => vrfs.get(name).rib.longestMatch(address),
+    };
+    this.#probes.follow(routes, inUse, held);
   }
 }

@@ -145,8 +145,9 @@ describe('one named file each', () => {
   test('sockets: one file a folder', () => {
     const socket = /^node:(net|dgram|http|https|tls)$/;
     const users = imports.filter(({ what, isType }) => socket.test(what) && !isType);
-    const folders = users.map(({ from }) => dirname(from));
-    expect(folders, users.map(({ from }) => from).join(' ')).toEqual([...new Set(folders)]);
+    const files = [...new Set(users.map(({ from }) => from))];
+    const folders = files.map((file) => dirname(file));
+    expect(folders, files.join(' ')).toEqual([...new Set(folders)]);
   });
 
   test('the end of the process, in the daemon and in the command line', () => {

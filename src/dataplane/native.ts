@@ -94,6 +94,9 @@ const c = {
   forwarderConnect: library.func(
     'int egret_forwarder_connect(const char *, int, _Out_ int *, _Out_ int *)',
   ),
+  forwarderHolds: library.func(
+    'int egret_forwarder_holds(int, _Out_ uint64_t *, _Out_ uint32_t *)',
+  ),
   forwarderTakePorts: library.func(
     'int egret_forwarder_take_ports(int, int, void *, void *, void *)',
   ),
@@ -111,6 +114,9 @@ const c = {
   tcpMd5: library.func('int egret_tcp_md5(int, const char *, const void *, uint32_t)'),
   tcpState: library.func('int egret_tcp_state(int)'),
   tcpMinTtl: library.func('int egret_tcp_min_ttl(int, uint8_t, uint8_t)'),
+  echoOpen: library.func('int egret_echo_open(const char *, const char *, uint32_t)'),
+  echoSend: library.func('int egret_echo_send(int, uint16_t, uint16_t)'),
+  echoReceive: library.func('int egret_echo_receive(int, uint16_t, uint16_t)'),
   close: library.func('int egret_close(int)'),
   lock: library.func('int egret_lock(const char *)'),
   netlinkOpen: library.func(
@@ -230,11 +236,25 @@ export const why = (arena: Handle, client: number, destination: number, row: Uin
 
 // -- Forwarder ------------------------------------------------------------------------------------
 
-export function forwarderConnect(path: string, timeoutMs: number): { fd: number; pid: number } {
+/** @returns also a forwarder that was built from another abi.h, which can only be asked and ended */
+export function forwarderConnect(
+  path: string,
+  timeoutMs: number,
+): { fd: number; pid: number; isSameAbi: boolean } {
   const fd = [-1];
   const pid = [0];
-  checked('forwarder_connect', c.forwarderConnect(path, timeoutMs, fd, pid));
-  return { fd: fd[0]!, pid: pid[0]! };
+  const result = Number(c.forwarderConnect(path, timeoutMs, fd, pid));
+  const isSameAbi = statuses[-result] !== 'NATIVE_ABI_MISMATCH';
+  if (isSameAbi) checked('forwarder_connect', result);
+  return { fd: fd[0]!, pid: pid[0]!, isSameAbi };
+}
+
+/** The inode of the arena that a forwarder works on (0: it does not say), and its sessions. */
+export function forwarderHolds(fd: number): { arenaInode: bigint; sessions: number } {
+  const arenaInode = [0n];
+  const sessions = [0];
+  checked('forwarder_holds', c.forwarderHolds(fd, arenaInode, sessions));
+  return { arenaInode: BigInt(arenaInode[0]!), sessions: sessions[0]! };
 }
 
 export function forwarderTakePorts(fd: number, timeoutMs: number): HeldPort[] {
@@ -300,6 +320,16 @@ export function tcpState(fd: number): 'connecting' | 'connected' | { readonly fa
 }
 export const tcpMinTtl = (fd: number, minTtl: number, ttl: number): number =>
   checked('tcp_min_ttl', c.tcpMinTtl(fd, minTtl, ttl));
+export const echoOpen = (
+  remoteAddress: string,
+  interfaceName: string | undefined,
+  mark: number | undefined,
+): number => checked('echo_open', c.echoOpen(remoteAddress, interfaceName ?? null, mark ?? 0));
+export const echoSend = (fd: number, id: number, sequence: number): number =>
+  checked('echo_send', c.echoSend(fd, id, sequence));
+/** @returns whether the reply has come */
+export const echoReceive = (fd: number, id: number, sequence: number): boolean =>
+  checked('echo_receive', c.echoReceive(fd, id, sequence)) === 1;
 export const closeFd = (fd: number): number => Number(c.close(fd));
 
 /** @returns the lock's descriptor, or undefined when another process holds it */

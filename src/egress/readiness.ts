@@ -52,12 +52,12 @@ export function gatewayReadiness(
 ): Readiness {
   if (gateway.replicas === 0) return not('it has no replicas');
   if (addressCount === 0) return not('its pools have no free address');
-  if (probes && !probes.isReady) return probes;
-  if (gateway.networks.length === 0) return yes('it uses the main table');
+  const probed = (reason: string): Readiness => (probes?.isReady === false ? probes : yes(reason));
+  if (gateway.networks.length === 0) return probed('it uses the main table');
   const reasons: string[] = [];
   for (const name of gateway.networks) {
     const network = networks.get(name);
-    if (network?.isReady) return yes(`network ${name} is ready`);
+    if (network?.isReady) return probed(`network ${name} is ready`);
     reasons.push(`network ${name}: ${network?.reason ?? 'does not exist'}`);
   }
   return not(reasons.join('; '));

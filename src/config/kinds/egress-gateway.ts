@@ -1,4 +1,6 @@
 /** EgressGateway: addresses out of pools, and the networks that they lead to. */
+
+import { parseIpv4 } from '../../net/ipv4.ts';
 import type { Located, Report } from '../located.ts';
 import { defaulted, ignored, list, mapping, optional, required, texts } from '../shape.ts';
 import { choice, integer, ipv4, text } from '../shape-scalars.ts';
@@ -78,7 +80,7 @@ export const egressGatewayKind = defineKind({
             healthTimeoutDataStoreSeconds: defaulted(
               integer(1, int32Max),
               90,
-              'Seconds without egretd until it is not ready',
+              'Accepted; without egretd, neighbors keep its routes for BGPPeer.spec.maxRestartTime',
             ),
             icmpProbe: optional(
               mapping('icmpProbe', {
@@ -130,8 +132,16 @@ export const egressGatewayKind = defineKind({
     if (detection && !detection.present.has('icmpProbe') && !detection.present.has('httpProbe')) {
       report.error(detection, 'either ICMP or HTTP probe must be configured');
     }
+    if (detection?.present.has('healthTimeoutDataStoreSeconds')) {
+      const text = 'without egretd, maxRestartTime of its BGPPeers counts';
+      const { at } = detection.healthTimeoutDataStoreSeconds;
+      report.note(at, `EgressGateway: healthTimeoutDataStoreSeconds has no effect: ${text}`);
+    }
     if (detection?.icmpProbe) checkProbe(detection.icmpProbe, report);
-    if (detection?.httpProbe) checkProbe(detection.httpProbe, report);
+    if (detection?.httpProbe) {
+      checkProbe(detection.httpProbe, report);
+      for (const url of detection.httpProbe.urls?.value ?? []) checkUrl(url, report);
+    }
     const { aws } = spec;
     if (aws?.elasticIPs && aws.elasticIPs.value.length > 0 && aws.nativeIP.value === 'Disabled') {
       report.error(aws.elasticIPs, 'NativeIP must be enabled when elastic IPs are used');
@@ -149,4 +159,16 @@ function checkProbe(
     one.timeoutSeconds,
     `the timeout, ${one.timeoutSeconds.value}, must not be less than the interval, ${one.intervalSeconds.value}`,
   );
+}
+
+function checkUrl(url: Located<string>, report: Report): void {
+  const host = URL.parse(url.value)?.hostname;
+  if (host === undefined) report.error(url, `"${url.value}" is not a URL`);
+  else if (host.startsWith('[')) report.error(url, 'probes are IPv4 only');
+  else if (parseIpv4(host) === undefined) {
+    report.note(
+      url.at,
+      `EgressGateway: ${host} is resolved by the main table, whatever the network`,
+    );
+  }
 }
