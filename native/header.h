@@ -121,6 +121,12 @@ static inline uint32_t ipv4_header_bytes(const uint8_t *ip)
 	return (ip[0] & 0x0fu) * 4;
 }
 
+// RFC 1812 §5.3.7: no host has such an address, and nothing is forwarded to it.
+static inline int ipv4_is_martian(uint32_t address)
+{
+	return address >> 24 == 0 || address >> 24 == 127 || address >> 28 >= 14;
+}
+
 static inline int icmp_type_is_error(uint8_t type)
 {
 	return type == ICMP_IS_UNREACHABLE || type == ICMP_IS_QUENCH || type == ICMP_IS_REDIRECT ||

@@ -83,11 +83,6 @@ static uint32_t check_header(const uint8_t *ip, uint32_t bytes)
 	return 0;
 }
 
-static int is_martian(uint32_t address)
-{
-	return address >> 24 == 0 || address >> 24 == 127 || address >> 28 >= 14;
-}
-
 // What an ICMP error quotes: its endpoints, swapped, as those of a packet that would answer it.
 // Returns 0, or the drop reason + 1.
 static uint32_t parse_quote(struct packet *packet)
@@ -229,9 +224,9 @@ static void parse_ipv4(struct worker *worker, struct packet *packet, int is_broa
 	drop = check_options(ip, ipv4_header_bytes(ip));
 	if (is_broadcast)
 		drop = EGRET_DROP_OTHER_HOST + 1;
-	else if (is_martian(source))
+	else if (ipv4_is_martian(source))
 		drop = EGRET_DROP_MARTIAN_SOURCE + 1;
-	else if (is_martian(destination))
+	else if (ipv4_is_martian(destination))
 		drop = EGRET_DROP_MARTIAN_DESTINATION + 1;
 	if (drop) {
 		packet_drop(packet, drop - 1);
@@ -270,7 +265,7 @@ static void parse_frame(struct worker *worker, struct packet *packet)
 		parse_ipv4(worker, packet, is_broadcast);
 	} else if (type == ETHERTYPE_IS_ARP) {
 		packet->verdict = PACKET_KERNEL;
-		arp_answer(worker, packet);
+		arp_receive(worker, packet);
 	} else if (type == ETHERTYPE_IS_IPV6) {
 		parse_ipv6(packet);
 	} else if (is_kernel_ethertype(type)) {

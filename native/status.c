@@ -1,9 +1,12 @@
 // What status reads from the arena: live views of counters, and copies of rows that others write.
 #include "decide.h"
 #include "egret.h"
+#include "header.h"
 #include "session.h"
 
 #include <string.h>
+
+enum { SCAN_MAX = 65536 }; // session records that one call looks at: a few milliseconds
 
 const uint64_t *egret_port_counters(void *handle)
 {
@@ -46,7 +49,8 @@ int egret_sessions_read(void *handle, uint32_t *cursor, struct egret_session_row
 	uint64_t now_ns = egret_now_ns();
 	if (!cursor || !rows || n > INT32_MAX)
 		return -EGRET_STATUS_BAD_ARGUMENT;
-	for (; *cursor < max && written < n; (*cursor)++) {
+	uint32_t end = max - *cursor > SCAN_MAX && *cursor < max ? *cursor + SCAN_MAX : max;
+	for (; *cursor < end && written < n; (*cursor)++) {
 		struct session_record record;
 		if (!session_copy(&records[*cursor], &record))
 			continue;
@@ -103,6 +107,33 @@ int egret_neighbors_read(
 	return (int)written;
 }
 
+// What the stages before the decision make of a packet. Returns 0, or the drop reason + 1.
+static uint32_t judge_ends(const struct plan_view *plan, uint32_t client, uint32_t destination)
+{
+	const struct egret_plan_address *pool = plan_address(plan, destination);
+	if (ipv4_is_martian(client))
+		return EGRET_DROP_MARTIAN_SOURCE + 1;
+	if (ipv4_is_martian(destination))
+		return EGRET_DROP_MARTIAN_DESTINATION + 1;
+	if (!pool)
+		return 0;
+	return (pool->network_count > 0 ? EGRET_DROP_WRONG_NETWORK : EGRET_DROP_NO_SESSION) + 1;
+}
+
+// 1 when the main table reaches a client by a port that may begin its sessions (RFC 3704).
+static int has_way_in(const struct plan_view *plan, const struct fib_view *fib, uint32_t client)
+{
+	struct egret_adjacency paths[EGRET_GROUP_PATHS_MAX];
+	uint32_t group = fib_lookup(fib, 0, client);
+	uint32_t count = group < EGRET_GROUP_FIRST ? 0 : fib_group_read(fib, group, paths);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct egret_plan_port *port = plan_port(plan, paths[i].port);
+		if (port && port->role != EGRET_ROLE_NETWORKS)
+			return 1;
+	}
+	return 0;
+}
+
 int egret_why(void *handle, uint32_t client, uint32_t destination, struct egret_decision *decision)
 {
 	const struct arena *arena = handle;
@@ -114,8 +145,13 @@ int egret_why(void *handle, uint32_t client, uint32_t destination, struct egret_
 	fib_view_take(arena, &fib);
 	*decision = (struct egret_decision){
 		.client = UINT32_MAX, .rule = UINT32_MAX, .port = UINT16_MAX};
+	decision->drop = (uint16_t)judge_ends(&plan, client, destination);
+	if (decision->drop)
+		return 0;
 	struct decide_source source;
 	decision->drop = (uint16_t)decide_source(&plan, client, destination, &source);
+	if (source.client && !has_way_in(&plan, &fib, client))
+		decision->drop = EGRET_DROP_WRONG_INTERFACE + 1;
 	if (source.client)
 		decision->client = source.client->identity;
 	if (source.rule)

@@ -331,18 +331,25 @@ static void test_why(void)
 	struct arena *arena = fixture_arena(&fixture_limits);
 	struct plan_fixture *fixture = malloc(sizeof *fixture);
 	struct egret_decision d;
-	tap_ok(why(arena, 0x0a010001, 1, &d) == EGRET_DROP_NOT_A_CLIENT + 1, "no plan: no client");
+	tap_ok(why(arena, 0x0a010001, 0xc000020a, &d) == EGRET_DROP_NOT_A_CLIENT + 1,
+		"no plan: no client");
 	seed_plan(fixture);
 	// The first gateway address lives in both networks.
 	fixture->addresses[0].network_count = 2;
 	fixture->addresses[0].network1 = 2;
 	publish(arena, fixture);
 	const uint32_t client = 0x0a010001, web = 0xc000020a;
+	tap_ok(why(arena, client, web, &d) == EGRET_DROP_WRONG_INTERFACE + 1 && d.client == 100,
+		"a client that the main table does not reach");
+	egret_arena_begin_generation(arena);
+	struct egret_adjacency red = {0xac10018c, 1, 0}, blue = {0, 5, 0}, clients = {0, 0, 0};
+	egret_fib_set_group(arena, 4, &clients, 1);
+	struct egret_fib_delta in_main[] = {{0x0a010000, 16, 4}, {0x0a020000, 16, 4}};
+	egret_fib_apply(arena, 0, in_main, 2);
+	egret_arena_commit_generation(arena);
 	tap_ok(why(arena, client, web, &d) == EGRET_DROP_NO_ROUTE + 1 && d.client == 100 &&
 			d.rule == 2 && d.outside_addr == 0x0a320002 && d.port == UINT16_MAX,
 		"no route yet");
-	egret_arena_begin_generation(arena);
-	struct egret_adjacency red = {0xac10018c, 1, 0}, blue = {0, 5, 0};
 	egret_fib_set_group(arena, 2, &red, 1);
 	egret_fib_set_group(arena, 3, &blue, 1);
 	struct egret_fib_delta in_red[] = {{0xc0000200, 24, 2}, {0xcb007100, 24, 2},
@@ -351,7 +358,6 @@ static void test_why(void)
 	egret_fib_apply(arena, 1, in_red, 3);
 	egret_fib_apply(arena, 2, in_blue, 2);
 	egret_fib_apply(arena, 0, &(struct egret_fib_delta){0x0a000000, 8, 3}, 1);
-	egret_arena_commit_generation(arena);
 	tap_ok(why(arena, client, web, &d) == 0 && d.network == 2 && d.group == 3 && d.port == 5 &&
 			d.next_hop == web,
 		"the longest prefix of all networks wins; on the link the destination is next");
@@ -371,6 +377,11 @@ static void test_why(void)
 	fixture->ports[2].role = EGRET_ROLE_ANY;
 	publish(arena, fixture);
 	tap_ok(why(arena, client, 0x0a000001, &d) == 0 && d.network == 0, "but by another port");
+	tap_ok(why(arena, client, 0x7f000001, &d) == EGRET_DROP_MARTIAN_DESTINATION + 1 &&
+			why(arena, 0x7f000001, web, &d) == EGRET_DROP_MARTIAN_SOURCE + 1,
+		"martians are dropped before anything is asked");
+	tap_ok(why(arena, client, 0x0a320003, &d) == EGRET_DROP_WRONG_NETWORK + 1,
+		"a client that sends to a gateway address");
 	tap_ok(why(arena, 0x0a010081, 0x01010101, &d) == EGRET_DROP_NO_RULE + 1, "no rule");
 	tap_ok(why(arena, 0x0a020001, web, &d) == EGRET_DROP_NO_POLICY + 1, "no policy");
 	fixture->ports[2].is_up = 0;

@@ -11,7 +11,7 @@ import {
 import type { Box } from './box.ts';
 import type { Catalog } from './catalog.ts';
 import { egressGatewayKind } from './kinds/egress-gateway.ts';
-import { ipPoolKind } from './kinds/ip-pool.ts';
+import { ipPoolKind, poolProblem } from './kinds/ip-pool.ts';
 import type { Resource } from './kinds/kind.ts';
 import type { Located, Place, Report } from './located.ts';
 import { formatLocation, quote } from './located.ts';
@@ -226,6 +226,11 @@ function poolByCidr(
       `${cidr.value} has host bits set`,
       `The prefix is ${formatIpv4Prefix(prefix)}.`,
     );
+    return undefined;
+  }
+  const problem = poolProblem(cidr.value, prefix);
+  if (problem) {
+    report.error(cidr, problem);
     return undefined;
   }
   report.note(cidr.at, `The pool ${cidr.value} is created: no IPPool has this cidr`);

@@ -7,6 +7,7 @@
  */
 
 import { assert } from '../lib/assert.ts';
+import type { Location } from '../model/model.ts';
 import type { Located, MapValue, Place, Report, Value } from './located.ts';
 import { describeValue, formatLocation } from './located.ts';
 import { nearestName } from './nearest.ts';
@@ -210,12 +211,13 @@ export function texts(what: string): Shape<TextMap> {
         report.error({ at: value.at, path }, `must be a mapping, not ${describeValue(value)}`);
         return undefined;
       }
-      const entries = new Map<string, Located<string>>();
+      const entries = new Map<string, LocatedText>();
       for (const [key, entry] of value.entries) {
+        const { keyAt } = entry;
         const place = { at: entry.value.at, path: joinPath(path, key) };
         if (entry.value.kind !== 'scalar' || typeof entry.value.value !== 'string') {
           if (isEmptyValue(entry.value)) {
-            entries.set(key, { ...place, value: '' });
+            entries.set(key, { ...place, keyAt, value: '' });
             continue;
           }
           report.error(
@@ -225,15 +227,20 @@ export function texts(what: string): Shape<TextMap> {
           );
           continue;
         }
-        entries.set(key, { ...place, value: entry.value.value });
+        entries.set(key, { ...place, keyAt, value: entry.value.value });
       }
       return { at: value.at, path, entries };
     },
   };
 }
 
+/** A text of a map, with the place of its key. */
+export interface LocatedText extends Located<string> {
+  readonly keyAt: Location;
+}
+
 export interface TextMap extends Place {
-  readonly entries: ReadonlyMap<string, Located<string>>;
+  readonly entries: ReadonlyMap<string, LocatedText>;
 }
 
 /** The plain texts of a map; an absent one is empty. */

@@ -5,6 +5,7 @@ import type { HostLink, PortChoice } from '../egress/ports.ts';
 import type { Readiness } from '../egress/readiness.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Model, Network } from '../model/model.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
 import type { Rib } from '../rib/rib.ts';
 import type { NeighborRow } from './source.ts';
 
@@ -13,6 +14,8 @@ export interface LiveParts {
   readonly model: Model;
   readonly clock: Clock;
   readonly links: readonly HostLink[];
+  /** The box's own and broadcast addresses, which are left to the kernel. */
+  readonly localAddresses: readonly Ipv4[];
   readonly ports: readonly PortChoice[];
   readonly assignment: AddressAssignment;
   readonly networkReadiness: ReadonlyMap<string, Readiness>;

@@ -117,7 +117,8 @@ export interface WhyStep {
 export interface WhyReport {
   readonly client: string;
   readonly destination: string;
-  readonly verdict: 'forwarded' | 'dropped';
+  /** `kernel`: not Egret's to decide, the destination is this box, a broadcast or a group. */
+  readonly verdict: 'forwarded' | 'dropped' | 'kernel';
   /** Name of the counter, when it is dropped. */
   readonly drop: string | null;
   readonly outside: string | null;

@@ -192,13 +192,18 @@ export async function* printView(
 /** Prints `egret why`. */
 export function printWhy(report: WhyReport, isJson: boolean): string {
   if (isJson) return `${JSON.stringify({ schema: 'egret.why/1', ...report })}\n`;
-  const verdict =
-    report.verdict === 'forwarded' ? `forwarded from ${report.outside}` : `dropped: ${report.drop}`;
+  const verdict = verdictText(report);
   const width = Math.max(...report.steps.map((step) => step.step.length));
   const steps = report.steps.map(({ step, found }) => `  ${step.padEnd(width)}  ${found}\n`);
   const routes =
     report.routes.length > 0 ? `\nroutes to it\n${formatTable(routeColumns, report.routes)}` : '';
   return `${report.client} to ${report.destination}: ${verdict}\n${steps.join('')}${routes}`;
+}
+
+function verdictText({ verdict, outside, drop }: WhyReport): string {
+  if (verdict === 'kernel') return 'left to the kernel';
+  if (verdict === 'dropped') return `dropped: ${drop}`;
+  return outside === null ? 'forwarded without translation' : `forwarded from ${outside}`;
 }
 
 const nonZero = (rows: readonly CounterRow[]): CounterRow[] =>
@@ -209,13 +214,22 @@ async function* chunked<Row>(rows: Chunks<Row> | readonly Row[]): Chunks<Row> {
   else yield rows;
 }
 
+/** Rows of a long table that are aligned together: small views wholly, full tables in pieces. */
+const rowsAligned = 500;
+
 async function* printTable<Row>(
   columns: readonly Column<Row>[],
   chunks: Chunks<Row>,
 ): AsyncIterable<string> {
   const widths: number[] = [];
-  for await (const rows of chunks) yield formatTable(columns, rows, widths);
-  if (widths.length === 0) yield formatTable(columns, []);
+  let waiting: Row[] = [];
+  for await (const rows of chunks) {
+    waiting.push(...rows);
+    if (waiting.length < rowsAligned) continue;
+    yield formatTable(columns, waiting, widths);
+    waiting = [];
+  }
+  if (waiting.length > 0 || widths.length === 0) yield formatTable(columns, waiting, widths);
 }
 
 async function* printJson<Row>(

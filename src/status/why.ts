@@ -13,6 +13,10 @@ import type { RouteRow, WhyReport, WhyStep } from './source.ts';
 
 /** @returns the report; nothing is changed by asking */
 export function explain(parts: LiveParts, client: Ipv4, destination: Ipv4): WhyReport {
+  if (isForKernel(parts, destination)) {
+    const found = `${formatIpv4(destination)} is the box's own, a broadcast or a multicast address`;
+    return leftToKernel(client, destination, found);
+  }
   const decision = parts.dataPlane.why(client, destination);
   const steps: WhyStep[] = [];
   const step = (name: string, found: string): void => {
@@ -42,6 +46,25 @@ export function explain(parts: LiveParts, client: Ipv4, destination: Ipv4): WhyR
     network: network.name ?? null,
     steps,
     routes,
+  };
+}
+
+/** As stage parse leaves it to the kernel, which answers, or drops by the guard. */
+function isForKernel({ localAddresses }: LiveParts, destination: Ipv4): boolean {
+  const isGroup = destination >>> 28 === 14 || destination === 0xffffffff;
+  return isGroup || localAddresses.includes(destination);
+}
+
+function leftToKernel(client: Ipv4, destination: Ipv4, found: string): WhyReport {
+  return {
+    client: formatIpv4(client),
+    destination: formatIpv4(destination),
+    verdict: 'kernel',
+    drop: null,
+    outside: null,
+    network: null,
+    steps: [{ step: 'kernel', found }],
+    routes: [],
   };
 }
 
@@ -103,8 +126,10 @@ function networkOf(
   const used = parts.model.networks.find(
     (network) => parts.dataPlane.networkSlot(network.routeTableIndex) === decision.network,
   );
-  if (!hasGateway)
-    return { name: undefined, candidates: decision.rule === undefined ? [] : [undefined] };
+  if (!hasGateway) {
+    const isMain = ruleAt(parts.model, decision.rule)?.action.kind === 'main';
+    return { name: undefined, candidates: isMain ? [undefined] : [] };
+  }
   const gateway = parts.model.gateways.find((candidate) =>
     parts.assignment.get(gatewayKey(candidate))?.includes(decision.outsideAddress!),
   );

@@ -48,7 +48,15 @@ const networkInterface = mapping('interfaces[]', {
     'Adaptive',
     'Whether a worker spins while nothing comes',
   ),
-  match: ignored(image),
+  match: optional(
+    mapping('interfaces[].match', {
+      mac: optional(
+        text({ pattern: /^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$/, says: 'a MAC address' }),
+        'Its MAC',
+      ),
+    }),
+    image,
+  ),
   dhcp: ignored(image),
   mtu: optional(integer(68, 65535), image),
   addresses: optional(
@@ -199,7 +207,7 @@ export const applianceKind = defineKind({
       if (one.name?.value === 'lo' && one.role.value !== 'Management') {
         report.error(one.name, 'lo is never a port');
       }
-      for (const field of ['mtu', 'addresses'] as const) {
+      for (const field of ['match', 'mtu', 'addresses'] as const) {
         if (one[field]) report.note(one[field].at, `Appliance: interfaces[].${field} is ${image}`);
       }
     }

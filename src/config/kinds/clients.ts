@@ -125,7 +125,8 @@ function checkAnnotations(annotations: TextMap | undefined, report: Report): voi
   for (const [name, one] of annotations.entries) {
     if (!name.startsWith(area) || known.includes(name)) continue;
     const near = nearestName(name, known);
-    report.error(one, 'there is no such annotation', near && `Did you mean ${near}?`);
+    const key = { at: one.keyAt, path: one.path };
+    report.error(key, 'there is no such annotation', near && `Did you mean ${near}?`);
   }
   const find = (name: keyof typeof annotationNames) => {
     const found = annotations.entries.get(annotationNames[name]);

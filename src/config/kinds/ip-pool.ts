@@ -1,10 +1,20 @@
 /** IPPool: where gateway addresses come from. */
-import { prefixesOverlap } from '../../net/ipv4.ts';
+import { type Ipv4Prefix, prefixesOverlap } from '../../net/ipv4.ts';
 import { ignored, list, mapping, optional, required } from '../shape.ts';
 import { boolean, choice, choiceAnyCase, exactCidr, integer, selector } from '../shape-scalars.ts';
 import { calicoVersions, defineKind } from './kind.ts';
 
 const linkLocal = { address: 0xa9fe0000, length: 16 };
+
+/** @returns why no gateway could have addresses of this prefix; undefined: it could */
+export function poolProblem(text: string, prefix: Ipv4Prefix): string | undefined {
+  if (prefixesOverlap(prefix, linkLocal)) {
+    return `${text} overlaps the link-local addresses 169.254.0.0/16`;
+  }
+  const firstOctet = prefix.address >>> 24;
+  const isUsable = firstOctet !== 0 && firstOctet !== 127 && firstOctet < 224;
+  return isUsable ? undefined : `${text} holds no addresses that a gateway could have`;
+}
 
 export const ipPoolKind = defineKind({
   kind: 'IPPool',
@@ -53,12 +63,8 @@ export const ipPoolKind = defineKind({
     if (cidr === undefined) return;
     const { value } = cidr;
     const isV4 = value.family === 4;
-    if (isV4 && prefixesOverlap(value.prefix, linkLocal)) {
-      report.error(cidr, `${value.text} overlaps the link-local addresses 169.254.0.0/16`);
-    }
-    if (isV4 && (value.prefix.address >>> 24 === 127 || value.prefix.address >>> 24 >= 224)) {
-      report.error(cidr, `${value.text} holds no addresses that a gateway could have`);
-    }
+    const problem = isV4 && poolProblem(value.text, value.prefix);
+    if (problem) report.error(cidr, problem);
     const [least, most, usual] = isV4 ? [20, 32, 26] : [116, 128, 122];
     if (blockSize && (blockSize.value < least || blockSize.value > most)) {
       report.error(blockSize, `must be ${least} to ${most}, not ${blockSize.value}`);
