@@ -32,6 +32,8 @@ static int may_exit(const struct worker *worker, const struct packet *packet, ui
 	const struct egret_plan_port *port = plan_port(&worker->plan, slot);
 	if (packet->direction == PACKET_INBOUND)
 		return port->role != EGRET_ROLE_NETWORKS;
+	if (packet->network == 0) // the main table's gateways have no network to leave by
+		return port->role != EGRET_ROLE_NETWORKS;
 	return port->network == 0 || port->network == packet->network;
 }
 

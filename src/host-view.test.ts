@@ -63,10 +63,15 @@ const model = {
   appliance: { staticRoutes: [] },
 } as unknown as Model;
 
-test("the main table never leads out of a network's interface, whatever the kernel says", () => {
-  const routes = mainRoutes(model, new Set(['ens5']), snapshot);
+test("the main table keeps routes by a network's interface: nothing less specific may catch them", () => {
+  const routes = mainRoutes(model, snapshot);
   const text = routes.map((row) => `${formatIpv4Prefix(row.prefix)} ${row.interface}`);
-  expect(text).toEqual(['10.1.0.0/24 eth0', '10.9.0.0/16 eth0']);
+  expect(text).toEqual([
+    '10.1.0.0/24 eth0',
+    '172.16.1.0/24 ens5',
+    '10.9.0.0/16 eth0',
+    '0.0.0.0/0 ens5',
+  ]);
 });
 
 test('next hops and directly connected clients are kept resolved', () => {

@@ -83,29 +83,26 @@ export function networkRoutes(
   ];
 }
 
-/** The main table's: never by an interface that belongs to a network. */
-export function mainRoutes(
-  model: Model,
-  networkInterfaces: ReadonlySet<string>,
-  snapshot: HostSnapshot,
-): LocalRoute[] {
-  const inside = [...snapshot.links.values()]
-    .filter((link) => !link.isLoopback && !networkInterfaces.has(link.name))
+/**
+ * The main table's, those by a network's interface too: the data plane drops what they lead to
+ * (network_exit), and what is less specific must not catch it.
+ */
+export function mainRoutes(model: Model, snapshot: HostSnapshot): LocalRoute[] {
+  const names = [...snapshot.links.values()]
+    .filter((link) => !link.isLoopback)
     .map((link) => link.name);
   const fromKernel = gatewayRoutes(snapshot).flatMap(({ prefix, nextHops }) =>
-    nextHops
-      .filter((hop) => inside.includes(hop.interface))
-      .map(
-        (hop): LocalRoute => ({
-          kind: 'static',
-          prefix,
-          interface: hop.interface,
-          nextHop: hop.address,
-        }),
-      ),
+    nextHops.map(
+      (hop): LocalRoute => ({
+        kind: 'static',
+        prefix,
+        interface: hop.interface,
+        nextHop: hop.address,
+      }),
+    ),
   );
   return [
-    ...connected(snapshot, inside),
+    ...connected(snapshot, names),
     ...fromKernel,
     ...model.appliance.staticRoutes.map((row) => staticRoute(row.destination, row.nextHop)),
   ];

@@ -1,6 +1,6 @@
 /** The VRFs of a Model: one for each network and one for the main table, with their local routes. */
 import type { InterfacesOf } from './egress/ports.ts';
-import type { GroupNumbers } from './fib/group-numbers.ts';
+import { GroupNumbers } from './fib/group-numbers.ts';
 import type { FibTarget } from './fib/target.ts';
 import { mainRoutes, networkRoutes } from './host-view.ts';
 import type { HostSnapshot } from './kernel/host.ts';
@@ -9,7 +9,7 @@ import type { Clock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import type { Random } from './lib/random.ts';
 import type { Model } from './model/model.ts';
-import type { InternedAttributes } from './rib/attributes.ts';
+import { InternedAttributes } from './rib/attributes.ts';
 import type { Rib } from './rib/rib.ts';
 import { Vrf } from './vrf.ts';
 
@@ -17,19 +17,25 @@ export interface VrfsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly attributes: InternedAttributes;
-  readonly groups: GroupNumbers;
   readonly target: FibTarget;
+  /** limits.groups of the target. */
+  readonly groupsMax: number;
   /** Routes of some VRF have settled. */
   readonly onIdle: () => void;
 }
 
 export class Vrfs {
   readonly #options: VrfsOptions;
+  /** One table of attributes and one pool of groups for all of them. */
+  readonly #attributes: InternedAttributes;
+  readonly #groups: GroupNumbers;
   readonly #vrfs = new Map<string | undefined, Vrf>();
 
   constructor(options: VrfsOptions) {
     this.#options = options;
+    const { clock, target, groupsMax } = options;
+    this.#attributes = new InternedAttributes({ clock, seed: this.#seed() });
+    this.#groups = new GroupNumbers({ clock, target, groupsMax });
   }
 
   /** @param network - a name of the Model; undefined: the main table */
@@ -41,6 +47,20 @@ export class Vrfs {
 
   all(): Vrf[] {
     return [...this.#vrfs.values()];
+  }
+
+  /** Whether the data plane holds what the neighbors have announced. */
+  get isSettled(): boolean {
+    return this.all().every(({ fib }) => fib.isConverged);
+  }
+
+  /** Bytes in the tables of all RIBs. */
+  get tableBytes(): number {
+    return this.all().reduce((sum, { rib }) => sum + rib.usage.bytes, 0);
+  }
+
+  get attributeCount(): number {
+    return this.#attributes.count;
   }
 
   ribs(): Map<string | undefined, Rib> {
@@ -59,10 +79,7 @@ export class Vrfs {
     for (const [name, routeTableIndex] of tables) {
       if (!this.#vrfs.has(name)) this.#vrfs.set(name, this.#make(name, routeTableIndex));
     }
-    const outside = new Set(
-      [...interfacesOf].flatMap(([name, interfaces]) => (name === undefined ? [] : interfaces)),
-    );
-    this.get(undefined).setLocalRoutes(mainRoutes(model, outside, snapshot));
+    this.get(undefined).setLocalRoutes(mainRoutes(model, snapshot));
     for (const network of model.networks) {
       const interfaces = interfacesOf.get(network.name) ?? [];
       const routes = networkRoutes(model, network, interfaces, snapshot);
@@ -71,13 +88,21 @@ export class Vrfs {
   }
 
   #make(name: string | undefined, routeTableIndex: number | undefined): Vrf {
-    const { random, log, ...parts } = this.#options;
+    const { clock, target, onIdle, log } = this.#options;
     return new Vrf({
-      ...parts,
+      clock,
+      target,
+      onIdle,
+      attributes: this.#attributes,
+      groups: this.#groups,
       name,
       routeTableIndex,
-      seed: Math.floor(random.next() * 0x1_0000_0000),
+      seed: this.#seed(),
       onFull: (refused) => log.error({ network: name, refused }, 'the FIB is full: limits.routes'),
     });
+  }
+
+  #seed(): number {
+    return Math.floor(this.#options.random.next() * 0x1_0000_0000);
   }
 }
