@@ -2,7 +2,7 @@
  * TCP in memory: byte pipes between hosts on segments, under any clock. For tests and simulation.
  *
  * It does what BGP relies on: order, delay, closing by either end with what was queued delivered
- * first, back-pressure by pause(), device-bound listeners before unbound ones, TCP-MD5 keys that
+ * first, back-pressure by pause(), the youngest of several listeners on a port, TCP-MD5 keys that
  * must match, TTL limits, and segments that can be cut so that everything is lost in silence.
  */
 import type { Clock, Timer } from '../lib/clock.ts';
@@ -154,10 +154,11 @@ export class MemoryHost implements Transport {
   }
 
   #listenerFor(interfaceName: string, port: number): MemoryListener | undefined {
-    const open = this.#listeners.filter((each) => each.options.port === port);
-    return (
-      open.find((each) => each.options.interface === interfaceName) ??
-      open.find((each) => each.options.interface === undefined)
+    // As the kernel does with SO_REUSEPORT: the youngest that fits, bound or not.
+    return this.#listeners.findLast(
+      ({ options }) =>
+        options.port === port &&
+        (options.interface === undefined || options.interface === interfaceName),
     );
   }
 }

@@ -34,6 +34,8 @@ export interface RoutesSurroundings {
   readonly log: Log;
   readonly rib: RibInput;
   readonly record: SessionRecord;
+  /** Of one family. */
+  readonly prefixesMax: number;
   changed(kind: 'endOfRib' | 'quiet' | 'pause'): void;
 }
 
@@ -48,8 +50,6 @@ export interface RoutesConnection {
 const endOfRibWaitMs = 360_000;
 /** A neighbor that sends no End-of-RIB and has been silent this long has said everything. */
 const quietMs = 2_000;
-/** Of one family; twice the largest table there is. A neighbor that announces more harms all others. */
-const prefixesMax = 2_500_000;
 /** Of all neighbors together, which share what is equal; a full table's are a tenth of it. */
 const attributeBytesMax = 1 << 30;
 
@@ -213,6 +213,7 @@ export class NeighborRoutes {
 
   /** RFC 4486 §4: what ends the session of a neighbor that announces without end. */
   #excess(imported: ImportedRoutes, update: Update): BgpFault | undefined {
+    const { prefixesMax } = this.#around;
     if (imported.receivedCount > prefixesMax || imported.received6Count > prefixesMax) {
       return makeCease('prefixesMax', `more than ${prefixesMax} prefixes`);
     }

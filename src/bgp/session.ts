@@ -49,6 +49,7 @@ export interface SessionSurroundings {
   readonly transport: Transport;
   readonly queue: WorkQueue;
   readonly rib: RibInput;
+  readonly prefixesMax: number;
   changed(kind: 'established' | 'down' | 'endOfRib' | 'quiet' | 'pause'): void;
   ending(connection: Connection): void;
   ended(connection: Connection): void;
@@ -95,8 +96,9 @@ export class Session {
       neighbor: formatIpv4(neighbor.address),
       network: neighbor.network,
     });
-    const { clock, rib, changed } = around;
-    const routesAround = { clock, log: this.#log, rib, record: this.#record, changed };
+    const { clock, rib, prefixesMax, changed } = around;
+    const record = this.#record;
+    const routesAround = { clock, log: this.#log, rib, record, prefixesMax, changed };
     this.#routes = new NeighborRoutes(routesAround, neighbor, policy);
     this.#host = this.#makeHost();
     this.#primary = new Peering(this.#host);

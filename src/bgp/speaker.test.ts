@@ -2,13 +2,12 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { silentLog } from '../lib/log.ts';
 import { seededRandom } from '../lib/random.ts';
 import type { BgpFilter, FilterRule } from '../model/model.ts';
-import { formatIpv4Prefix, type Ipv4, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
-import { InternedAttributes } from '../rib/attributes.ts';
+import { type Ipv4, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
 import { ManualClock } from '../rib/manual-clock.ts';
-import { Rib } from '../rib/rib.ts';
 import type { PathAttributes } from '../rib/route.ts';
 import { MemoryHost, Segment } from './memory-transport.ts';
 import type { SpeakerNeighbor } from './neighbor.ts';
+import { NetworkRib } from './network-rib.ts';
 import { Speaker, type SpeakerConfig, type SpeakerEvent } from './speaker.ts';
 import type { Connection } from './transport.ts';
 import { noBytes } from './wire/bytes.ts';
@@ -19,43 +18,6 @@ import { encodePathAttributes } from './wire/path-attribute.ts';
 import { encodeUpdate } from './wire/update.ts';
 
 const ip = (text: string): Ipv4 => parseIpv4(text)!;
-
-/** A network's RIB with the connected route that next hops resolve by. */
-class NetworkRib {
-  readonly rib: Rib;
-
-  constructor(name: string) {
-    const attributes = new InternedAttributes({ clock });
-    this.rib = new Rib({ name, clock, attributes });
-    const link = this.rib.openLocal({ kind: 'connected', name: 'eth0', bgp: undefined });
-    link.announceDirect(ip('172.16.1.0'), 24, { interface: 'eth0', address: 0 });
-  }
-
-  /** What BGP brought. */
-  get routes(): string[] {
-    clock.settle();
-    const found: string[] = [];
-    const listing = this.rib.openListing();
-    const visit = (address: Ipv4, length: number) => {
-      if (this.rib.lookup(address, length)?.kind !== 'bgp') return;
-      found.push(formatIpv4Prefix({ address, length }));
-    };
-    while (listing.next(1_000, visit)) clock.settle();
-    listing.close();
-    return found;
-  }
-
-  has(text: string): boolean {
-    const { address, length } = parseIpv4Prefix(text)!;
-    clock.settle();
-    return this.rib.lookup(address, length)?.kind === 'bgp';
-  }
-
-  attributesOf(text: string): PathAttributes {
-    const { address, length } = parseIpv4Prefix(text)!;
-    return this.rib.candidates(address, length)[0]!.attributes!;
-  }
-}
 
 class Box {
   host: MemoryHost;
@@ -71,7 +33,7 @@ class Box {
   }
 
   rib(network = ''): NetworkRib {
-    const rib = this.ribs.get(network) ?? new NetworkRib(network);
+    const rib = this.ribs.get(network) ?? new NetworkRib(network, clock);
     this.ribs.set(network, rib);
     return rib;
   }
@@ -98,6 +60,7 @@ class Box {
       random: seededRandom(this.#seed),
       log: silentLog,
       transport: this.host,
+      prefixesMax: 4_000,
       rib: (network) => this.rib(network).rib,
       changed: (event) => this.events.push(event),
     });
@@ -250,6 +213,31 @@ describe('two speakers', () => {
     clock.pass(10_000);
     expect(b.row().state).not.toBe('Established');
     expect(a.speaker.refusedCount).toBeGreaterThan(0);
+  });
+
+  test('are heard on their interface also when the main table gets a neighbor later', () => {
+    const networkInterfaces = [{ network: 'red', interface: 'eth0', mark: 500 }];
+    const red = toB({ port: 1 });
+    a.speaker.apply(config([red], { networkInterfaces }));
+    const main = toB({
+      network: undefined,
+      interfaces: [],
+      mark: undefined,
+      address: ip('10.9.9.9'),
+    });
+    a.speaker.apply(config([red, main], { networkInterfaces }));
+    b.speaker.apply(config([toA()]));
+    clock.pass(10_000);
+    expect(b.row().state).toBe('Established');
+  });
+
+  test('keep their session when the network gets another interface', () => {
+    a.speaker.apply(config([toB()]));
+    b.speaker.apply(config([toA()]));
+    clock.pass(10_000);
+    a.speaker.apply(config([toB({ interfaces: ['eth0', 'eth1'] })]));
+    clock.pass(1_000);
+    expect(a.row()).toMatchObject({ state: 'Established', downCount: 0 });
   });
 
   test('need the same TCP-MD5 key', () => {
@@ -671,6 +659,22 @@ describe('against a script', () => {
     script.establish({ capabilities: [restart] });
     clock.pass(3_000);
     expect(a.kinds()).toEqual(['established', 'quiet']);
+  });
+
+  test('gives up a neighbor that announces prefixes without end (RFC 4486 §4)', () => {
+    script.establish();
+    // Multicast prefixes: received, never accepted.
+    const attributes = encodePathAttributes(internal, { isFourOctet: true });
+    const nlri = new Uint8Array(800 * 5);
+    let next = 0xe000_0000;
+    for (let sent = 0; sent <= 4_000 && script.notifications.length === 0; sent += 800) {
+      for (let at = 0; at < nlri.length; at += 5) {
+        nlri.set([32, next >>> 24, next >>> 16, next >>> 8, next], at);
+        next += 1;
+      }
+      script.say(messageType.update, encodeUpdate({ attributes, nlri }));
+    }
+    expect(script.notifications).toEqual([[6, 1]]);
   });
 
   test('takes UPDATEs, counts them, and treats faulty ones as withdrawn (RFC 7606)', () => {

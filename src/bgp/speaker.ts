@@ -61,6 +61,8 @@ export interface SpeakerOptions {
   /** The RIB of a network; undefined: the main table's. */
   rib(network: string | undefined): RibInput;
   changed(event: SpeakerEvent): void;
+  /** Prefixes of one family that a neighbor may announce; default: twice a full table. */
+  readonly prefixesMax?: number;
 }
 
 interface BoundListener {
@@ -71,6 +73,8 @@ interface BoundListener {
 
 /** The longest a step of all sessions together takes; the rest of the 50 ms is for others. */
 const sliceMs = 10;
+/** A neighbor that announces more than the largest table twice over harms all others. */
+const prefixesMaxDefault = 2_500_000;
 /** How long closing connections may take to send what is queued. */
 const endingMs = 1_000;
 
@@ -175,6 +179,7 @@ export class Speaker {
       transport,
       queue: this.#queue,
       rib: rib(network),
+      prefixesMax: this.#options.prefixesMax ?? prefixesMaxDefault,
       changed: (kind) => changed({ kind, network, address }),
       ending: (connection) => this.#connectionEnding(connection),
       ended: (connection) => this.#connectionEnded(connection),
@@ -214,6 +219,12 @@ export class Speaker {
       this.#listenPort = config.listenPort;
     }
     const places = listenPlaces(config);
+    // Of listeners that share a port the kernel asks the youngest first, and the one that is bound to
+    // no device takes every connection: it must be older than all others.
+    if (places.has(mainPlace) && !this.#listeners.has(mainPlace)) {
+      for (const { listener } of this.#listeners.values()) listener.close();
+      this.#listeners.clear();
+    }
     for (const [key, { listener }] of this.#listeners) {
       if (places.has(key)) continue;
       listener.close();
@@ -264,6 +275,10 @@ interface ListenPlace {
   readonly neighbors: SpeakerNeighbor[];
 }
 
+/** Key of the main table's place. */
+const mainPlace = '/';
+
+/** The main table's place, if there is one, comes first. */
 function listenPlaces(config: SpeakerConfig): Map<string, ListenPlace> {
   const places = new Map<string, ListenPlace>();
   const placeFor = (network?: string, name?: string, mark?: number) => {
@@ -272,12 +287,13 @@ function listenPlaces(config: SpeakerConfig): Map<string, ListenPlace> {
     places.set(key, place);
     return place;
   };
+  if (config.neighbors.some(({ network }) => network === undefined)) placeFor();
   for (const neighbor of config.neighbors) {
     const { network, mark, interfaces } = neighbor;
     if (network === undefined) placeFor().neighbors.push(neighbor);
     else for (const each of interfaces) placeFor(network, each, mark).neighbors.push(neighbor);
   }
-  if (places.has('/')) {
+  if (places.has(mainPlace)) {
     for (const each of config.networkInterfaces) placeFor(each.network, each.interface, each.mark);
   }
   return places;
