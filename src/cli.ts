@@ -154,10 +154,8 @@ function ask(args: Arguments, request: StatusRequest): Promise<number> {
       socket.setTimeout(0);
       const answer = JSON.parse(head.slice(0, end)) as Record<string, unknown>;
       status = Number(answer['status']);
-      if (status !== 0) {
-        process.stderr.write(`egret: ${answer['message']}\n`);
-        if (answer['hint']) process.stderr.write(`  ${answer['hint']}\n`);
-      }
+      if (answer['message']) process.stderr.write(`egret: ${answer['message']}\n`);
+      if (answer['hint']) process.stderr.write(`  ${answer['hint']}\n`);
       const text = head.slice(end + 1);
       head = undefined;
       if (text) print(text);

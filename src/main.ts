@@ -108,7 +108,8 @@ function reload(path: string, appliance: Appliance, log: Log): void {
     appliance.apply(loaded.model);
     log.info({ generation: appliance.generation }, 'configuration taken');
   } catch (error) {
-    appliance.refuseConfig([(error as Error).message]);
+    const { at, message } = error as Partial<EgretError> & Error;
+    appliance.refuseConfig(at === undefined ? [message] : at.split('\n'));
     log.error({ error }, 'configuration refused, the running one stays');
   }
 }

@@ -108,12 +108,17 @@ export class LiveStatus implements StatusSource {
       names.set(dataPlane.networkSlot(network.routeTableIndex), network.name);
     }
     let cursor = 0;
-    for (;;) {
+    const next = (): { rows: SessionRow[]; isLast: boolean } => {
       const read = dataPlane.readSessions(cursor, sessionRowsPerChunk);
-      if (read.rows.length === 0) return;
       cursor = read.cursor;
-      yield read.rows.map((session) => sessionRow(session, names));
-      await new Promise<void>((resolve) => clock.soon(resolve));
+      return { rows: read.rows.map((row) => sessionRow(row, names)), isLast: read.isLast };
+    };
+    for (let isLast = false; !isLast; ) {
+      const chunk = await new Promise<ReturnType<typeof next>>((resolve) =>
+        clock.soon(() => resolve(next())),
+      );
+      isLast = chunk.isLast;
+      if (chunk.rows.length > 0) yield chunk.rows;
     }
   }
 

@@ -2,14 +2,15 @@
  * Serves status over Unix sockets: one request a connection.
  *
  * Request: one line of JSON, at most 64 KiB. Answer: one line `{"status": N, "message"?, "hint"?}`, and
- * for status 0 the text that the command prints and a NUL, without which it was cut short. Reading
- * changes nothing. Who may ask is whoever may open the socket.
+ * for status 0 the text that the command prints and a NUL, without which it was cut short. With status
+ * 0 a message is a warning: the newest configuration was refused, and why. Reading changes nothing. Who may ask is whoever may open the socket.
  *
  * A client that asks slowly, asks too much or does not read costs little: nothing is made before it
- * is wanted, what follows the request is thrown away, and the time of both is bounded.
+ * is wanted, what follows the request is not read, and the time of both is bounded.
  */
 import { chmodSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '../lib/clock.ts';
 import { EgretError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { StatusSource } from './source.ts';
@@ -43,7 +44,12 @@ export class StatusServer {
   }
 
   /** Listens at a path that nothing else serves (the run directory's lock sees to that). */
-  static async listen(path: string, source: StatusSource, log: Log): Promise<StatusServer> {
+  static async listen(
+    path: string,
+    source: StatusSource,
+    clock: Clock,
+    log: Log,
+  ): Promise<StatusServer> {
     try {
       unlinkSync(path);
     } catch {
@@ -53,9 +59,11 @@ export class StatusServer {
       socket.on('error', () => socket.destroy());
       socket.setTimeout(requestTimeoutMs, () => socket.destroy());
       readLine(socket)
-        .then((line) => {
+        .then(async (line) => {
           socket.setTimeout(readerTimeoutMs);
-          return answer(socket, line, source);
+          // Each answer begins a step of its own.
+          await new Promise<void>((resolve) => clock.soon(resolve));
+          await answer(socket, line, source);
         })
         .catch((error) => {
           log.debug({ error }, 'status request failed');
@@ -90,7 +98,7 @@ function readLine(socket: Socket): Promise<string> {
       const end = text.indexOf('\n');
       if (end < 0 && text.length <= requestBytesMax) return;
       socket.off('data', read);
-      socket.resume();
+      socket.pause();
       if (end >= 0 && end <= requestBytesMax) resolve(text.slice(0, end));
       else reject(new Error('the request is too long'));
     };
@@ -102,21 +110,23 @@ function readLine(socket: Socket): Promise<string> {
 
 async function answer(socket: Socket, line: string, source: StatusSource): Promise<void> {
   let isBegun = false;
+  const head = `${JSON.stringify({ status: 0, message: refusal(source) })}\n`;
   try {
     for await (const text of run(parseRequest(line), source)) {
-      if (!isBegun) socket.write('{"status":0}\n');
+      if (!isBegun) socket.write(head);
       isBegun = true;
       if (!socket.write(text)) await drained(socket);
       if (socket.destroyed) return;
     }
-    socket.end(isBegun ? endOfAnswer : `{"status":0}\n${endOfAnswer}`);
+    finish(socket, isBegun ? endOfAnswer : `${head}${endOfAnswer}`);
   } catch (error) {
     if (isBegun) {
       socket.destroy();
       throw error;
     }
     const known = error instanceof EgretError;
-    socket.end(
+    finish(
+      socket,
       `${JSON.stringify({
         status: known ? error.exit : 1,
         message: known ? error.message : `egretd could not answer: ${(error as Error).message}`,
@@ -125,6 +135,19 @@ async function answer(socket: Socket, line: string, source: StatusSource): Promi
     );
     if (!known) throw error;
   }
+}
+
+/** Sends the last of an answer and closes; whatever else the client has sent stays unread. */
+function finish(socket: Socket, text: string): void {
+  socket.write(text);
+  socket.destroySoon();
+}
+
+/** @returns undefined while the newest configuration runs */
+function refusal(source: StatusSource): string | undefined {
+  const { isCurrent, errors } = source.configState();
+  if (isCurrent) return undefined;
+  return ['the newest configuration was refused, an older one runs:', ...errors].join('\n');
 }
 
 async function* run(request: StatusRequest, source: StatusSource): AsyncIterable<string> {

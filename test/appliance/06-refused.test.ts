@@ -1,0 +1,83 @@
+/**
+ * A configuration that does not fit the host, or a kernel's table that is somebody else's: egretd
+ * ends with the promised status and leaves nothing behind; one that runs keeps what it has, and says so.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'tap';
+import { egretProgram } from '../../images/lab/egret.ts';
+import { until } from '../../images/lab/process.ts';
+import { networks, openScene, router, server } from './scene.ts';
+
+const felix = `
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: { name: default }
+spec: { externalNetworkSupport: Enabled }
+---
+apiVersion: projectcalico.org/v3
+kind: ExternalNetwork
+metadata: { name: third }
+spec: { routeTableIndex: 1400 }
+`;
+const peer = `${felix}---
+apiVersion: projectcalico.org/v3
+kind: BGPPeer
+metadata: { name: third }
+spec: { peerIP: ${router}, asNumber: 64512, externalNetwork: third }
+`;
+
+test('refused at start, refused while it runs', { timeout: 300_000 }, async (t) => {
+  const scene = await openScene({ clients: { alpha: { network: 'north' } } });
+  t.teardown(() => scene.lab.close());
+  const { egret, figure } = scene;
+  const { gateway } = figure;
+  const start = async (name: string, text: string) => {
+    const path = join(gateway.folder, `${name}.yaml`);
+    await writeFile(path, text);
+    const argv = [egretProgram, 'run', '--config', path, '--run-dir', `${path}.run`];
+    return gateway.run(argv, { statuses: 'any', timeoutMs: 15_000 });
+  };
+
+  const misfit = await start('misfit', peer);
+  t.equal(misfit.status, 2, 'a neighbor that is on two links ends egretd with status 2');
+  const line = peer.slice(0, peer.indexOf('peerIP')).split('\n').length;
+  t.match(misfit.stderr, `misfit.yaml:${line}:17: spec.peerIP: ${router} is on the link of`);
+
+  await gateway.ip(`route add 203.0.113.0/24 via ${router} dev wan0 table 1400`);
+  const foreign = await start('foreign', felix);
+  t.equal(foreign.status, 1, 'a foreign route in the table ends it with status 1');
+  t.match(foreign.stderr, `203.0.113.0/24 via ${router} dev wan0`, 'and is listed');
+  const { stdout: tables } = await gateway.run(['nft', 'list', 'tables']);
+  t.equal(tables.match(/netdev/g)?.length, 1, 'no guard of it is left');
+  const { stdout: rules } = await gateway.run(['ip', 'rule']);
+  t.notMatch(rules, 'lookup 1400', 'and no rule');
+  const { stdout: pids } = await gateway.run(['ip', 'netns', 'pids', gateway.namespace]);
+  const names = await Promise.all(
+    pids
+      .split('\n')
+      .filter(Boolean)
+      .map((pid) => gateway.run(['ps', '-o', 'args=', '-p', pid], { statuses: 'any' })),
+  );
+  const forwarders = names.filter(({ stdout }) => /egret-forwarder/.test(stdout));
+  t.equal(forwarders.length, 1, 'nor a forwarder');
+
+  const quiet = await egret.ask(['show', 'networks']);
+  t.equal(quiet.stderr, '', 'nothing is said while the newest configuration runs');
+  await egret.writeConfig({ 'broken.yaml': peer.replace('64512', 'many') });
+  egret.reload();
+  const warned = await until('a refusal is shown', async () => {
+    const asked = await egret.ask(['show', 'networks', '--json']);
+    return asked.stderr !== '' && asked;
+  });
+  t.match(warned.stderr, 'the newest configuration was refused, an older one runs');
+  t.match(warned.stderr, /broken\.yaml:\d+:\d+: spec\.asNumber/, 'with every error');
+  t.equal(JSON.parse(warned.stdout).rows.length, Object.keys(networks).length, 'beside the view');
+  const { agent } = figure.clients.alpha;
+  t.match(await agent.ask('tcp', server), { network: 'north' }, 'and traffic goes on');
+  await egret.writeConfig({ 'broken.yaml': undefined });
+  egret.reload();
+  await until('nothing is said any more', async () => {
+    return (await egret.ask(['show', 'networks'])).stderr === '';
+  });
+});
