@@ -16,7 +16,7 @@ HEADERS := $(wildcard native/*.h)
 C_TESTS := $(patsubst native/test/%.c,build/test/%,$(wildcard native/test/*_test.c))
 C_FUZZERS := $(patsubst native/fuzz/%.c,build/fuzz/%,$(wildcard native/fuzz/*_fuzz.c))
 TYPESCRIPT := $(shell find src images test -name '*.ts' 2>/dev/null)
-ABI_HASH = $(shell cksum < native/abi.h | cut -d' ' -f1)ull
+ABI_HASH = $(shell cat native/abi.h native/arena.h native/session.h | cksum | cut -d' ' -f1)ull
 DEFINES = -DEGRET_ABI_HASH=$(ABI_HASH)
 
 ##@ Everyday

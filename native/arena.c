@@ -7,6 +7,7 @@
 #include "session.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,6 +225,14 @@ void egret_arena_close(void *handle)
 	munmap(arena->base, arena->header->bytes);
 	close(arena->fd);
 	free(arena);
+}
+
+void egret_memory_trim(void *handle)
+{
+	const struct arena *arena = handle;
+	malloc_trim(0);
+	// Shared pages stay in the file, reserved, with what they hold.
+	madvise(arena->base, arena->header->bytes, MADV_DONTNEED);
 }
 
 int egret_arena_begin_generation(void *handle)

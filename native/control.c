@@ -242,6 +242,19 @@ int egret_forwarder_has_netlink(int fd)
 	return status < 0 ? status : (hello.flags & CONTROL_HAS_NETLINK) != 0;
 }
 
+int egret_forwarder_holds(int fd, uint64_t *arena_inode, uint32_t *sessions)
+{
+	struct control_message hello = {.kind = CONTROL_HELLO};
+	if (!arena_inode || !sessions)
+		return -EGRET_STATUS_BAD_ARGUMENT;
+	int status = ask(fd, &hello, -1, ANSWER_WAIT_MS);
+	if (status < 0)
+		return status;
+	*arena_inode = hello.arena_inode;
+	*sessions = hello.sessions;
+	return 0;
+}
+
 int egret_forwarder_wake(int fd)
 {
 	struct control_message request = {.kind = CONTROL_WAKE};

@@ -11,7 +11,7 @@
 // on the stream for its end reads nothing else. A descriptor travels as SCM_RIGHTS with the first
 // byte of its message. An answer repeats its request's sequence number; answers to requests that
 // were given up are skipped. The layout, HELLO, TAKE_PORTS and STOP are the same for every abi.h, so
-// that an egretd of another build can take over the ports and end the forwarder.
+// that an egretd of another build can say what it costs to end the forwarder, and end it.
 #pragma once
 
 #include <stdint.h>
@@ -51,7 +51,9 @@ struct control_message {
 	uint32_t slot;
 	uint32_t ifindex;
 	uint32_t flags;
-	uint32_t reserved[4];
+	uint32_t sessions; // of an answer: NAT sessions now
+	uint32_t reserved;
+	uint64_t arena_inode; // of an answer: the arena's file
 };
 _Static_assert(sizeof(struct control_message) == CONTROL_BYTES, "a message has a fixed size");
 

@@ -32,6 +32,7 @@ struct control_server {
 	struct worker *worker;
 	struct sockaddr_un address;
 	int fd;
+	uint64_t arena_inode;
 	uint32_t connections;
 	int is_stopping;
 	struct peer peers[CONTROL_PEERS_MAX];
@@ -43,6 +44,9 @@ int control_server_open(const char *path, struct worker *worker, struct control_
 	if (!server)
 		return -EGRET_STATUS_NO_SPACE;
 	server->worker = worker;
+	struct stat file;
+	if (fstat(worker->arena->fd, &file) == 0)
+		server->arena_inode = file.st_ino;
 	server->address.sun_family = AF_UNIX;
 	for (uint32_t i = 0; i < CONTROL_PEERS_MAX; i++)
 		server->peers[i] = (struct peer){.fd = -1, .inbox.fd = -1};
@@ -110,6 +114,12 @@ static uint32_t open_ports(const struct worker *worker)
 	for (uint32_t slot = 0; slot < EGRET_PORT_MAX; slot++)
 		count += worker->ports[slot].driver != NULL;
 	return count;
+}
+
+static uint32_t sessions(const struct worker *worker)
+{
+	uint64_t count = worker->counters[EGRET_WORKER_COUNTER_SESSIONS];
+	return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
 }
 
 static int add_port(struct worker *worker, const struct control_message *request, int fd)
@@ -227,6 +237,8 @@ static int serve_message(struct control_server *server, struct peer *peer)
 	if (request.kind == CONTROL_WAKE)
 		return 0; // having woken up is all
 	answer.count = open_ports(server->worker);
+	answer.sessions = sessions(server->worker);
+	answer.arena_inode = server->arena_inode;
 	answer.flags = neighbor_netlink(server->worker->neighbors)->fd >= 0 ? CONTROL_HAS_NETLINK
 									    : 0;
 	int status = control_send(peer->fd, &answer, -1);

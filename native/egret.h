@@ -11,7 +11,7 @@
 
 // errno of the last call that returned -EGRET_STATUS_SYSTEM.
 int egret_errno(void);
-// Hash of abi.h, as the forwarder was built with; the same in every binary of one build.
+// Hash of abi.h, arena.h and session.h, as the forwarder was built with; the same in every binary of one build.
 uint64_t egret_abi_hash(void);
 // CLOCK_MONOTONIC in nanoseconds.
 uint64_t egret_now_ns(void);
@@ -25,6 +25,9 @@ int egret_arena_create(const char *path, const struct egret_limits *limits, void
 // Maps an existing arena. BAD_ARENA, ABI_MISMATCH; the limits it was made with go to *limits.
 int egret_arena_open(const char *path, struct egret_limits *limits, void **arena);
 void egret_arena_close(void *arena);
+// Gives memory of this process back that it does not need now: free blocks of malloc's heap, and its
+// map of the arena, which comes back page by page as it is used.
+void egret_memory_trim(void *arena);
 // Begins a new life of egretd: takes the generation that does not forward, empties it.
 int egret_arena_begin_generation(void *arena);
 // Makes the generation that was begun the one that forwards: one release store.

@@ -115,8 +115,9 @@ int fib_writer_begin(struct arena *arena, uint32_t half)
 	writer->tables = calloc(limits->networks, sizeof *writer->tables);
 	writer->ply_next = calloc((size_t)limits->plies + 1, sizeof *writer->ply_next);
 	writer->ply_specific = calloc((size_t)limits->plies + 1, sizeof *writer->ply_specific);
+	writer->ply_deeper = calloc((size_t)limits->plies + 1, sizeof *writer->ply_deeper);
 	arena->fib_writer = writer;
-	if (!writer->tables || !writer->ply_next || !writer->ply_specific) {
+	if (!writer->tables || !writer->ply_next || !writer->ply_specific || !writer->ply_deeper) {
 		fib_writer_free(arena);
 		return -EGRET_STATUS_NO_SPACE;
 	}
@@ -149,6 +150,7 @@ void fib_writer_free(struct arena *arena)
 	free(writer->tables);
 	free(writer->ply_next);
 	free(writer->ply_specific);
+	free(writer->ply_deeper);
 	free(writer);
 	arena->fib_writer = NULL;
 	arena->writing = UINT32_MAX;

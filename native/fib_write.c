@@ -69,6 +69,7 @@ static uint32_t ply_take(struct fib_writer *writer, uint32_t leaf)
 	assert(ply < writer->ply_max);
 	writer->ply_used++;
 	writer->ply_specific[ply] = 0;
+	writer->ply_deeper[ply] = 0;
 	uint32_t *entries = ply_entries(writer, ply);
 	for (uint32_t i = 0; i < FIB_PLY_ENTRIES; i++)
 		__atomic_store_n(&entries[i], leaf, __ATOMIC_RELAXED);
@@ -168,11 +169,20 @@ static void paint_ply(struct fib_writer *writer, uint32_t ply, uint32_t first, u
 {
 	uint32_t *entries = ply_entries(writer, ply);
 	uint16_t *specific = &writer->ply_specific[ply];
+	if (change->length <= base && writer->ply_deeper[ply] == 0) {
+		// Nothing becomes specific or ceases to be: how a default route passes over a full
+		// table in some milliseconds.
+		for (uint32_t i = first; i < first + count; i++)
+			if (is_replaced(change, entries[i]))
+				store(&entries[i], change->leaf);
+		return;
+	}
 	for (uint32_t i = first; i < first + count; i++) {
 		uint32_t *entry = &entries[i], old = *entry;
 		if (entry_is_ply(old)) {
 			paint_ply(writer, entry_ply(old), 0, FIB_PLY_ENTRIES, base + 8, change);
 			collapse(writer, entry);
+			writer->ply_deeper[ply] -= !entry_is_ply(*entry);
 		} else if (is_replaced(change, old)) {
 			store(entry, change->leaf);
 		}
@@ -235,10 +245,12 @@ static void paint(
 	} else {
 		uint32_t *middle = &ply_entries(writer, ply)[at];
 		int was_specific = is_specific(*middle, 16);
-		ply_below(writer, middle);
+		if (ply_below(writer, middle))
+			writer->ply_deeper[ply]++;
 		paint_ply(
 			writer, entry_ply(*middle), prefix & 0xff, 1u << (32 - length), 24, change);
 		collapse(writer, middle);
+		writer->ply_deeper[ply] -= !entry_is_ply(*middle);
 		writer->ply_specific[ply] = (uint16_t)(writer->ply_specific[ply] +
 			is_specific(*middle, 16) - was_specific);
 	}
@@ -299,9 +311,13 @@ void fib_write_clear(struct fib_writer *writer, uint16_t network)
 		if (!entry_is_ply(top))
 			continue;
 		const uint32_t *middle = ply_entries(writer, entry_ply(top));
-		for (uint32_t j = 0; j < FIB_PLY_ENTRIES; j++)
-			if (entry_is_ply(middle[j]))
-				ply_unlinked(writer, entry_ply(middle[j]));
+		uint32_t deeper = writer->ply_deeper[entry_ply(top)];
+		for (uint32_t j = 0; deeper > 0; j++) {
+			if (!entry_is_ply(middle[j]))
+				continue;
+			ply_unlinked(writer, entry_ply(middle[j]));
+			deeper--;
+		}
 		ply_unlinked(writer, entry_ply(top));
 	}
 	prefix_table_clear(&writer->tables[network]);

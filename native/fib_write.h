@@ -21,6 +21,7 @@ struct fib_writer {
 	struct prefix_table *tables; // [network_max]
 	uint32_t *ply_next; // list of each ply that is not in use
 	uint16_t *ply_specific; // entries of a ply that need it: longer prefixes, deeper plies
+	uint16_t *ply_deeper; // those of them that are deeper plies
 	uint32_t ply_used; // in use or not yet reclaimed
 	uint32_t ply_fresh; // plies from here on were never used
 	uint32_t free_head; // reusable

@@ -4,7 +4,7 @@
 //
 // It opens no port itself and may outlive any egretd. Sessions live in the arena: the next forwarder
 // rebuilds its tables from them. Exit status: 0 stopped in order, 1 could not start, 2 usage, 3 built
-// from another abi.h than the arena. Log lines are JSON on stderr.
+// from another abi.h than the arena, 4 another one runs on it. Log lines are JSON on stderr.
 #include "arena.h"
 #include "control.h"
 #include "egret.h"
@@ -29,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EXIT_OK = 0, EXIT_START = 1, EXIT_USAGE = 2, EXIT_ABI = 3 };
+enum { EXIT_OK = 0, EXIT_START = 1, EXIT_USAGE = 2, EXIT_ABI = 3, EXIT_CLAIMED = 4 };
 enum { LOG_INFO = 30, LOG_ERROR = 50 }; // as in egretd's log
 
 #define CLAIM_WAIT_NS 1000000000ull
@@ -168,7 +168,7 @@ static int run(const struct options *options, struct arena *arena)
 	int status = claim(arena);
 	if (status < 0) {
 		log_failure("another forwarder runs on this arena", status);
-		return EXIT_START;
+		return EXIT_CLAIMED;
 	}
 	int signal_fd = open_signals();
 	if (signal_fd < 0 || drop_privileges()) {

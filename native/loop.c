@@ -103,12 +103,12 @@ static void gather_polls(struct loop *loop, int signal_fd)
 	}
 }
 
-// 1 when time matters: sessions expire, packets wait.
+// 1 when time matters: sessions expire, packets wait, neighbors are asked.
 static int has_timers(const struct worker *worker)
 {
 	return worker->counters[EGRET_WORKER_COUNTER_SESSIONS] > 0 ||
 		worker->counters[EGRET_WORKER_COUNTER_BINDINGS] > 0 ||
-		neighbor_held(worker->neighbors) > 0;
+		neighbor_held(worker->neighbors) > 0 || neighbor_is_polling(worker->neighbors);
 }
 
 static uint64_t tick_interval_ns(const struct worker *worker)

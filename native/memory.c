@@ -33,6 +33,7 @@ int egret_memory_neighbor(void *handle, uint16_t port, uint32_t address, const u
 	if (port >= EGRET_PORT_MAX)
 		return -EGRET_STATUS_BAD_ARGUMENT;
 	neighbor_update(worker->neighbors, port, address, NEIGHBOR_REACHABLE, mac);
+	neighbor_trust(worker->neighbors, port, address); // nobody answers polls here
 	return 0;
 }
 

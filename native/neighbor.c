@@ -164,9 +164,10 @@ int neighbor_find(struct neighbor_table *table, uint16_t port, uint32_t address,
 		return 0;
 	memcpy(mac, &table->rows[index].mac0, 6);
 	struct neighbor *neighbor = &table->neighbors[index];
-	if (neighbor->is_stale && !neighbor->is_queued && table->stale_count < STALE_MAX) {
-		neighbor->is_queued = 1;
-		table->stale[table->stale_count++] = index;
+	if (table->now_ns >= neighbor->poll_ns && !neighbor->is_polled &&
+		table->polled_count < POLLED_MAX) {
+		neighbor->is_polled = 1;
+		table->polled[table->polled_count++] = index;
 	}
 	return 1;
 }
@@ -182,7 +183,6 @@ void neighbor_update(struct neighbor_table *table, uint16_t port, uint32_t addre
 	struct egret_neighbor_row *row = &table->rows[index];
 	struct neighbor *neighbor = &table->neighbors[index];
 	neighbor->dump = table->dump;
-	neighbor->is_stale = 0;
 	switch (state) {
 	case NEIGHBOR_REACHABLE:
 		memcpy(&row->mac0, mac, 6);
@@ -206,11 +206,16 @@ void neighbor_update(struct neighbor_table *table, uint16_t port, uint32_t addre
 	}
 }
 
-void neighbor_set_stale(struct neighbor_table *table, uint16_t port, uint32_t address)
+void neighbor_keep_flags(struct neighbor_table *table, uint16_t port, uint32_t address,
+	uint8_t flags, uint8_t flags_ext)
 {
 	uint32_t index = neighbor_row_find(table, port, address);
-	if (index != NEIGHBOR_NONE)
-		table->neighbors[index].is_stale = 1;
+	if (index == NEIGHBOR_NONE && (flags || flags_ext))
+		index = neighbor_row_insert(table, port, address);
+	if (index == NEIGHBOR_NONE)
+		return;
+	table->neighbors[index].kernel_flags = flags;
+	table->neighbors[index].kernel_flags_ext = flags_ext;
 }
 
 void neighbor_forget_port(struct neighbor_table *table, uint16_t port)

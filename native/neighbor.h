@@ -2,7 +2,9 @@
 //
 // The forwarder follows the kernel's table over its own netlink socket (neighbor_netlink.c), so that
 // a next hop's change is seen while egretd is dead. A packet for an unresolved neighbor waits in a
-// queue of NEIGHBOR_HOLD_PACKETS for NEIGHBOR_HOLD_NS; then it drops with host unreachable.
+// queue of NEIGHBOR_HOLD_PACKETS for NEIGHBOR_HOLD_NS; then it drops with host unreachable. One that is
+// used is polled about once a second (neighbor_poll.c), since the kernel never sees our packets use
+// it and would notice a silent change of its MAC address after a minute.
 //
 // A row of the arena (struct egret_neighbor_row) is in use when its address is not 0. Rows outlive the
 // forwarder: the next one forwards by them at once, and its first dump of the kernel's table corrects
@@ -36,8 +38,16 @@ int neighbor_find(struct neighbor_table *table, uint16_t port, uint32_t address,
 // What the kernel said. State FAILED drops what waits; REACHABLE releases it at the next housekeeping.
 void neighbor_update(struct neighbor_table *table, uint16_t port, uint32_t address,
 	enum neighbor_state state, const uint8_t mac[6]);
-// A reachable neighbor that nobody has confirmed for long: asked for again when it is used.
-void neighbor_set_stale(struct neighbor_table *table, uint16_t port, uint32_t address);
+// How sure one may be of a reachable neighbor: it has just answered with this MAC address (another
+// than the known one says nothing); it is to be polled as soon as it is used; or never.
+void neighbor_confirm(
+	struct neighbor_table *table, uint16_t port, uint32_t address, const uint8_t mac[6]);
+void neighbor_doubt(struct neighbor_table *table, uint16_t port, uint32_t address);
+void neighbor_trust(struct neighbor_table *table, uint16_t port, uint32_t address);
+// Remembers a neighbor's NTF_* and NTF_EXT_* flags: a request to the kernel has to repeat them, or it
+// takes them away.
+void neighbor_keep_flags(struct neighbor_table *table, uint16_t port, uint32_t address,
+	uint8_t flags, uint8_t flags_ext);
 // Forgets a port's neighbors (the interface went away).
 void neighbor_forget_port(struct neighbor_table *table, uint16_t port);
 // Takes a copy of a live packet into the neighbor's queue and asks the kernel to resolve it.
@@ -48,6 +58,8 @@ int neighbor_hold(struct worker *worker, struct packet *packet, enum egret_drop 
 void neighbor_housekeep(struct worker *worker);
 // Packets that wait now.
 uint32_t neighbor_held(const struct neighbor_table *table);
+// 1 while neighbors are being polled: housekeeping must not be far.
+int neighbor_is_polling(const struct neighbor_table *table);
 
 // Between these two every neighbor that exists is named by neighbor_update; the others are forgotten.
 void neighbor_dump_begin(struct neighbor_table *table);
@@ -71,4 +83,5 @@ void neighbor_netlink_refresh(struct worker *worker);
 // Reads pending events; on an overrun (ENOBUFS) dumps all again.
 void neighbor_netlink_read(struct worker *worker);
 // Asks the kernel to resolve (RTM_NEWNEIGH with NTF_USE). Nothing happens without a socket.
-void neighbor_netlink_probe(struct worker *worker, uint16_t port, uint32_t address);
+void neighbor_netlink_probe(
+	struct worker *worker, uint16_t port, uint32_t address, uint8_t flags, uint8_t flags_ext);

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define PROBE_INTERVAL_NS 200000000ull
-#define CONFIRM_INTERVAL_NS 5000000000ull // the kernel waits as long before it asks
 
 int neighbor_hold_make(struct neighbor_table *table)
 {
@@ -40,14 +39,15 @@ uint32_t neighbor_held(const struct neighbor_table *table)
 }
 
 // Asks the kernel, unless it was asked a moment ago.
-static void probe(struct worker *worker, uint32_t index, uint64_t interval_ns)
+static void probe(struct worker *worker, uint32_t index)
 {
 	struct neighbor_table *table = worker->neighbors;
 	struct neighbor *neighbor = &table->neighbors[index];
-	if (neighbor->probed_ns != 0 && table->now_ns - neighbor->probed_ns < interval_ns)
+	if (neighbor->probed_ns != 0 && table->now_ns - neighbor->probed_ns < PROBE_INTERVAL_NS)
 		return;
 	neighbor->probed_ns = table->now_ns;
-	neighbor_netlink_probe(worker, table->rows[index].port, table->rows[index].address);
+	neighbor_netlink_probe(worker, table->rows[index].port, table->rows[index].address,
+		neighbor->kernel_flags, neighbor->kernel_flags_ext);
 }
 
 static int copy_packet(struct neighbor_table *table, uint32_t index, const struct packet *packet)
@@ -97,7 +97,7 @@ int neighbor_hold(struct worker *worker, struct packet *packet, enum egret_drop 
 		packet->verdict = PACKET_HELD;
 		worker_count(worker, packet->port, EGRET_PORT_COUNTER_HELD, 1);
 	}
-	probe(worker, index, PROBE_INTERVAL_NS);
+	probe(worker, index);
 	return is_held;
 }
 
@@ -125,26 +125,13 @@ static void take_held(struct worker *worker, uint32_t index, int is_failed)
 	neighbor->held_count = 0;
 }
 
-static void confirm_stale(struct worker *worker)
-{
-	struct neighbor_table *table = worker->neighbors;
-	for (uint32_t i = 0; i < table->stale_count; i++) {
-		struct neighbor *neighbor = &table->neighbors[table->stale[i]];
-		if (!neighbor->is_queued)
-			continue; // forgotten meanwhile
-		neighbor->is_queued = 0;
-		probe(worker, table->stale[i], CONFIRM_INTERVAL_NS);
-	}
-	table->stale_count = 0;
-}
-
 void neighbor_housekeep(struct worker *worker)
 {
 	struct neighbor_table *table = worker->neighbors;
 	table->now_ns = worker->now_ns;
-	confirm_stale(worker);
 	uint32_t kept = 0;
 	worker->batch.count = 0;
+	neighbor_poll(worker);
 	for (uint32_t i = 0; i < table->waiting_count; i++) {
 		uint32_t index = table->waiting[i];
 		struct egret_neighbor_row *row = &table->rows[index];
@@ -152,7 +139,7 @@ void neighbor_housekeep(struct worker *worker)
 		uint64_t since_ns = table->held[neighbor->held[0]].since_ns;
 		if (row->state == NEIGHBOR_RESOLVING &&
 			table->now_ns - since_ns < NEIGHBOR_HOLD_NS) {
-			probe(worker, index, PROBE_INTERVAL_NS);
+			probe(worker, index);
 			table->waiting[kept++] = index;
 			continue;
 		}

@@ -4,8 +4,8 @@
 // suggestion: nothing here trusts a length, an index or an address. Requests ask for no answer but an
 // error, and errors are ignored: a probe that failed is sent again while packets wait.
 //
-// A request takes the kernel's RTNL lock and so may wait for whoever holds it; only unresolved and
-// unconfirmed neighbors cost one, and next hops are kept resolved by the kernel (NTF_EXT_MANAGED).
+// A request takes the kernel's RTNL lock and so may wait for whoever holds it; only unresolved
+// neighbors cost one, and next hops are kept resolved by the kernel (NTF_EXT_MANAGED).
 #include "neighbor.h"
 
 #include "worker.h"
@@ -30,6 +30,8 @@ struct neighbor_request {
 	struct ndmsg neighbor;
 	struct rtattr address_header;
 	uint32_t address_be;
+	struct rtattr flags_header;
+	uint32_t flags_ext;
 };
 
 static void request_dump(struct worker *worker)
@@ -70,7 +72,8 @@ void neighbor_netlink_refresh(struct worker *worker)
 		request_dump(worker);
 }
 
-void neighbor_netlink_probe(struct worker *worker, uint16_t port, uint32_t address)
+void neighbor_netlink_probe(
+	struct worker *worker, uint16_t port, uint32_t address, uint8_t flags, uint8_t flags_ext)
 {
 	struct neighbor_netlink *netlink = neighbor_netlink(worker->neighbors);
 	if (netlink->fd < 0 || !worker->ports[port].driver)
@@ -82,9 +85,12 @@ void neighbor_netlink_probe(struct worker *worker, uint16_t port, uint32_t addre
 			.nlmsg_seq = ++netlink->sequence},
 		.neighbor = {.ndm_family = AF_INET,
 			.ndm_ifindex = (int)worker->ports[port].ifindex,
-			.ndm_flags = NTF_USE},
+			.ndm_flags = NTF_USE | flags},
 		.address_header = {.rta_len = RTA_LENGTH(sizeof(uint32_t)), .rta_type = NDA_DST},
 		.address_be = htonl(address),
+		.flags_header = {.rta_len = RTA_LENGTH(sizeof(uint32_t)),
+			.rta_type = NDA_FLAGS_EXT},
+		.flags_ext = flags_ext,
 	};
 	worker->counters[EGRET_WORKER_COUNTER_NEIGHBOR_PROBES]++;
 	ssize_t sent = send(netlink->fd, &request, sizeof request, MSG_DONTWAIT);
@@ -112,6 +118,28 @@ static enum neighbor_state state_of(const struct ndmsg *neighbor, int is_new, in
 	return neighbor->ndm_state & NUD_INCOMPLETE ? NEIGHBOR_RESOLVING : NEIGHBOR_UNKNOWN;
 }
 
+// Tells the table what a message said of one neighbor.
+static void update(struct worker *worker, uint16_t slot, uint32_t address,
+	const struct nlmsghdr *header, uint32_t flags_ext, const uint8_t *mac)
+{
+	const struct ndmsg *neighbor = NLMSG_DATA(header);
+	struct neighbor_table *table = worker->neighbors;
+	int is_new = header->nlmsg_type == RTM_NEWNEIGH;
+	enum neighbor_state state = state_of(neighbor, is_new, mac != NULL);
+	neighbor_update(table, slot, address, state, mac);
+	if (is_new)
+		neighbor_keep_flags(table, slot, address, neighbor->ndm_flags & NTF_EXT_LEARNED,
+			flags_ext & NTF_EXT_MANAGED);
+	if (state != NEIGHBOR_REACHABLE)
+		return;
+	if (neighbor->ndm_state & (NUD_PERMANENT | NUD_NOARP))
+		neighbor_trust(table, slot, address);
+	else if (neighbor->ndm_state & NUD_REACHABLE)
+		neighbor_confirm(table, slot, address, mac);
+	else
+		neighbor_doubt(table, slot, address);
+}
+
 static void handle_neighbor(struct worker *worker, const struct nlmsghdr *header)
 {
 	const struct ndmsg *neighbor = NLMSG_DATA(header);
@@ -122,6 +150,7 @@ static void handle_neighbor(struct worker *worker, const struct nlmsghdr *header
 	if (slot == EGRET_PORT_MAX)
 		return;
 	uint32_t address_be = 0;
+	uint32_t flags_ext = 0;
 	uint8_t mac[6];
 	int has_mac = 0;
 	int bytes = (int)(header->nlmsg_len - NLMSG_LENGTH(sizeof *neighbor));
@@ -134,14 +163,12 @@ static void handle_neighbor(struct worker *worker, const struct nlmsghdr *header
 			memcpy(mac, RTA_DATA(attribute), sizeof mac);
 			has_mac = 1;
 		}
+		if (attribute->rta_type == NDA_FLAGS_EXT &&
+			RTA_PAYLOAD(attribute) == sizeof flags_ext)
+			memcpy(&flags_ext, RTA_DATA(attribute), sizeof flags_ext);
 	}
-	if (address_be == 0)
-		return;
-	int is_new = header->nlmsg_type == RTM_NEWNEIGH;
-	enum neighbor_state state = state_of(neighbor, is_new, has_mac);
-	neighbor_update(worker->neighbors, slot, ntohl(address_be), state, mac);
-	if (state == NEIGHBOR_REACHABLE && neighbor->ndm_state & NUD_STALE)
-		neighbor_set_stale(worker->neighbors, slot, ntohl(address_be));
+	if (address_be != 0)
+		update(worker, slot, ntohl(address_be), header, flags_ext, has_mac ? mac : NULL);
 }
 
 // The end of a dump, or an error in its place.

@@ -1,5 +1,5 @@
 // The inside of struct neighbor_table: shared by neighbor.c (the table) and neighbor_hold.c (packets
-// that wait), and seen by nobody else.
+// that wait) and neighbor_poll.c (is it still there?), and seen by nobody else.
 #pragma once
 
 #include "neighbor.h"
@@ -8,7 +8,7 @@ enum {
 	HELD_PACKETS_MAX = 1024, // of all neighbors together
 	HELD_BYTES = 2048, // room for an ordinary frame
 	HELD_LARGE_MAX = 16, // superframes
-	STALE_MAX = 64, // neighbors to be confirmed at the next housekeeping
+	POLLED_MAX = 64, // neighbors that are being confirmed at a time
 	NEIGHBOR_NONE = UINT32_MAX,
 };
 
@@ -23,12 +23,14 @@ struct held {
 struct neighbor {
 	uint64_t failed_ns; // when it was found not to answer
 	uint64_t probed_ns;
+	uint64_t poll_ns; // when it is to be polled, if it is used then
 	uint32_t next; // in its chain
 	uint32_t dump; // the dump that named it last
 	uint16_t held[NEIGHBOR_HOLD_PACKETS];
 	uint8_t held_count;
-	uint8_t is_stale; // reachable as far as anybody knows, but long unconfirmed
-	uint8_t is_queued; // in stale[]
+	uint8_t is_polled; // in polled[]
+	uint8_t unanswered; // polls since the last answer
+	uint8_t kernel_flags, kernel_flags_ext; // NTF_*, NTF_EXT_* that a request must repeat
 };
 
 struct neighbor_table {
@@ -54,8 +56,10 @@ struct neighbor_table {
 	uint32_t waiting[2 * HELD_PACKETS_MAX];
 	uint32_t waiting_count;
 
-	uint32_t stale[STALE_MAX];
-	uint32_t stale_count;
+	uint32_t polled[POLLED_MAX]; // rows
+	uint32_t polled_count;
+	uint32_t poll_budget;
+	uint64_t poll_budget_ns; // when it was filled
 	struct neighbor_netlink netlink;
 };
 
@@ -64,6 +68,8 @@ uint32_t neighbor_row_find(const struct neighbor_table *table, uint16_t port, ui
 // A new row for it; NEIGHBOR_NONE when the table is full of neighbors that matter.
 uint32_t neighbor_row_insert(struct neighbor_table *table, uint16_t port, uint32_t address);
 void neighbor_row_store_state(struct egret_neighbor_row *row, enum neighbor_state state);
+// Polls neighbors that are used and that nothing has confirmed lately (neighbor_poll.c).
+void neighbor_poll(struct worker *worker);
 // Allocates and frees the room for packets that wait. Returns 0 when there is no memory.
 int neighbor_hold_make(struct neighbor_table *table);
 void neighbor_hold_free(struct neighbor_table *table);

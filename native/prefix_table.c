@@ -47,24 +47,30 @@ static struct prefix_entry *find(
 	}
 }
 
+// Moves a shard's entries into room for `capacity`. 0 when there is no memory: it stays as it was.
+static int resize(struct prefix_shard *shard, uint64_t key, uint32_t capacity)
+{
+	struct prefix_shard resized = *shard;
+	resized.capacity = capacity;
+	resized.entries = calloc(capacity, sizeof *resized.entries);
+	if (!resized.entries)
+		return 0;
+	for (uint32_t i = 0; i < shard->capacity; i++) {
+		const struct prefix_entry *entry = &shard->entries[i];
+		if (entry->group_length)
+			*find(&resized, key, entry->prefix, entry_length(entry)) = *entry;
+	}
+	free(shard->entries);
+	*shard = resized;
+	return 1;
+}
+
 int prefix_table_reserve(struct prefix_table *table, uint32_t prefix)
 {
 	struct prefix_shard *shard = shard_of(table, prefix);
 	if ((uint64_t)(shard->count + 1) * 4 <= (uint64_t)shard->capacity * 3)
 		return 1;
-	struct prefix_shard grown = *shard;
-	grown.capacity = shard->capacity ? shard->capacity * 2 : CAPACITY_MIN;
-	grown.entries = calloc(grown.capacity, sizeof *grown.entries);
-	if (!grown.entries)
-		return 0;
-	for (uint32_t i = 0; i < shard->capacity; i++) {
-		const struct prefix_entry *entry = &shard->entries[i];
-		if (entry->group_length)
-			*find(&grown, table->key, entry->prefix, entry_length(entry)) = *entry;
-	}
-	free(shard->entries);
-	*shard = grown;
-	return 1;
+	return resize(shard, table->key, shard->capacity ? shard->capacity * 2 : CAPACITY_MIN);
 }
 
 uint32_t prefix_table_get(const struct prefix_table *table, uint32_t prefix, uint32_t length)
@@ -108,6 +114,12 @@ void prefix_table_remove(struct prefix_table *table, uint32_t prefix, uint32_t l
 		gap = i;
 	}
 	shard->entries[gap] = (struct prefix_entry){0};
+	if (shard->count == 0) {
+		free(shard->entries);
+		*shard = (struct prefix_shard){0};
+	} else if (shard->capacity > CAPACITY_MIN && shard->count < shard->capacity / 8) {
+		resize(shard, table->key, shard->capacity / 2);
+	}
 }
 
 uint32_t prefix_table_cover(

@@ -2,8 +2,8 @@
 //
 // The FIB itself forgets a prefix whose entries are all covered by longer ones; a withdraw must know
 // it again. Open addressing with linear probing, 8 bytes a prefix, private to egretd. Each /6 has a
-// table of its own that grows by doubling, so that no single step moves a whole full table; 1 M
-// prefixes take 16 MiB. Keyed, because neighbors choose the prefixes.
+// table of its own that grows by doubling and shrinks by halving, so that no single step moves a whole
+// full table; 1 M prefixes take 16 MiB. Keyed, because neighbors choose the prefixes.
 #pragma once
 
 #include <stdint.h>

@@ -166,6 +166,7 @@ static uint32_t binding_create(struct session_table *table, const struct session
 		*drop = EGRET_DROP_NO_PORTS;
 		return SESSION_NONE;
 	}
+	session_store_mark(MARK_PORT_TAKEN);
 	struct binding_record *b = &table->bindings[at];
 	b->until_tick = 0;
 	b->inside_addr = request->inside_addr;
@@ -195,6 +196,7 @@ static void binding_revive(struct session_table *table, uint32_t at)
 	struct binding_record *b = &table->bindings[at];
 	timer_clear(&table->timers, table->session_max + at);
 	port_pool_revive(table->pools, b->address_slot, port_pool_kind(b->protocol));
+	session_store_mark(MARK_PORT_REVIVED);
 	table->counters[EGRET_WORKER_COUNTER_BINDINGS]++;
 	__atomic_store_n(&b->state, BINDING_LIVE, __ATOMIC_RELEASE);
 	session_store_mark(MARK_BINDING_REVIVED);
@@ -210,6 +212,7 @@ void binding_free(struct session_table *table, uint32_t at)
 	binding_index_remove(table, at);
 	port_pool_give(table->pools, b->address_slot, port_pool_kind(b->protocol), b->outside_port,
 		was_quarantined);
+	session_store_mark(MARK_PORT_GIVEN);
 	if (!was_quarantined)
 		table->counters[EGRET_WORKER_COUNTER_BINDINGS]--;
 	table->binding_links[at].first_session = table->free_binding;
@@ -224,6 +227,7 @@ static void binding_quarantine(struct session_table *table, uint32_t at)
 	session_store_mark(MARK_BINDING_QUARANTINED);
 	table->counters[EGRET_WORKER_COUNTER_BINDINGS]--;
 	port_pool_quarantine(table->pools, b->address_slot, port_pool_kind(b->protocol));
+	session_store_mark(MARK_PORT_QUARANTINED);
 	timer_set(&table->timers, table->session_max + at, b->until_tick);
 }
 
@@ -314,6 +318,7 @@ static uint32_t session_add(struct session_table *table, uint32_t binding, uint1
 	}
 	table->free_session = next_free;
 	table->counters[EGRET_WORKER_COUNTER_SESSIONS_CREATED]++;
+	session_store_mark(MARK_SESSION_ATTACHED);
 	__atomic_store_n(&s->state, state + 1, __ATOMIC_RELEASE);
 	session_store_mark(MARK_SESSION_LIVE);
 	return at;
@@ -340,6 +345,7 @@ uint32_t session_create(struct session_table *table, const struct session_reques
 		binding_free(table, binding);
 	else
 		table->bindings[binding].until_tick = 0;
+	session_store_mark(MARK_BINDING_SETTLED);
 	return session;
 }
 
@@ -363,6 +369,7 @@ void session_remove(
 	__atomic_store_n(&s->state, s->state + 1, __ATOMIC_RELEASE);
 	session_store_mark(MARK_SESSION_EMPTY);
 	session_detach(table, session);
+	session_store_mark(MARK_SESSION_DETACHED);
 	if (!is_last)
 		return;
 	if (quarantine_ticks > 0)

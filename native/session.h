@@ -124,18 +124,25 @@ struct session_request {
 	uint16_t address_slot;
 };
 
-// Called after every store to a record while one is made or removed, with a number that
-// says which. A test sets it to end the worker there; otherwise NULL.
+// Called after every step in which a record, or what counts it, changes while one is made or removed,
+// with a number that says which. A test sets it to end the worker there; otherwise NULL.
 extern void (*session_store_hook)(int mark);
 enum session_store_mark {
+	MARK_PORT_TAKEN,
 	MARK_BINDING_FIELDS,
 	MARK_BINDING_LIVE,
 	MARK_SESSION_FIELDS,
+	MARK_SESSION_ATTACHED,
 	MARK_SESSION_LIVE,
+	MARK_BINDING_SETTLED,
 	MARK_BINDING_UNTIL,
 	MARK_SESSION_EMPTY,
+	MARK_SESSION_DETACHED,
 	MARK_BINDING_QUARANTINED,
+	MARK_PORT_QUARANTINED,
 	MARK_BINDING_EMPTY,
+	MARK_PORT_GIVEN,
+	MARK_PORT_REVIVED,
 	MARK_BINDING_REVIVED,
 	MARK_COUNT,
 };

@@ -10,6 +10,7 @@
 import { createSocket } from 'node:dgram';
 import { createInterface } from 'node:readline';
 import { serveTransfers, transfer } from './bulk-tcp.ts';
+import { sendCrowd } from './crowd.ts';
 import { askAgain, closeMany, firstLine, manyTcp, manyUdp } from './many-sessions.ts';
 import { answerFlows, openFlow, reportFlow, stopFlow } from './numbered-udp.ts';
 import { discoverPathMtu, discoverPathMtuBack, echoFor } from './path-mtu.ts';
@@ -89,6 +90,7 @@ const methods = {
   transfer,
   manyUdp,
   askAgain,
+  sendCrowd,
   closeMany: async (_: object): Promise<void> => closeMany(),
   manyTcp,
   discoverPathMtu,

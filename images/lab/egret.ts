@@ -78,6 +78,13 @@ export interface Views {
   counters: { name: string; interface?: string; network?: string; value: number };
 }
 
+export interface LaunchOptions {
+  /** Another build's launcher. */
+  readonly program?: string;
+  /** More words for `egret run`. */
+  readonly words?: readonly string[];
+}
+
 export class Egret {
   readonly host: Host;
   readonly runDir: string;
@@ -113,10 +120,8 @@ export class Egret {
   }
 
   /** Starts the daemon, also again after its death, on the same run directory. */
-  async launch(timeoutMs = 15_000): Promise<void> {
-    const argv = [egretProgram, 'run', '--config', this.configDir, '--run-dir', this.runDir];
-    const daemon = this.host.start(argv);
-    this.#daemon = daemon;
+  async launch(timeoutMs = 15_000, options: LaunchOptions = {}): Promise<void> {
+    const daemon = this.begin(options);
     await until(
       'egretd answers',
       async () => {
@@ -133,6 +138,13 @@ export class Egret {
         throw new Error(`egretd does not answer:\n${daemon.output()}`, { cause: error });
       },
     );
+  }
+
+  /** Starts the daemon and waits for nothing. */
+  begin({ program = egretProgram, words = [] }: LaunchOptions = {}): Running {
+    const argv = [program, 'run', '--config', this.configDir, '--run-dir', this.runDir, ...words];
+    this.#daemon = this.host.start(argv);
+    return this.#daemon;
   }
 
   /** Runs an egret command against this daemon. */

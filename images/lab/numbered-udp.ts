@@ -104,6 +104,7 @@ class Flow {
 
   stop(): void {
     clearInterval(this.#timer);
+    this.#timer = undefined; // from here on silence is no finding
   }
 
   report(expected: number): FlowReport {

@@ -157,13 +157,28 @@ export class Watch {
   }
 }
 
-/** Sends frames, hexadecimal, as they are. @returns how many the kernel took */
-export function sendFrames(name: string, frames: readonly string[]): number {
+/** A socket that sends frames as they are; it hears nothing. */
+export function openSender(name: string): { send(frame: Buffer): boolean; close(): void } {
   const fd = packetSocket();
+  attachFilter(fd, [[0x06, 0, 0, 0]]);
   try {
     bindTo(fd, name);
-    return frames.filter((frame) => sendBytes(fd, Buffer.from(frame, 'hex')) > 0).length;
-  } finally {
+  } catch (error) {
     closeSocket(fd);
+    throw error;
+  }
+  return {
+    send: (frame) => sendBytes(fd, frame) > 0,
+    close: () => closeSocket(fd),
+  };
+}
+
+/** Sends frames, hexadecimal, as they are. @returns how many the kernel took */
+export function sendFrames(name: string, frames: readonly string[]): number {
+  const sender = openSender(name);
+  try {
+    return frames.filter((frame) => sender.send(Buffer.from(frame, 'hex'))).length;
+  } finally {
+    sender.close();
   }
 }

@@ -86,6 +86,14 @@ static void test_hello(int *fd)
 		"the socket is its owner's alone");
 	tap_ok(egret_forwarder_connect(socket_path, 0, fd, &pid) == 0 && *fd >= 0, "hello");
 	tap_ok(pid == getpid(), "and the forwarder's pid");
+	struct stat stat_of_arena;
+	uint64_t inode = 0;
+	uint32_t sessions = 0;
+	worker.counters[EGRET_WORKER_COUNTER_SESSIONS] = 12345;
+	tap_ok(egret_forwarder_holds(*fd, &inode, &sessions) == 0 &&
+			stat(arena_path, &stat_of_arena) == 0 && inode == stat_of_arena.st_ino &&
+			sessions == 12345,
+		"and on which arena it works, with how many sessions");
 }
 
 static void test_ports(int fd)

@@ -197,6 +197,7 @@ static inline void gateway_neighbor(struct gateway *g, uint16_t port, const char
 	uint8_t mac[6] = {2, 1};
 	write32(mac + 2, address_of(address));
 	neighbor_update(g->worker->neighbors, port, address_of(address), NEIGHBOR_REACHABLE, mac);
+	neighbor_trust(g->worker->neighbors, port, address_of(address)); // no test wants polls
 }
 
 static inline void gateway_neighbors(struct gateway *g)

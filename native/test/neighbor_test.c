@@ -29,10 +29,33 @@ static struct released {
 } released[RELEASED_MAX];
 static uint32_t released_count;
 
+// And so do what makes a question: only who is asked matters here.
+static struct asked {
+	uint32_t address;
+	int is_broadcast;
+} asked[RELEASED_MAX];
+static uint32_t asked_count;
+
+struct packet *worker_generate(struct worker *w, const struct packet *cause)
+{
+	struct packet *packet = &w->batch.packets[w->batch.count++];
+	*packet = (struct packet){.port = cause->port, .is_generated = 1, .data = frame};
+	return packet;
+}
+
+void arp_request(struct packet *packet, const struct egret_plan_port *port, uint32_t address,
+	const uint8_t *mac)
+{
+	packet->out_port = port->slot;
+	asked[asked_count++] = (struct asked){address, mac == NULL};
+}
+
 void pipeline_release(struct worker *w)
 {
 	for (uint32_t i = 0; i < w->batch.count && released_count < RELEASED_MAX; i++) {
 		const struct packet *p = &w->batch.packets[i];
+		if (p->is_generated)
+			continue;
 		released[released_count++] = (struct released){.bytes = p->bytes,
 			.next_hop = p->next_hop,
 			.first = p->data[0],
@@ -41,6 +64,10 @@ void pipeline_release(struct worker *w)
 			.drop = p->drop};
 	}
 }
+
+static const struct port_driver no_driver = {.name = "none"};
+static const struct egret_plan_port plan_row = {.slot = PORT, .address = ADDRESS(254)};
+static const uint16_t plan_port_of_slot[EGRET_PORT_MAX] = {[PORT] = 1};
 
 static void begin(uint32_t neighbors)
 {
@@ -62,7 +89,11 @@ static void begin(uint32_t neighbors)
 	worker.counters = worker.arena->counters->worker;
 	worker.neighbors = neighbor_table_make(arena);
 	worker.now_ns = 1000 * MS;
-	released_count = 0;
+	worker.batch.count = 0;
+	worker.plan = (struct plan_view){
+		.number = 1, .ports = &plan_row, .port_of_slot = plan_port_of_slot};
+	worker.ports[PORT].driver = &no_driver;
+	released_count = asked_count = 0;
 }
 
 static void end(void)
@@ -75,7 +106,7 @@ static void end(void)
 static void housekeep_at(uint64_t ms)
 {
 	worker.now_ns = ms * MS;
-	released_count = 0;
+	released_count = asked_count = 0;
 	neighbor_housekeep(&worker);
 }
 
@@ -251,6 +282,76 @@ static void test_next_life(void)
 	end();
 }
 
+// Uses a neighbor and keeps house every 100 ms up to a moment. Returns how often it was asked.
+static uint32_t use_until(uint32_t address, uint64_t ms, int *is_last_broadcast)
+{
+	static uint64_t now_ms;
+	uint32_t count = 0;
+	for (now_ms = worker.now_ns / MS + 100; now_ms <= ms; now_ms += 100) {
+		mac_of(PORT, address);
+		housekeep_at(now_ms);
+		count += asked_count;
+		if (asked_count > 0)
+			*is_last_broadcast = asked[0].is_broadcast;
+	}
+	return count;
+}
+
+static void answer(uint32_t address, uint8_t mark)
+{
+	uint8_t mac[6] = {2, 0, 0, 0, 0, mark};
+	neighbor_confirm(worker.neighbors, PORT, address, mac);
+}
+
+static void test_polls(void)
+{
+	begin(256);
+	int is_broadcast = -1;
+	set(ADDRESS(1), NEIGHBOR_REACHABLE, 1);
+	housekeep_at(1000);
+	answer(ADDRESS(1), 1);
+	tap_ok(use_until(ADDRESS(1), 1600, &is_broadcast) == 0,
+		"one that has just answered is not polled");
+	tap_ok(use_until(ADDRESS(1), 1900, &is_broadcast) == 1 && !is_broadcast,
+		"after a while it is asked, alone");
+	answer(ADDRESS(1), 1);
+	tap_ok(use_until(ADDRESS(1), 2500, &is_broadcast) == 0,
+		"its answer is good for as long again");
+	housekeep_at(20000);
+	tap_ok(asked_count == 0, "one that nobody uses is never asked");
+	tap_ok(use_until(ADDRESS(1), 20500, &is_broadcast) == 2 && is_broadcast,
+		"without an answer everybody is asked");
+	answer(ADDRESS(1), 9);
+	tap_ok(use_until(ADDRESS(1), 20900, &is_broadcast) == 1,
+		"an answer from another MAC address is the kernel's to judge");
+	uint32_t many = use_until(ADDRESS(1), 30900, &is_broadcast);
+	tap_ok(many >= 10 && many <= 20 && is_broadcast && mac_of(PORT, ADDRESS(1)) == 1,
+		"a silent one is asked once or twice a second (%u in 10 s), and used on", many);
+	set(ADDRESS(1), NEIGHBOR_REACHABLE, 2);
+	answer(ADDRESS(1), 2);
+	tap_ok(use_until(ADDRESS(1), 31500, &is_broadcast) == 0, "until the kernel says better");
+	neighbor_trust(worker.neighbors, PORT, ADDRESS(1));
+	tap_ok(use_until(ADDRESS(1), 40000, &is_broadcast) == 0, "what is permanent is not polled");
+	for (uint32_t i = 2; i < 202; i++)
+		set(ADDRESS(i), NEIGHBOR_REACHABLE, 1);
+	uint32_t asked_all = 0;
+	for (uint64_t ms = 50000; ms <= 51000; ms += 10) {
+		for (uint32_t i = 2; i < 202; i++)
+			mac_of(PORT, ADDRESS(i));
+		housekeep_at(ms);
+		asked_all += asked_count;
+	}
+	tap_ok(asked_all >= 100 && asked_all <= 180, "200 at once: %u questions a second",
+		asked_all);
+	neighbor_forget_port(worker.neighbors, PORT);
+	housekeep_at(51500);
+	set(ADDRESS(2), NEIGHBOR_REACHABLE, 1);
+	mac_of(PORT, ADDRESS(2));
+	housekeep_at(52000);
+	tap_ok(asked_count == 1, "forgotten ones are not asked");
+	end();
+}
+
 // A table of 16 rows and 24 possible neighbors against an array.
 static void test_random_sequence(void)
 {
@@ -291,7 +392,6 @@ static void read_events(void)
 // A port without a socket: only its interface matters here.
 static void fake_port(uint16_t slot, const char *interface)
 {
-	static const struct port_driver no_driver = {.name = "none"};
 	worker.ports[slot] = (struct port){
 		.driver = &no_driver, .slot = slot, .ifindex = if_nametoindex(interface), .fd = -1};
 }
@@ -318,17 +418,27 @@ static void test_kernel(void)
 	tap_ok(mac_of(PORT, ADDRESS(1)) == 0x23, "a stale one is used");
 	uint64_t probes = worker.counters[EGRET_WORKER_COUNTER_NEIGHBOR_PROBES];
 	housekeep_at(1000);
-	tap_ok(worker.counters[EGRET_WORKER_COUNTER_NEIGHBOR_PROBES] == probes + 1 &&
-			netns_run("ip neigh show 10.0.0.1 | grep -qE 'DELAY|PROBE'"),
-		"and confirmed because it is used");
+	tap_ok(asked_count == 1 && asked[0].address == ADDRESS(1), "and asked because it is used");
+	netns_run("ip neigh change 10.0.0.1 lladdr 02:00:00:00:00:23 nud permanent dev v0");
+	read_events();
+	mac_of(PORT, ADDRESS(1));
+	housekeep_at(9000);
+	tap_ok(asked_count == 0, "a permanent one is not");
 	netns_run("ip neigh del 10.0.0.1 dev v0");
 	read_events();
 	tap_ok(mac_of(PORT, ADDRESS(1)) == -1, "a deleted one is forgotten");
 	hold(ADDRESS(7), FRAME_BYTES, 1);
 	hold(ADDRESS(7), FRAME_BYTES, 2);
-	tap_ok(worker.counters[EGRET_WORKER_COUNTER_NEIGHBOR_PROBES] == probes + 2,
+	tap_ok(worker.counters[EGRET_WORKER_COUNTER_NEIGHBOR_PROBES] == probes + 1,
 		"two frames, one question within 200 ms");
 	tap_ok(netns_run("ip neigh show 10.0.0.7 | grep -q INCOMPLETE"), "the kernel asks");
+	netns_run("ip neigh replace 10.0.0.8 managed extern_learn dev v0");
+	neighbor_netlink_refresh(&worker); // no event tells of a neighbor that has not answered yet
+	read_events();
+	hold(ADDRESS(8), FRAME_BYTES, 1);
+	tap_ok(worker.counters[EGRET_WORKER_COUNTER_NEIGHBOR_PROBES] == probes + 2 &&
+			netns_run("ip neigh show 10.0.0.8 | grep -q 'managed.*extern_learn'"),
+		"one that the kernel keeps resolved stays so");
 	fake_port(PORT + 1, "v1");
 	neighbor_netlink_refresh(&worker);
 	read_events();
@@ -369,6 +479,7 @@ int main(void)
 	test_limits();
 	test_forget();
 	test_next_life();
+	test_polls();
 	test_random_sequence();
 	if (netns_can_enter()) {
 		test_kernel();

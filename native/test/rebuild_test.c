@@ -13,9 +13,79 @@ static jmp_buf death;
 static int marks, dies_at;
 static uint8_t seen[MARK_COUNT];
 
+// What the records say now.
+struct tally {
+	uint32_t sessions, bindings, occupied;
+};
+
+static struct tally tally_records(void)
+{
+	const struct session_table *t = g->worker->sessions;
+	struct tally tally = {0};
+	for (uint32_t i = 0; i < t->session_max; i++)
+		tally.sessions += session_record_is_live(&t->sessions[i]) != 0;
+	for (uint32_t i = 0; i < t->binding_max; i++) {
+		tally.bindings += t->bindings[i].state == BINDING_LIVE;
+		tally.occupied += t->bindings[i].state != BINDING_EMPTY;
+	}
+	return tally;
+}
+
+// Are the stores in the order on which the next life relies? The gauges count what is in the tables:
+// a record is released as live after all else of it, and marked empty before all else.
+static const char *disorder(int mark)
+{
+	const uint64_t *counters = g->worker->counters;
+	struct tally now = tally_records();
+	int64_t sessions = (int64_t)counters[EGRET_WORKER_COUNTER_SESSIONS] - now.sessions;
+	int64_t bindings = (int64_t)counters[EGRET_WORKER_COUNTER_BINDINGS] - now.bindings;
+	int64_t taken = (int64_t)0 - now.occupied;
+	for (uint16_t slot = 0; slot < 3; slot++) {
+		struct egret_pool_row row;
+		egret_pool_read(g->arena, slot, &row);
+		taken += (int64_t)row.tcp_used + row.udp_used + row.icmp_used + row.quarantined;
+	}
+	switch ((enum session_store_mark)mark) {
+	case MARK_PORT_TAKEN:
+	case MARK_BINDING_FIELDS:
+		return taken == 1 ? NULL : "a binding lives before its fields are written";
+	case MARK_SESSION_FIELDS:
+		return sessions == 0 ? NULL : "a session lives before its fields are written";
+	case MARK_SESSION_ATTACHED:
+		return sessions == 1 ? NULL : "a session lives before it can be found";
+	case MARK_BINDING_UNTIL:
+		return sessions == 0 ? NULL : "a session ends before its port is kept";
+	case MARK_SESSION_EMPTY:
+		return sessions == 1 ? NULL : "a session is dismantled before it ends";
+	case MARK_BINDING_QUARANTINED:
+		return bindings == 1 ? NULL : "a port is in quarantine before its binding";
+	case MARK_BINDING_EMPTY:
+		return taken == 1 ? NULL : "a binding is dismantled before it ends";
+	case MARK_PORT_REVIVED:
+		return bindings == 0 ? NULL : "a binding lives before its port counts";
+	case MARK_BINDING_LIVE:
+	case MARK_SESSION_LIVE:
+	case MARK_BINDING_SETTLED:
+	case MARK_SESSION_DETACHED:
+	case MARK_PORT_QUARANTINED:
+	case MARK_PORT_GIVEN:
+	case MARK_BINDING_REVIVED:
+		return sessions == 0 ? NULL : "the sessions are not what they count";
+	case MARK_COUNT:
+		break;
+	}
+	return "no such mark";
+}
+
+static const char *first_disorder;
+static int last_mark;
+
 static void count_mark(int mark)
 {
 	seen[mark] = 1;
+	last_mark = mark;
+	if (!first_disorder)
+		first_disorder = disorder(mark);
 	if (marks++ == dies_at)
 		longjmp(death, 1);
 }
@@ -141,12 +211,18 @@ static const char *difference(void)
 static const char *next_life(void)
 {
 	session_store_hook = NULL;
+	struct tally left = tally_records();
 	worker_free(g->worker);
 	gateway_start_worker(g);
 	g->worker->now_ns = g->now_ns;
 	const char *differ = difference();
 	if (differ)
 		return differ;
+	if (tally_records().sessions != left.sessions)
+		return "a session is lost";
+	if (last_mark >= MARK_BINDING_UNTIL && last_mark <= MARK_PORT_QUARANTINED &&
+		g->plan.plan.quarantine_ns > 0 && tally_records().occupied != left.occupied)
+		return "a port is free before its quarantine is over";
 	if (!gateway_is_balanced(g))
 		return "frames of the dead forwarder are not accounted for";
 	if (!gateway_send(g, CLIENT_PORT, udp("10.1.0.3", 4000, "192.0.2.10")) || g->problem)
@@ -176,6 +252,7 @@ static void test_every_store(void)
 		all &= seen[mark];
 	int total = marks;
 	tap_ok(all && total > 20, "the script passes every marked store, %d in all", total);
+	tap_ok(!first_disorder, "in the right order: %s", first_disorder ? first_disorder : "yes");
 	tap_ok(!difference(), "a whole run: %s",
 		difference() ? difference() : "as the records say");
 	gateway_free(g);

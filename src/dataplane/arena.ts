@@ -112,6 +112,11 @@ export class ArenaDataPlane implements DataPlane {
     return native.reclaim(this.#arena);
   }
 
+  /** Gives back free memory of this process; what stands in the arena stays there. */
+  trimMemory(): void {
+    native.trimMemory(this.#arena);
+  }
+
   // -- Plan and slots -----------------------------------------------------------------------------
 
   publishPlan(plan: EgressPlan): number {
@@ -164,7 +169,10 @@ export class ArenaDataPlane implements DataPlane {
     return Number(this.#worker[abi.workerCounters.indexOf(counter)]);
   }
 
-  readSessions(cursor: number, rowsMax: number): { rows: NatSession[]; cursor: number } {
+  readSessions(
+    cursor: number,
+    rowsMax: number,
+  ): { rows: NatSession[]; cursor: number; isLast: boolean } {
     const bytes = new Uint8Array(rowsMax * abi.sessionRowBytes);
     const read = native.readSessions(this.#arena, cursor, bytes, rowsMax);
     const row = new RecordReader(abi.sessionRow, abi.sessionRowBytes, bytes);
@@ -180,7 +188,7 @@ export class ArenaDataPlane implements DataPlane {
         idleMs: row.get(i, 'idle_ns') / 1e6,
       }),
     );
-    return { rows, cursor: read.cursor };
+    return { rows, cursor: read.cursor, isLast: read.cursor >= this.limits.sessions };
   }
 
   readPool(address: Ipv4): PoolUse | undefined {

@@ -22,8 +22,11 @@ export interface DataPlane extends FibTarget {
   portCounter(slot: number, counter: PortCounter): number;
   dropCounter(slot: number, drop: Drop): number;
   workerCounter(counter: WorkerCounter): number;
-  /** Copies sessions from a cursor (0 first) on. */
-  readSessions(cursor: number, rowsMax: number): { rows: NatSession[]; cursor: number };
+  /** Copies sessions from a cursor (0 first) on; there may be none among those looked at. */
+  readSessions(
+    cursor: number,
+    rowsMax: number,
+  ): { rows: NatSession[]; cursor: number; isLast: boolean };
   readPool(address: Ipv4): PoolUse | undefined;
   why(client: Ipv4, destination: Ipv4): Decision;
 }

@@ -2,12 +2,13 @@
  * The forwarder process: adopt it or start it, hand it its ports, start it again when it dies.
  *
  * The forwarder has a session of its own and outlives egretd; the next egretd adopts it over its
- * socket after comparing ABI hashes. Every port has exactly one receiving socket: egretd opens it and
+ * socket when it was built from the same abi.h and works on our arena. One that was not, or that does
+ * not answer, is ended and replaced. Every port has exactly one receiving socket: egretd opens it and
  * keeps a duplicate, so that a forwarder that was started again gets the same descriptor, and a
  * restarted egretd asks the running forwarder for its descriptors and opens only what is missing.
  */
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { EgretError } from '../lib/errors.ts';
@@ -29,6 +30,18 @@ const startTimeoutMs = 15_000;
 const connectTimeoutMs = 2_000;
 const connectRetryMs = 10;
 const backOffMaxMs = 5_000;
+/** How long a forwarder that was asked to end may take before it is killed. */
+const endTimeoutMs = 3_000;
+/** native/forwarder.c: another one runs on the arena; it will listen soon. */
+const exitClaimed = 4;
+
+/** A forwarder that cannot be adopted, and why. */
+interface Stranger {
+  readonly fd: number;
+  readonly pid: number;
+  readonly sessions: number;
+  readonly reason: string;
+}
 
 export class Forwarder {
   readonly #options: ForwarderOptions;
@@ -62,8 +75,8 @@ export class Forwarder {
    * @throws FORWARDER_FAILED
    */
   async start(): Promise<'adopted' | 'started'> {
-    const adopted = this.#tryConnect();
-    if (adopted) {
+    const found = await this.#find();
+    if (found) {
       for (const port of native.forwarderTakePorts(this.#connection!.fd, connectTimeoutMs)) {
         this.#ports.set(port.slot, port);
       }
@@ -129,30 +142,71 @@ export class Forwarder {
     this.#retry?.clear();
   }
 
-  #tryConnect(): boolean {
-    if (!existsSync(this.#options.socketPath)) return false;
+  /** Connects to the forwarder that runs, unless it must be replaced. @returns whether there is one */
+  async #find(): Promise<boolean> {
+    const found = this.#tryConnect();
+    if (typeof found === 'boolean') {
+      if (!found) await this.#endUnreachable();
+      return found;
+    }
+    const { fd, pid, sessions, reason } = found;
+    this.#options.log.warn({ pid, sessions, reason }, 'forwarder is replaced, its sessions end');
+    native.forwarderStop(fd);
+    native.closeFd(fd);
+    await this.#end(pid);
+    return false;
+  }
+
+  #tryConnect(): boolean | Stranger {
+    const { socketPath, arenaPath, clock } = this.#options;
+    if (!existsSync(socketPath)) return false;
+    let fd = -1;
     try {
-      const { fd, pid } = native.forwarderConnect(this.#options.socketPath, connectTimeoutMs);
+      const found = native.forwarderConnect(socketPath, connectTimeoutMs);
+      fd = found.fd;
+      const { arenaInode, sessions } = native.forwarderHolds(fd);
+      if (!found.isSameAbi || arenaInode !== statSync(arenaPath, { bigint: true }).ino) {
+        const reason = found.isSameAbi ? 'it works on another arena' : 'it is of another version';
+        return { fd, pid: found.pid, sessions, reason };
+      }
       const socket = new Socket({ fd, readable: true, writable: false });
-      this.#connection = { fd, pid, socket };
-      this.#startedAtMs = this.#options.clock.nowMs();
+      const connection = { fd, pid: found.pid, socket };
+      this.#connection = connection;
+      this.#startedAtMs = clock.nowMs();
       socket.on('data', () => {});
       socket.on('error', () => {});
-      socket.on('close', () => this.#died());
+      socket.on('close', () => {
+        if (this.#connection === connection) this.#died();
+      });
       return true;
     } catch (error) {
       const status = native.nativeStatusOf(error);
-      if (status === 'NATIVE_ABI_MISMATCH') {
-        throw new EgretError(
-          'FORWARDER_FAILED',
-          { reason: 'the one that runs was built from another version; stop it first' },
-          { cause: error },
-        );
+      if (status !== 'NATIVE_CLOSED' && status !== 'NATIVE_SYSTEM' && status !== 'NATIVE_TIMEOUT') {
+        throw error;
       }
-      if (status === 'NATIVE_CLOSED' || status === 'NATIVE_SYSTEM' || status === 'NATIVE_TIMEOUT') {
-        return false;
-      }
-      throw error;
+      if (fd >= 0) native.closeFd(fd);
+      return false;
+    }
+  }
+
+  /** Kills a forwarder that lives by its pid file but does not answer: it would keep the arena. */
+  async #endUnreachable(): Promise<void> {
+    const { pidPath, log, isExternal } = this.#options;
+    if (isExternal || !existsSync(pidPath)) return;
+    const pid = Number(readFileSync(pidPath, 'utf8'));
+    if (!isForwarder(pid)) return;
+    log.error({ pid }, 'forwarder does not answer, it is killed');
+    process.kill(pid, 'SIGKILL');
+    await this.#end(pid);
+  }
+
+  /** Waits until a forwarder has ended, and kills it when that takes too long. */
+  async #end(pid: number): Promise<void> {
+    const { clock } = this.#options;
+    const deadline = clock.nowMs() + endTimeoutMs;
+    while (isForwarder(pid)) {
+      if (clock.nowMs() > deadline) process.kill(pid, 'SIGKILL');
+      await new Promise<void>((resolve) => clock.after(connectRetryMs, resolve));
     }
   }
 
@@ -169,12 +223,12 @@ export class Forwarder {
         ended = error.message;
       });
       child.on('exit', (code, signal) => {
-        ended = signal ?? `exit status ${code}`;
+        if (code !== exitClaimed) ended = signal ?? `exit status ${code}`;
       });
       child.unref();
     }
     const deadline = clock.nowMs() + startTimeoutMs;
-    while (!this.#tryConnect()) {
+    while (!(await this.#connects())) {
       if (this.#isStopping) return;
       if (ended !== undefined) throw new EgretError('FORWARDER_FAILED', { reason: ended });
       if (clock.nowMs() > deadline) {
@@ -182,12 +236,23 @@ export class Forwarder {
       }
       await new Promise<void>((resolve) => clock.after(connectRetryMs, resolve));
     }
-    this.#handNetlink();
     for (const port of this.#ports.values()) {
       // What queued while none ran is old: it is counted and thrown away.
       native.forwarderAddPort(this.#connection!.fd, port, true);
     }
+    // After the ports, or their neighbors would count as nobody's and be forgotten.
+    this.#handNetlink();
     log.info({ pid: this.pid, ports: this.#ports.size }, 'forwarder started');
+  }
+
+  async #connects(): Promise<boolean> {
+    const found = this.#tryConnect();
+    if (typeof found === 'boolean') return found;
+    // A supervisor started one that was built from another abi.h, or for the arena before.
+    native.forwarderStop(found.fd);
+    native.closeFd(found.fd);
+    await this.#end(found.pid);
+    return false;
   }
 
   #handNetlink(): void {
@@ -220,5 +285,16 @@ export class Forwarder {
     } catch (error) {
       this.#options.log.debug({ error }, 'forwarder did not take a message');
     }
+  }
+}
+
+/** Whether a process lives and is a forwarder: its number may be somebody else's by now. */
+function isForwarder(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const end = stat.lastIndexOf(')');
+    return stat.slice(stat.indexOf('(') + 1, end) === 'egret-forwarder' && stat[end + 2] !== 'Z';
+  } catch {
+    return false;
   }
 }

@@ -82,6 +82,7 @@ const c = {
   apply: library.func('int egret_fib_apply(void *, uint16_t, const void *, uint32_t)'),
   clear: library.func('int egret_fib_clear(void *, uint16_t)'),
   reclaim: library.func('int egret_fib_reclaim(void *)'),
+  memoryTrim: library.func('void egret_memory_trim(void *)'),
   usage: library.func('void egret_fib_usage(void *, _Out_ uint32_t *, _Out_ uint32_t *)'),
   portCounters: library.func('void *egret_port_counters(void *)'),
   dropCounters: library.func('void *egret_drop_counters(void *)'),
@@ -198,6 +199,8 @@ export const applyDeltas = (
 export const clearNetwork = (arena: Handle, network: number): number =>
   checked('fib_clear', c.clear(arena, network));
 export const reclaim = (arena: Handle): boolean => c.reclaim(arena) === 1;
+/** Gives memory of this process back to the system that it does not need now. */
+export const trimMemory = (arena: Handle): void => c.memoryTrim(arena);
 export function fibUsage(arena: Handle): { pliesUsed: number; pliesMax: number } {
   const used = [0];
   const max = [0];

@@ -102,6 +102,35 @@ test('death', { timeout: 300_000 }, async (t) => {
     t.ok(up.silenceMsMax < 2000, `silent for ${up.silenceMsMax} ms`);
   });
 
+  await t.test('of egretd, and the next hop changes it again without a word', async (t) => {
+    // A router that announces nothing and never asks: only our own question finds it.
+    await north.router.sysctl({ 'net.ipv4.conf.up0.arp_notify': 0 });
+    await north.router.nft(`table arp mute {
+      chain out {
+        type filter hook output priority 0
+        arp operation request drop
+      }
+    }`);
+    const { stdout } = await north.router.run(['ip', '-j', 'neigh', 'show', gatewayUplink]);
+    const mac = (JSON.parse(stdout) as { lladdr: string }[])[0]?.lladdr ?? '';
+    const flow = await NumberedFlow.open(alpha.agent, north.serverAgent, server, {
+      packetsPerSecond: 500,
+    });
+    await until('the flow runs', async () => (await flow.now()).down.received > 100);
+    await egret.killDaemon();
+    await north.router.ip('link set up0 address 02:00:5e:00:00:78');
+    await north.router.ip(`neigh replace ${gatewayUplink} lladdr ${mac} dev up0 nud permanent`);
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    const { up, down: back } = await flow.finish();
+    t.ok(up.silenceMsMax < 2000, `up: silent for ${up.silenceMsMax} ms`);
+    t.ok(back.silenceMsMax < 2000, `down: silent for ${back.silenceMsMax} ms`);
+    await north.router.nft('delete table arp mute');
+    await north.router.ip(`neigh delete ${gatewayUplink} dev up0`);
+    await egret.launch();
+    await egret.ready(['north', 'south'], 30_000);
+    await reaches(t);
+  });
+
   await t.test('of the forwarder: back within a second, with its sessions', async (t) => {
     const { flow, transfers } = await load();
     const forwarder = await egret.forwarderPid();

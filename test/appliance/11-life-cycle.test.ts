@@ -1,0 +1,183 @@
+/**
+ * The life cycle of both processes: ends in order and out of order, at any moment, and the starts
+ * after them.
+ */
+import { existsSync } from 'node:fs';
+import { readdir, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { test } from 'tap';
+import { egretProgram } from '../../images/lab/egret.ts';
+import type { Host } from '../../images/lab/namespace.ts';
+import { until } from '../../images/lab/process.ts';
+import { NumberedFlow } from '../../images/lab/traffic.ts';
+import { announced, hasEgressRoute, openScene, server, source } from './scene.ts';
+
+const rootDir = fileURLToPath(new URL('../..', import.meta.url));
+
+test('life cycle', { timeout: 280_000 }, async (t) => {
+  let untouched: readonly string[] = [];
+  const scene = await openScene({
+    clients: { alpha: { network: 'north' }, beta: { network: 'south' } },
+    before: async ({ gateway }) => {
+      await gateway.sysctl({ 'net.ipv4.ip_forward': 1 });
+      untouched = await traces(gateway);
+    },
+  });
+  t.teardown(() => scene.lab.close());
+  const { figure, egret } = scene;
+  const { alpha, beta } = figure.clients;
+  const { north, south } = figure.networks;
+  const leaks = await Promise.all(
+    [north, south].map(async ({ router: host }) =>
+      (await scene.agentOf(host)).watch('leak', 'any', { source: '10.20.0.0/16' }),
+    ),
+  );
+
+  const outside = async (): Promise<string[]> =>
+    (await egret.show('sessions')).map((row) => `${row.protocol} ${row.inside} ${row.outside}`);
+  const reaches = async (): Promise<void> => {
+    const answer = await until('alpha reaches north', () => alpha.agent.ask('tcp', server, 1000));
+    t.match(answer, { network: 'north', address: source.north });
+    const other = await until('beta reaches south', () => beta.agent.ask('tcp', server, 1000));
+    t.match(other, { network: 'south', address: source.south });
+  };
+  const back = async (): Promise<void> => {
+    await egret.ready(['north', 'south'], 30_000);
+    await announced(scene);
+    await reaches();
+  };
+  const flowUp = async (): Promise<NumberedFlow> => {
+    const flow = await NumberedFlow.open(alpha.agent, north.serverAgent, server, {
+      packetsPerSecond: 1000,
+    });
+    await until('the flow runs', async () => (await flow.now()).down.received > 100);
+    return flow;
+  };
+
+  await t.test('a second daemon on the same run directory exits 1', async (t) => {
+    const argv = [egretProgram, 'run', '--config', egret.configDir, '--run-dir', egret.runDir];
+    const second = await figure.gateway.run(argv, { statuses: 'any' });
+    t.equal(second.status, 1);
+    t.match(second.stderr, /Another egretd owns/);
+    await reaches();
+  });
+
+  await t.test('SIGUSR2 and a new run: no NOTIFICATION, not one packet lost', async (t) => {
+    const flow = await flowUp();
+    const forwarder = await egret.forwarderPid();
+    const daemon = egret.daemonPid;
+    process.kill(daemon, 'SIGUSR2');
+    await until('it ends', () => !isRunning(daemon), 15_000, 10);
+    await sleep(500);
+    for (const name of ['north', 'south'] as const) t.ok(await hasEgressRoute(figure, name), name);
+    await egret.launch();
+    await back();
+    t.equal(await egret.forwarderPid(), forwarder, 'the forwarder was adopted');
+    const { up, down } = await flow.finish();
+    t.match(up, { missingCount: 0, duplicates: 0 }, `up: ${up.sent} numbers`);
+    t.match(down, { missingCount: 0, duplicates: 0 }, `down: ${down.sent} numbers`);
+  });
+
+  await t.test('SIGKILL at ten moments of a start, and a start that finds it all', async (t) => {
+    const flow = await flowUp();
+    const forwarder = await egret.forwarderPid();
+    const before = await outside();
+    await egret.killDaemon();
+    for (let i = 0; i < 10; i += 1) {
+      const daemon = egret.begin();
+      await sleep(30 + i * 100);
+      await daemon.stop('SIGKILL');
+    }
+    await egret.launch();
+    await back();
+    t.equal(await egret.forwarderPid(), forwarder, 'the forwarder was adopted');
+    const after = await outside();
+    t.strictSame(
+      before.filter((row) => row.startsWith('udp') && !after.includes(row)),
+      [],
+    );
+    const { up, down } = await flow.finish();
+    t.match(up, { missingCount: 0, duplicates: 0 }, `up: ${up.sent} numbers`);
+    t.match(down, { missingCount: 0, duplicates: 0 }, `down: ${down.sent} numbers`);
+  });
+
+  await t.test('SIGKILL while a configuration is taken', async (t) => {
+    const flow = await flowUp();
+    for (const delayMs of [0, 10, 60]) {
+      egret.reload();
+      await sleep(delayMs);
+      await egret.killDaemon();
+      await egret.launch();
+    }
+    await back();
+    const { up, down } = await flow.finish();
+    t.match(up, { missingCount: 0 });
+    t.match(down, { missingCount: 0 });
+  });
+
+  await t.test('both die at once, ten times', async (t) => {
+    for (let i = 0; i < 10; i += 1) {
+      const forwarder = await egret.forwarderPid();
+      process.kill(egret.daemonPid, 'SIGKILL');
+      process.kill(forwarder, 'SIGKILL');
+      await sleep(i * 30);
+      await egret.launch();
+      const up = await egret.show('networks');
+      t.equal(up.length, 2);
+    }
+    await back();
+  });
+
+  await t.test('SIGTERM leaves nothing behind', async (t) => {
+    const arena = await readlink(join(egret.runDir, 'arena'));
+    t.strictNotSame(await traces(figure.gateway), untouched, 'while it runs there is something');
+    const tookMs = await egret.stop();
+    t.ok(tookMs < 15_000, `it takes ${Math.round(tookMs)} ms`);
+    t.strictSame(await traces(figure.gateway), untouched);
+    t.strictSame((await readdir(egret.runDir)).sort(), ['lock', 'state.json']);
+    t.notOk(existsSync(arena), 'the arena is gone');
+  });
+
+  await t.test('a supervisor runs the forwarder', async (t) => {
+    const daemon = egret.begin({ words: ['--forwarder', 'external'] });
+    await until('there is an arena', () =>
+      readlink(join(egret.runDir, 'arena')).catch(() => false),
+    );
+    const forwarder = figure.gateway.start([
+      join(rootDir, 'build', 'egret-forwarder'),
+      ...['--arena', join(egret.runDir, 'arena'), '--socket', join(egret.runDir, 'forwarder.sock')],
+      ...['--pid-file', join(egret.runDir, 'forwarder.pid')],
+    ]);
+    await back();
+    t.ok(daemon.isRunning && forwarder.isRunning);
+    await egret.stop();
+  });
+
+  await t.test("at no moment did a packet leave with a client's source", async (t) => {
+    for (const leak of leaks) {
+      const { count, lost, frames } = await leak.seen();
+      t.strictSame({ count, lost }, { count: 0, lost: 0 }, frames[0]?.hex ?? 'none');
+    }
+  });
+});
+
+function isRunning(pid: number): boolean {
+  return existsSync(`/proc/${pid}/exe`);
+}
+
+/** All that Egret changes in a namespace, and the processes in it. */
+async function traces(gateway: Host): Promise<string[]> {
+  const script = `
+    nft list ruleset
+    ip rule
+    ip route show table all | grep -v 'table local'
+    ip -d neigh show nud all | grep -E 'managed|PERMANENT'
+    grep -r . /proc/sys/net/ipv4/conf /proc/sys/net/ipv4/fwmark_reflect \
+      /proc/sys/net/ipv4/tcp_fwmark_accept /proc/sys/net/ipv6/conf 2>/dev/null
+    ps -o comm= -p "$(ip netns pids "$0" | paste -sd,)" | grep -E '^(node|MainThread|egret)'
+    true`;
+  const { stdout } = await gateway.run(['sh', '-c', script, gateway.namespace]);
+  return stdout.split('\n').sort();
+}
