@@ -19,7 +19,6 @@ import { Forwarder } from './dataplane/forwarder.ts';
 import { type AddressAssignment, assignAddresses } from './egress/addresses.ts';
 import { choosePorts, interfacesOf, type PortChoice } from './egress/ports.ts';
 import { EgressControl } from './egress-control.ts';
-import { GroupNumbers } from './fib/group-numbers.ts';
 import { OverlapMonitor } from './fib/overlaps.ts';
 import { formerAssignment, formerExports, formerGateways } from './former-life.ts';
 import { makeProbeTransport } from './health/sockets.ts';
@@ -39,12 +38,12 @@ import type { Random } from './lib/random.ts';
 import { limitsFor, needsRestart } from './limits.ts';
 import { liveParts } from './live-parts.ts';
 import { MeasuredClock } from './measured-clock.ts';
+import { Memory } from './memory.ts';
 import { Mirrors } from './mirrors.ts';
 import type { Model } from './model/model.ts';
 import { bgpSockets, netlinkSockets, probeSockets } from './native-sockets.ts';
 import { formatIpv4, formatIpv4Prefix, type Ipv4, parseIpv4 } from './net/ipv4.ts';
 import { type Exports, Publication } from './publication.ts';
-import { InternedAttributes } from './rib/attributes.ts';
 import type { RunDir, State } from './run-dir.ts';
 import { chooseRouterId, speakerConfig, without } from './speaker-config.ts';
 import { LiveStatus } from './status/live.ts';
@@ -84,6 +83,7 @@ export class Appliance {
 
   readonly #rtnetlink: Rtnetlink;
   readonly #publication: Publication;
+  readonly #memory: Memory;
   readonly #former: State;
   #newModel: Model | undefined;
   #takeover: Takeover | undefined;
@@ -116,6 +116,8 @@ export class Appliance {
     this.assignment = assignAddresses(model.gateways, formerAssignment(state));
     this.plumbing = new Plumbing(rtnetlink, runDir.path, state.sysctls, log);
     this.dataPlane = ArenaDataPlane.open(runDir.file('arena'), runDir.arenaPath, limitsFor(model));
+    // Reserving the memory of a new arena takes long, and nobody is there yet who would wait.
+    if (!this.dataPlane.hasEarlierGeneration) clock.disregard();
     this.forwarder = new Forwarder({
       socketPath: runDir.file('forwarder.sock'),
       pidPath: runDir.file('forwarder.pid'),
@@ -128,17 +130,12 @@ export class Appliance {
       clock,
       random,
       log,
-      attributes: new InternedAttributes({
-        clock,
-        seed: Math.floor(random.next() * 0x1_0000_0000),
-      }),
-      groups: new GroupNumbers({
-        clock,
-        target: this.dataPlane,
-        groupsMax: this.dataPlane.limits.groups,
-      }),
       target: this.dataPlane,
-      onIdle: () => this.#evaluateSoon(),
+      groupsMax: this.dataPlane.limits.groups,
+      onIdle: () => {
+        this.#memory.changed();
+        this.#evaluateSoon();
+      },
     });
     this.speaker = new Speaker({
       clock,
@@ -149,6 +146,8 @@ export class Appliance {
       changed: (event) => this.#speakerChanged(event),
     });
     this.mirrors = new Mirrors({ rtnetlink, host, clock, log, model, state });
+    const { vrfs: tables, mirrors, dataPlane } = this;
+    this.#memory = new Memory({ clock, tables, mirrors, dataPlane, collect: globalThis.gc });
     this.overlaps = new OverlapMonitor(clock, () => this.#reportOverlaps());
     this.#publication = new Publication({
       dataPlane: this.dataPlane,
@@ -183,7 +182,9 @@ export class Appliance {
     try {
       checkHost(model, host.snapshot());
       const state = options.runDir.readState();
+      await clock.pause();
       appliance = new Appliance(options, clock, rtnetlink, host, state);
+      await clock.pause();
       await appliance.#begin();
       return appliance;
     } catch (error) {
@@ -239,7 +240,8 @@ export class Appliance {
     await this.#reconcileOnce();
     this.host.onChanged(() => this.#reconcileSoon());
     const status = new LiveStatus(() => liveParts(this));
-    this.#status = await StatusServer.listen(this.runDir.file('status.sock'), status, this.log);
+    const statusPath = this.runDir.file('status.sock');
+    this.#status = await StatusServer.listen(statusPath, status, this.clock, this.log);
     log.info({ ports: this.ports.map((port) => port.name) }, 'egretd runs');
   }
 
@@ -457,6 +459,7 @@ export class Appliance {
       if (waiting > 0 || this.#isEnding) return;
       this.dataPlane.commitGeneration();
       this.forwarder.wake();
+      this.#memory.giveBack();
       this.#publication.hold(false);
       this.log.info({ reason }, 'this life forwards by its own routes');
       this.mirrors.reconcileAll();

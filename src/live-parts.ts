@@ -89,7 +89,7 @@ function daemonCounters(appliance: Running): Record<string, number> {
   const { clock, speaker, forwarder, dataPlane, host } = appliance;
   const { pliesUsed, pliesMax } = dataPlane.fibUsage();
   return {
-    step_cpu_microseconds_max: Math.round(Math.max(clock.stepMsMax, speaker.sliceMsMax) * 1000),
+    step_cpu_microseconds_max: Math.round(clock.stepMsMax * 1000),
     bgp_connections_refused: speaker.refusedCount,
     forwarder_deaths: forwarder.deaths,
     forwarder_pid: forwarder.pid ?? 0,

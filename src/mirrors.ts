@@ -52,6 +52,14 @@ export class Mirrors {
     return this.#mirror.status(network.routeTableIndex)?.mirrored ?? 0;
   }
 
+  /** Whether the kernel holds what the RIBs have, as far as it takes it. */
+  get isSettled(): boolean {
+    return this.tables.every((table) => {
+      const status = this.#mirror.status(table);
+      return !status || (status.pending === 0 && !status.isBehind && !status.isReconciling);
+    });
+  }
+
   /**
    * Takes over the tables of this Model, before there is a route for them.
    *

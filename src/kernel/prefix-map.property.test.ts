@@ -42,7 +42,7 @@ test('a PrefixMap is a Map', () => {
   );
 });
 
-test('many prefixes in one shard survive growth and removal', () => {
+test('many prefixes in one shard survive growth, removal and shrinking', () => {
   const map = new PrefixMap();
   const model = new Map<string, number>();
   for (let i = 0; i < 100_000; i += 1) {
@@ -58,6 +58,11 @@ test('many prefixes in one shard survive growth and removal', () => {
   expect(map.count).toBe(model.size);
   const left = contents(map);
   expect([...model].every(([key, value]) => left.get(key) === value)).toBe(true);
+  for (const key of [...model.keys()].slice(500)) {
+    map.delete(Number(key.split('/')[0]), 24);
+    model.delete(key);
+  }
+  expect(contents(map)).toEqual(model);
   map.clear();
   expect(map.count).toBe(0);
   expect(map.get(256, 24)).toBeUndefined();

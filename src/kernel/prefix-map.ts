@@ -1,10 +1,11 @@
 /**
  * IPv4 prefixes with a 32-bit value and an 8-bit mark each, for tables of a million.
  *
- * Open addressing with linear probing, ten bytes a slot, in 256 shards: a shard grows by itself in
- * well under a millisecond, where one large table would stop the main thread for tens of them.
- * Removal shifts back what follows, so that there are no tombstones and an empty shard is given back.
+ * Open addressing with linear probing, ten bytes a slot, in 256 shards: a shard grows and shrinks by
+ * itself in well under a millisecond, where one large table would stop the main thread for tens of
+ * them. Removal shifts back what follows, so that there are no tombstones.
  */
+import { freeArray } from '../lib/free-array.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 
 export const shardCount = 256;
@@ -43,7 +44,7 @@ export class PrefixMap {
     let slot = find(shard, hash, address, length);
     if (slot < 0) {
       if ((shard.count + 1) * 5 > shard.lengths.length * 3) {
-        shard = this.#shards[number] = grown(shard);
+        shard = this.#shards[number] = resized(shard, shard.lengths.length * 2);
         slot = find(shard, hash, address, length);
       }
       slot = ~slot;
@@ -73,14 +74,19 @@ export class PrefixMap {
     if (slot < 0) return false;
     this.#count -= 1;
     shard.count -= 1;
-    if (shard.count === 0) this.#shards[number] = makeShard(slotsMin);
-    else removeSlot(shard, slot);
+    removeSlot(shard, slot);
+    const slots = shard.lengths.length;
+    if (slots > slotsMin && shard.count * 8 < slots) {
+      this.#shards[number] = resized(shard, slots / 2);
+    }
     return true;
   }
 
   clear(): void {
-    for (let number = 0; number < shardCount; number += 1)
+    for (let number = 0; number < shardCount; number += 1) {
+      free(this.#shards[number]!);
       this.#shards[number] = makeShard(slotsMin);
+    }
     this.#count = 0;
   }
 
@@ -111,6 +117,10 @@ function makeShard(slots: number): Shard {
   };
 }
 
+function free({ addresses, lengths, values, marks }: Shard): void {
+  for (const array of [addresses, lengths, values, marks]) freeArray(array);
+}
+
 /** Low 8 bits choose the shard, the others the slot. */
 function hashOf(address: Ipv4, length: number): number {
   let hash = Math.imul(address ^ Math.imul(length + 1, 0x9e37_79b1), 0x85eb_ca6b);
@@ -131,16 +141,18 @@ function find(shard: Shard, hash: number, address: Ipv4, length: number): number
   return ~slot;
 }
 
-function grown(shard: Shard): Shard {
-  const larger = makeShard(shard.lengths.length * 2);
-  larger.count = shard.count;
+/** A copy with another number of slots; the shard itself is gone. */
+function resized(shard: Shard, slots: number): Shard {
+  const copy = makeShard(slots);
+  copy.count = shard.count;
   for (let from = 0; from < shard.lengths.length; from += 1) {
     if (shard.lengths[from] === 0) continue;
     const address = shard.addresses[from]!;
     const length = shard.lengths[from]! - 1;
-    copySlot(shard, from, larger, ~find(larger, hashOf(address, length), address, length));
+    copySlot(shard, from, copy, ~find(copy, hashOf(address, length), address, length));
   }
-  return larger;
+  free(shard);
+  return copy;
 }
 
 function copySlot(source: Shard, from: number, target: Shard, to: number): void {

@@ -11,6 +11,7 @@
 import { Buffer } from 'node:buffer';
 import { assert } from '../lib/assert.ts';
 import type { Clock } from '../lib/clock.ts';
+import { freeArray } from '../lib/free-array.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { RecordTable } from './record-table.ts';
 import type { AsPathSegment, AttributesId, AttributeTable, PathAttributes } from './route.ts';
@@ -228,6 +229,7 @@ export class InternedAttributes implements AttributeTable {
     for (const id of before) {
       if (id !== 0) this.#place(id, this.#table.words[id * words + hashWord]!);
     }
+    freeArray(before);
   }
 
   /** FNV-1a with a last mix, so that the low bits depend on every byte. */

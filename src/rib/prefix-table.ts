@@ -8,6 +8,7 @@
  * segments that grow and shrink each on its own: a full table never rehashes in one go. Removal
  * shifts back (Knuth, TAOCP 3, 6.4 algorithm R), so that there are no tombstones.
  */
+import { freeArray } from '../lib/free-array.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { maskOf } from '../net/ipv4.ts';
 import { RecordTable } from './record-table.ts';
@@ -148,6 +149,7 @@ export class PrefixTable extends RecordTable {
       if (row !== 0) this.#place(segment, this.#hashOf(row), row);
     }
     this.#segments[number] = segment;
+    freeArray(before);
   }
 
   #hashOf(row: number): number {

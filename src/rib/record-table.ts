@@ -5,10 +5,13 @@
  * quarters stand empty it shrinks again: live records of the tail move one at a time into holes of
  * the front (`compact`), so that no step takes long and everything is usable in between.
  *
+ * `words` is another array after `allocate`, `release` and `compact`, and the one before is empty.
+ *
  * Word 1 of every record belongs to this file while the record is free, and must not be negative
  * while it is live.
  */
 import { assert } from '../lib/assert.ts';
+import { freeArray } from '../lib/free-array.ts';
 
 const link = 1;
 const recordsMin = 64;
@@ -139,6 +142,7 @@ export class RecordTable {
   #resize(capacity: number): void {
     const words = new Int32Array(capacity * this.#wordsEach);
     words.set(this.words.subarray(0, Math.min(this.#used, capacity) * this.#wordsEach));
+    freeArray(this.words);
     this.words = words;
     this.#capacity = capacity;
   }
@@ -148,6 +152,7 @@ export class RecordTable {
     this.#capacity = recordsMin;
     this.#free = endOfList;
     this.#target = 0;
+    freeArray(this.words);
     this.words = new Int32Array(recordsMin * this.#wordsEach);
   }
 }

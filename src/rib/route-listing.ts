@@ -6,6 +6,7 @@
  * other as it comes to it. What is announced meanwhile may be missing; what is withdrawn meanwhile is
  * passed over by the reader, who finds no route.
  */
+import { freeArray } from '../lib/free-array.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { prefixKey } from './next-hop.ts';
 import {
@@ -22,8 +23,8 @@ const rowsPerKey = 4;
 export class RouteListing {
   readonly #prefixes: PrefixTable;
   readonly #onCollected: () => void;
-  #starts = new Uint32Array(65_537);
-  #filled = new Uint32Array(65_536);
+  readonly #starts = new Uint32Array(65_537);
+  readonly #filled = new Uint32Array(65_536);
   #keys = new Float64Array(0);
   #row = 1;
   #phase: 'count' | 'place' | 'read' | 'done' = 'count';
@@ -57,8 +58,9 @@ export class RouteListing {
   /** Ends it before its end; harmless afterwards. */
   close(): void {
     if (this.#phase === 'count' || this.#phase === 'place') this.#onCollected();
+    if (this.#phase === 'done') return;
     this.#phase = 'done';
-    this.#keys = new Float64Array(0);
+    for (const array of [this.#keys, this.#starts, this.#filled]) freeArray(array);
   }
 
   #collect(rowsMax: number, each: (address: Ipv4, length: number) => void, end: () => void): void {

@@ -4,6 +4,8 @@
  * Its users keep a flag with each number that says whether it is queued already: that, and not this
  * file, bounds it to one entry a number.
  */
+import { freeArray } from '../lib/free-array.ts';
+
 const ringMin = 64;
 
 export class RowQueue {
@@ -31,15 +33,22 @@ export class RowQueue {
     const row = this.#ring[this.#head]!;
     this.#head = (this.#head + 1) & (this.#ring.length - 1);
     this.#count -= 1;
-    if (this.#count === 0 && this.#ring.length > ringMin) this.#ring = new Int32Array(ringMin);
-    if (this.#count === 0) this.#head = 0;
+    if (this.#count === 0) this.#reset();
     return row;
+  }
+
+  #reset(): void {
+    this.#head = 0;
+    if (this.#ring.length === ringMin) return;
+    freeArray(this.#ring);
+    this.#ring = new Int32Array(ringMin);
   }
 
   #grow(): void {
     const ring = new Int32Array(this.#ring.length * 2);
     ring.set(this.#ring.subarray(this.#head));
     ring.set(this.#ring.subarray(0, this.#head), this.#ring.length - this.#head);
+    freeArray(this.#ring);
     this.#ring = ring;
     this.#head = 0;
   }

@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest';
+import { Memory } from './memory.ts';
+
+/** A table whose size is set by hand, and what was done about it. */
+function bench() {
+  const timers: (() => void)[] = [];
+  const tables = { isSettled: true, tableBytes: 0, attributeCount: 0 };
+  const mirrors = { isSettled: true };
+  const done: string[] = [];
+  const memory = new Memory({
+    clock: {
+      nowMs: () => 0,
+      wallMs: () => 0,
+      threadCpuMs: () => 0,
+      after: (_delayMs, run) => {
+        timers.push(run);
+        return { clear: () => {} };
+      },
+      soon: (run) => void timers.push(run),
+    },
+    tables,
+    mirrors,
+    dataPlane: { trimMemory: () => done.push('trim') },
+    collect: () => done.push('collect'),
+  });
+  const hold = (bytes: number) => {
+    tables.tableBytes = bytes;
+    memory.changed();
+  };
+  const turn = () => timers.shift()?.();
+  return { tables, mirrors, done, hold, turn };
+}
+
+test('a table that went is given back, once', () => {
+  const { done, hold, turn } = bench();
+  hold(60 << 20);
+  hold(1 << 20);
+  hold(1 << 20);
+  for (let i = 0; i < 5; i += 1) turn();
+  expect(done).toEqual(['collect', 'trim']);
+  hold(1 << 20);
+  turn();
+  expect(done).toEqual(['collect', 'trim']);
+});
+
+test('not before the mirror has followed', () => {
+  const { mirrors, done, hold, turn } = bench();
+  hold(60 << 20);
+  mirrors.isSettled = false;
+  hold(1 << 20);
+  turn();
+  turn();
+  expect(done).toEqual([]);
+  mirrors.isSettled = true;
+  turn();
+  expect(done).toEqual(['collect']);
+});
+
+test('a table that grows, or shrinks a little, is left alone', () => {
+  const { done, hold, turn } = bench();
+  for (const mebibytes of [10, 60, 40]) hold(mebibytes << 20);
+  turn();
+  expect(done).toEqual([]);
+});
+
+test('where many attribute sets are left V8 collects when it likes', () => {
+  const { tables, done, hold, turn } = bench();
+  tables.attributeCount = 150_000;
+  hold(200 << 20);
+  hold(60 << 20);
+  turn();
+  turn();
+  expect(done).toEqual(['trim']);
+});
