@@ -16,8 +16,8 @@ import { Speaker, type SpeakerEvent } from './bgp/speaker.ts';
 import { makeSocketTransport } from './bgp/transport.ts';
 import { ArenaDataPlane } from './dataplane/arena.ts';
 import { Forwarder } from './dataplane/forwarder.ts';
-import { type AddressAssignment, assignAddresses } from './egress/addresses.ts';
-import { choosePorts, interfacesOf, type PortChoice } from './egress/ports.ts';
+import { type AddressAssignment, assignAddresses, reservedAddresses } from './egress/addresses.ts';
+import { choosePorts, interfacesOf, localAddresses, type PortChoice } from './egress/ports.ts';
 import { EgressControl } from './egress-control.ts';
 import { OverlapMonitor } from './fib/overlaps.ts';
 import { formerAssignment, formerExports, formerGateways } from './former-life.ts';
@@ -113,7 +113,7 @@ export class Appliance {
     this.#rtnetlink = rtnetlink;
     this.#former = state;
     this.#routerId = parseIpv4(state.routerId);
-    this.assignment = assignAddresses(model.gateways, formerAssignment(state));
+    this.assignment = this.#assign(model, formerAssignment(state));
     this.plumbing = new Plumbing(rtnetlink, runDir.path, state.sysctls, log);
     this.dataPlane = ArenaDataPlane.open(runDir.file('arena'), runDir.arenaPath, limitsFor(model));
     // Reserving the memory of a new arena takes long, and nobody is there yet who would wait.
@@ -315,6 +315,11 @@ export class Appliance {
       });
   }
 
+  #assign(model: Model, before: AddressAssignment): AddressAssignment {
+    const own = localAddresses(hostLinks(this.host.snapshot()));
+    return assignAddresses(model.gateways, before, reservedAddresses(model, own));
+  }
+
   /** Takes up the newest Model and host; nothing else of the appliance changes the Model. */
   #follow(): void {
     if (this.#newModel) {
@@ -324,7 +329,7 @@ export class Appliance {
       this.model = this.#newModel;
       this.#newModel = undefined;
       this.generation += 1;
-      this.assignment = assignAddresses(this.model.gateways, this.assignment);
+      this.assignment = this.#assign(this.model, this.assignment);
       this.log.level = this.model.appliance.logLevel;
       for (const note of this.model.notes) this.log.info({ at: note.at }, note.text);
     }

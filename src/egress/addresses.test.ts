@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Gateway } from '../model/model.ts';
-import { formatIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
-import { assignAddresses } from './addresses.ts';
+import type { Gateway, Model } from '../model/model.ts';
+import { formatIpv4, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
+import { assignAddresses, reservedAddresses } from './addresses.ts';
 
 function gateway(name: string, replicas: number, ...cidrs: string[]): Gateway {
   return {
@@ -54,6 +54,39 @@ test('an address outside a changed pool is given up, a smaller gateway keeps its
   expect(text(assignAddresses([gateway('a', 2, '10.50.0.1/32')], before), 'a')).toEqual([
     '10.50.0.1',
   ]);
+});
+
+test("an address that is somebody else's is passed over, also when the gateway had it", () => {
+  const before = assignAddresses([gateway('a', 1, '10.50.0.0/31')], new Map());
+  expect(text(before, 'a')).toEqual(['10.50.0.0']);
+  const isTaken = (_: Gateway, address: number) => address === parseIpv4('10.50.0.0');
+  const after = assignAddresses([gateway('a', 1, '10.50.0.0/31')], before, isTaken);
+  expect(text(after, 'a')).toEqual(['10.50.0.1']);
+});
+
+test("the box, clients and neighbors of the gateway's networks keep their addresses", () => {
+  const model = {
+    neighbors: [
+      { network: 'red', address: 1 },
+      { network: undefined, address: 4 },
+    ],
+    clients: [
+      {
+        prefixes: [
+          { address: 2, length: 32 },
+          { address: 0, length: 8 },
+        ],
+      },
+    ],
+  } as unknown as Model;
+  const isReserved = reservedAddresses(model, [3]);
+  const reserved = (...networks: string[]) =>
+    [1, 2, 3, 4, 5].filter((address) =>
+      isReserved({ ...gateway('a', 1, '0.0.0.0/29'), networks }, address),
+    );
+  expect(reserved('red')).toEqual([1, 2, 3]);
+  expect(reserved('blue')).toEqual([2, 3]);
+  expect(reserved()).toEqual([2, 3, 4]);
 });
 
 test('no address is given twice, whatever came before', () => {
