@@ -19,7 +19,6 @@ import { Forwarder } from './dataplane/forwarder.ts';
 import { type AddressAssignment, assignAddresses, reservedAddresses } from './egress/addresses.ts';
 import { choosePorts, interfacesOf, localAddresses, type PortChoice } from './egress/ports.ts';
 import { EgressControl } from './egress-control.ts';
-import { OverlapMonitor } from './fib/overlaps.ts';
 import { formerAssignment, formerExports, formerGateways } from './former-life.ts';
 import { makeProbeTransport } from './health/sockets.ts';
 import {
@@ -42,7 +41,7 @@ import { Memory } from './memory.ts';
 import { Mirrors } from './mirrors.ts';
 import type { Model } from './model/model.ts';
 import { bgpSockets, netlinkSockets, probeSockets } from './native-sockets.ts';
-import { formatIpv4, formatIpv4Prefix, type Ipv4, parseIpv4 } from './net/ipv4.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from './net/ipv4.ts';
 import { type Exports, Publication } from './publication.ts';
 import type { RunDir, State } from './run-dir.ts';
 import { chooseRouterId, speakerConfig, without } from './speaker-config.ts';
@@ -60,6 +59,9 @@ export interface ApplianceOptions {
   readonly isForwarderExternal: boolean;
 }
 
+/** What a failed start may take to undo what it began. */
+const giveUpMs = 5_000;
+
 export class Appliance {
   readonly log: Log;
   readonly clock: MeasuredClock;
@@ -71,7 +73,6 @@ export class Appliance {
   readonly speaker: Speaker;
   readonly mirrors: Mirrors;
   readonly egress: EgressControl;
-  readonly overlaps: OverlapMonitor;
   readonly vrfs: Vrfs;
   model: Model;
   /** Ascends with every configuration that was taken. */
@@ -148,7 +149,6 @@ export class Appliance {
     this.mirrors = new Mirrors({ rtnetlink, host, clock, log, model, state });
     const { vrfs: tables, mirrors, dataPlane } = this;
     this.#memory = new Memory({ clock, tables, mirrors, dataPlane, collect: globalThis.gc });
-    this.overlaps = new OverlapMonitor(clock, () => this.#reportOverlaps());
     this.#publication = new Publication({
       dataPlane: this.dataPlane,
       clock,
@@ -188,6 +188,7 @@ export class Appliance {
       await appliance.#begin();
       return appliance;
     } catch (error) {
+      log.error({ error }, 'the start failed');
       // A socket that stays open would keep the process from ending.
       if (appliance) await appliance.#giveUp();
       else {
@@ -201,8 +202,10 @@ export class Appliance {
   /** Undoes a start that failed; an earlier life's forwarder goes on, as after a crash. */
   async #giveUp(): Promise<void> {
     try {
-      if (!this.dataPlane.hasEarlierGeneration) await this.stop();
-      else {
+      if (!this.dataPlane.hasEarlierGeneration) {
+        const late = new Promise<void>((resolve) => this.clock.after(giveUpMs, resolve));
+        await Promise.race([this.stop(), late]);
+      } else {
         await this.abandon();
         this.host.close();
         this.#rtnetlink.close();
@@ -336,9 +339,6 @@ export class Appliance {
     const snapshot = this.host.snapshot();
     this.ports = choosePorts(this.model, hostLinks(snapshot), gatewayRoutes(snapshot));
     this.vrfs.follow(this.model, interfacesOf(this.ports), snapshot);
-    this.overlaps.watch(
-      this.model.gateways.map((gateway) => gateway.networks.map((name) => this.vrfs.get(name).rib)),
-    );
   }
 
   async #reconcileOnce(): Promise<void> {
@@ -408,20 +408,6 @@ export class Appliance {
     else if (event.kind !== 'pause') this.#takeover?.synchronized(key);
     this.egress.readinesses.neighborChanged(neighborKey(event.network, event.address), event.kind);
     if (!this.#isEnding) this.#evaluateSoon();
-  }
-
-  /** A client reaches one of them only, by the order of its gateway's networks. */
-  #reportOverlaps(): void {
-    const [first] = this.overlaps.overlaps();
-    if (!first) {
-      this.log.info('no prefix is in several networks of one gateway any more');
-      return;
-    }
-    const { pairCount } = this.overlaps;
-    this.log.warn(
-      { pairCount, prefix: formatIpv4Prefix(first), networks: first.networks },
-      'prefixes are in several networks of one gateway',
-    );
   }
 
   // -- Readiness, plan, announcements -------------------------------------------------------------

@@ -7,7 +7,7 @@ import type { AddressAssignment } from './egress/addresses.ts';
 import { localAddresses, type PortChoice } from './egress/ports.ts';
 import type { Readiness } from './egress/readiness.ts';
 import type { EgressControl } from './egress-control.ts';
-import { type Overlap, type OverlapMonitor, overlapsShownMax } from './fib/overlaps.ts';
+import { type Overlap, overlapsShownMax } from './fib/overlaps.ts';
 import { hostLinks } from './host-view.ts';
 import type { HostState } from './kernel/host.ts';
 import type { Plumbing } from './kernel/plumbing.ts';
@@ -36,7 +36,6 @@ export interface Running {
   readonly mirrors: Mirrors;
   readonly dataPlane: ArenaDataPlane;
   readonly forwarder: Forwarder;
-  readonly overlaps: OverlapMonitor;
 }
 
 export function liveParts(appliance: Running): LiveParts {
@@ -64,7 +63,7 @@ export function liveParts(appliance: Running): LiveParts {
 
 /** Readiness, and what an operator must know beside it: prefixes that two of its networks have. */
 function gatewayReadiness(appliance: Running): ReadonlyMap<string, Readiness> {
-  const found = appliance.overlaps.overlaps();
+  const found = appliance.vrfs.overlaps.overlaps();
   const { gateways } = appliance.egress.readinesses;
   if (found.length === 0) return gateways;
   return new Map(
@@ -94,7 +93,7 @@ function daemonCounters(appliance: Running): Record<string, number> {
     forwarder_deaths: forwarder.deaths,
     forwarder_pid: forwarder.pid ?? 0,
     host_overruns: host.overrunCount,
-    overlapping_prefixes: appliance.overlaps.pairCount,
+    overlapping_prefixes: appliance.vrfs.overlaps.pairCount,
     fib_plies_used: pliesUsed,
     fib_plies_max: pliesMax,
     ...appliance.egress.readinesses.counters(),

@@ -30,7 +30,7 @@ const watchQuietMs = 200;
  * Runs until a signal ends it.
  *
  * @returns the exit status: 0 after an orderly end, 2 when the configuration is invalid at start
- * @throws EgretError when it cannot start
+ * @throws EgretError when the run directory is another's
  */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const loaded = loadConfig(options.configPath);
@@ -51,13 +51,12 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       isForwarderExternal: options.isForwarderExternal,
     });
   } catch (error) {
-    if (error instanceof EgretError && error.code === 'CONFIG_INVALID') {
-      process.stderr.write(`${error.at}\n${error.message}\n`);
-      runDir.release();
-      return error.exit;
-    }
     runDir.release();
-    throw error;
+    if (!(error instanceof EgretError)) throw error;
+    const { at, message, hint, exit } = error;
+    process.stderr.write(`${at === undefined ? '' : `${at}\n`}egret: ${message}\n  ${hint}\n`);
+    // Whatever a failed start left open must not keep the process.
+    process.exit(exit);
   }
   return new Promise<number>((resolve) => {
     let isEnding = false;

@@ -1,6 +1,7 @@
 /** The VRFs of a Model: one for each network and one for the main table, with their local routes. */
 import type { InterfacesOf } from './egress/ports.ts';
 import { GroupNumbers } from './fib/group-numbers.ts';
+import { OverlapMonitor } from './fib/overlaps.ts';
 import type { FibTarget } from './fib/target.ts';
 import { mainRoutes, networkRoutes } from './host-view.ts';
 import type { HostSnapshot } from './kernel/host.ts';
@@ -9,6 +10,7 @@ import type { Clock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import type { Random } from './lib/random.ts';
 import type { Model } from './model/model.ts';
+import { formatIpv4Prefix } from './net/ipv4.ts';
 import { InternedAttributes } from './rib/attributes.ts';
 import type { Rib } from './rib/rib.ts';
 import { Vrf } from './vrf.ts';
@@ -30,12 +32,15 @@ export class Vrfs {
   readonly #attributes: InternedAttributes;
   readonly #groups: GroupNumbers;
   readonly #vrfs = new Map<string | undefined, Vrf>();
+  /** Prefixes that two networks of one gateway have. */
+  readonly overlaps: OverlapMonitor;
 
   constructor(options: VrfsOptions) {
     this.#options = options;
     const { clock, target, groupsMax } = options;
     this.#attributes = new InternedAttributes({ clock, seed: this.#seed() });
     this.#groups = new GroupNumbers({ clock, target, groupsMax });
+    this.overlaps = new OverlapMonitor(clock, () => this.#reportOverlaps());
   }
 
   /** @param network - a name of the Model; undefined: the main table */
@@ -85,6 +90,9 @@ export class Vrfs {
       const routes = networkRoutes(model, network, interfaces, snapshot);
       this.get(network.name).setLocalRoutes(routes);
     }
+    this.overlaps.watch(
+      model.gateways.map((gateway) => gateway.networks.map((name) => this.get(name).rib)),
+    );
   }
 
   #make(name: string | undefined, routeTableIndex: number | undefined): Vrf {
@@ -100,6 +108,21 @@ export class Vrfs {
       seed: this.#seed(),
       onFull: (refused) => log.error({ network: name, refused }, 'the FIB is full: limits.routes'),
     });
+  }
+
+  /** A client reaches one of them only, by the order of its gateway's networks. */
+  #reportOverlaps(): void {
+    const { log } = this.#options;
+    const [first] = this.overlaps.overlaps();
+    if (!first) {
+      log.info('no prefix is in several networks of one gateway any more');
+      return;
+    }
+    const { pairCount } = this.overlaps;
+    log.warn(
+      { pairCount, prefix: formatIpv4Prefix(first), networks: first.networks },
+      'prefixes are in several networks of one gateway',
+    );
   }
 
   #seed(): number {
