@@ -218,6 +218,8 @@ int binding_has_remote(const struct session_table *table, uint32_t binding, uint
 // Takes notice of a packet: state of TCP, the idle timer. flags: of the TCP header.
 void session_touch(struct session_table *table, const struct egret_plan *plan, uint32_t session,
 	enum packet_direction direction, uint8_t tcp_flags, uint32_t now_tick);
+// A new plan may have shorter timeouts: the timer does not wait for the longer ones.
+void session_retime(struct session_table *table, const struct egret_plan *plan, uint32_t session);
 // How long the port of a session that ends is kept from others.
 uint32_t session_quarantine_ticks(const struct egret_plan *plan);
 // Ends sessions and quarantines whose time is up, at most `budget` timers. Returns 1 when more wait.

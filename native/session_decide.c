@@ -98,10 +98,13 @@ int session_sweep(struct worker *worker, uint32_t budget)
 	for (; budget > 0 && table->sweep_next < table->session_max; budget--) {
 		uint32_t at = table->sweep_next++;
 		struct session_record *session = &table->sessions[at];
-		if (!session_record_is_live(session) ||
-			session->plan_number == worker->plan.number ||
-			session_decide(worker, session) == SESSION_KEPT)
+		if (!session_record_is_live(session))
 			continue;
+		if (session->plan_number == worker->plan.number ||
+			session_decide(worker, session) == SESSION_KEPT) {
+			session_retime(table, worker->plan.plan, at);
+			continue;
+		}
 		table->counters[EGRET_WORKER_COUNTER_SESSIONS_REVOKED]++;
 		session_remove(table, at, worker->now_tick, quarantine_ticks);
 	}

@@ -98,6 +98,11 @@ void session_touch(struct session_table *table, const struct egret_plan *plan, u
 		timer_set_sooner(&table->timers, session, deadline_tick(plan, s));
 }
 
+void session_retime(struct session_table *table, const struct egret_plan *plan, uint32_t session)
+{
+	timer_set_sooner(&table->timers, session, deadline_tick(plan, &table->sessions[session]));
+}
+
 static void expire_session(
 	struct session_table *table, const struct egret_plan *plan, uint32_t at, uint32_t now_tick)
 {

@@ -79,6 +79,21 @@ static void test_plan_changes(void)
 	tap_ok(worker_counter(EGRET_WORKER_COUNTER_SESSIONS) == 3 &&
 			worker_counter(EGRET_WORKER_COUNTER_SESSIONS_REVOKED) == 0,
 		"a plan that says the same touches nothing");
+	uint64_t udp_timeout_ns = g->plan.plan.udp_timeout_ns;
+	g->plan.plan.udp_timeout_ns = 2000000000;
+	gateway_publish(g);
+	gateway_wait(g, 100000000);
+	gateway_send(g, CLIENT_PORT, udp("10.1.0.2", 4000, "192.0.2.10", 53));
+	gateway_wait(g, 2000000000);
+	tap_ok(worker_counter(EGRET_WORKER_COUNTER_SESSIONS) == 1,
+		"a shorter timeout holds for the sessions that exist");
+	gateway_wait(g, 300000000);
+	tap_ok(worker_counter(EGRET_WORKER_COUNTER_SESSIONS) == 0, "and for one used since");
+	g->plan.plan.udp_timeout_ns = udp_timeout_ns;
+	gateway_publish(g);
+	red = source_port(gateway_send(g, CLIENT_PORT, udp("10.1.0.2", 4000, "192.0.2.10", 53)));
+	gateway_send(g, CLIENT_PORT, udp("10.1.0.3", 4000, "192.0.2.10", 53));
+	gateway_send(g, CLIENT_PORT, udp("10.1.0.4", 4000, "192.0.2.10", 53));
 	g->plan.clients[1] = g->plan.clients[2]; // 10.1.0.3 is no client any more
 	g->plan.clients[2] = g->plan.clients[3];
 	g->plan.plan.client_count--;
