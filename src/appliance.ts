@@ -11,6 +11,25 @@
  * reason to change anything goes through it or through `#evaluate` (readiness, plan, announcements).
  */
 
+import { EgressControl } from './appliance/egress-control.ts';
+import { formerAssignment, formerExports, formerGateways } from './appliance/former-life.ts';
+import {
+  checkHost,
+  gatewayRoutes,
+  hostLinks,
+  neighborsToKeep,
+  plumbingWanted,
+} from './appliance/host-view.ts';
+import { limitsFor, needsRestart } from './appliance/limits.ts';
+import { liveParts } from './appliance/live-parts.ts';
+import { Memory } from './appliance/memory.ts';
+import { Mirrors } from './appliance/mirrors.ts';
+import { bgpSockets, netlinkSockets, probeSockets } from './appliance/native-sockets.ts';
+import { type Exports, Publication } from './appliance/publication.ts';
+import type { RunDir, State } from './appliance/run-dir.ts';
+import { chooseRouterId, speakerConfig, without } from './appliance/speaker-config.ts';
+import { Takeover } from './appliance/takeover.ts';
+import { Vrfs } from './appliance/vrfs.ts';
 import { neighborKey } from './bgp/neighbor.ts';
 import { Speaker, type SpeakerEvent } from './bgp/speaker.ts';
 import { makeSocketTransport } from './bgp/transport.ts';
@@ -18,37 +37,18 @@ import { ArenaDataPlane } from './dataplane/arena.ts';
 import { Forwarder } from './dataplane/forwarder.ts';
 import { type AddressAssignment, assignAddresses, reservedAddresses } from './egress/addresses.ts';
 import { choosePorts, interfacesOf, localAddresses, type PortChoice } from './egress/ports.ts';
-import { EgressControl } from './egress-control.ts';
-import { formerAssignment, formerExports, formerGateways } from './former-life.ts';
 import { makeProbeTransport } from './health/sockets.ts';
-import {
-  checkHost,
-  gatewayRoutes,
-  hostLinks,
-  neighborsToKeep,
-  plumbingWanted,
-} from './host-view.ts';
 import { type HostState, openHostState } from './kernel/host.ts';
 import { Plumbing } from './kernel/plumbing.ts';
 import { openRtnetlink, type Rtnetlink } from './kernel/rtnetlink.ts';
 import type { Clock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
+import { MeasuredClock } from './lib/measured-clock.ts';
 import type { Random } from './lib/random.ts';
-import { limitsFor, needsRestart } from './limits.ts';
-import { liveParts } from './live-parts.ts';
-import { MeasuredClock } from './measured-clock.ts';
-import { Memory } from './memory.ts';
-import { Mirrors } from './mirrors.ts';
 import type { Model } from './model/model.ts';
-import { bgpSockets, netlinkSockets, probeSockets } from './native-sockets.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from './net/ipv4.ts';
-import { type Exports, Publication } from './publication.ts';
-import type { RunDir, State } from './run-dir.ts';
-import { chooseRouterId, speakerConfig, without } from './speaker-config.ts';
 import { LiveStatus } from './status/live.ts';
 import { StatusServer } from './status/server.ts';
-import { Takeover } from './takeover.ts';
-import { Vrfs } from './vrfs.ts';
 
 export interface ApplianceOptions {
   readonly model: Model;

@@ -8,6 +8,7 @@
  * The only file that ends the process.
  */
 import { watch } from 'node:fs';
+import { RunDir } from './appliance/run-dir.ts';
 import { Appliance } from './appliance.ts';
 import { loadConfig } from './config/load.ts';
 import { formatErrors } from './config/located.ts';
@@ -15,7 +16,6 @@ import { systemClock, type Timer } from './lib/clock.ts';
 import { EgretError } from './lib/errors.ts';
 import { type Log, makeLog } from './lib/log.ts';
 import { systemRandom } from './lib/random.ts';
-import { RunDir } from './run-dir.ts';
 
 export interface DaemonOptions {
   readonly configPath: string;

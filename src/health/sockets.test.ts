@@ -2,9 +2,9 @@
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
+import { probeSockets } from '../appliance/native-sockets.ts';
 import { systemClock } from '../lib/clock.ts';
 import { systemRandom } from '../lib/random.ts';
-import { probeSockets } from '../native-sockets.ts';
 import { makeProbeTransport } from './sockets.ts';
 
 const loopback = 0x7f00_0001;

@@ -1,15 +1,15 @@
 /** Readiness of every network and gateway, evaluated whenever something behind it changed. */
 
-import { neighborKey } from './bgp/neighbor.ts';
-import type { SpeakerEvent } from './bgp/speaker.ts';
-import type { NeighborRow } from './bgp/status.ts';
-import type { AddressAssignment } from './egress/addresses.ts';
-import type { HostLink, PortChoice } from './egress/ports.ts';
-import { gatewayReadiness, networkReadiness, type Readiness } from './egress/readiness.ts';
+import { neighborKey } from '../bgp/neighbor.ts';
+import type { SpeakerEvent } from '../bgp/speaker.ts';
+import type { NeighborRow } from '../bgp/status.ts';
+import type { AddressAssignment } from '../egress/addresses.ts';
+import type { HostLink, PortChoice } from '../egress/ports.ts';
+import { gatewayReadiness, networkReadiness, type Readiness } from '../egress/readiness.ts';
+import { gatewayKey } from '../model/gateway-key.ts';
+import type { Model } from '../model/model.ts';
+import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { GatewayProbes, type GatewayProbesOptions } from './gateway-probes.ts';
-import { gatewayKey } from './model/gateway-key.ts';
-import type { Model } from './model/model.ts';
-import { formatIpv4, type Ipv4 } from './net/ipv4.ts';
 import type { Vrfs } from './vrfs.ts';
 
 export interface ReadinessInput {

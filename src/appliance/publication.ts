@@ -7,10 +7,10 @@
  * So an egress address is announced only while the forwarder translates to it, and nobody is sent
  * towards an address that is about to go.
  */
-import type { DataPlane } from './dataplane/dataplane.ts';
-import type { EgressPlan } from './egress/plan.ts';
-import type { Clock, Timer } from './lib/clock.ts';
-import type { Ipv4 } from './net/ipv4.ts';
+import type { DataPlane } from '../dataplane/dataplane.ts';
+import type { EgressPlan } from '../egress/plan.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
 
 /** Addresses to announce, by network name; undefined is the main table. */
 export type Exports = ReadonlyMap<string | undefined, readonly Ipv4[]>;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { HostLink, PortChoice } from './egress/ports.ts';
-import type { Model } from './model/model.ts';
-import { parseIpv4 } from './net/ipv4.ts';
+import type { HostLink, PortChoice } from '../egress/ports.ts';
+import type { Model } from '../model/model.ts';
+import { parseIpv4 } from '../net/ipv4.ts';
 import { chooseRouterId, speakerConfig, without } from './speaker-config.ts';
 
 function link(name: string, address: string): HostLink {

@@ -9,7 +9,7 @@
  * A collection takes time by what is alive, which is attribute sets above all: where many are left,
  * it is left to V8, which does it by and by.
  */
-import type { Clock } from './lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
 
 export interface MemoryOptions {
   readonly clock: Clock;

@@ -11,15 +11,15 @@
  * than its links and BGPPeer.reachableBy: other targets are then not probed, and the reason says so.
  */
 
-import { Prober } from './health/prober.ts';
-import type { ProbeTransport, Way } from './health/sockets.ts';
-import type { Ways } from './health/target-prober.ts';
-import type { Clock } from './lib/clock.ts';
-import type { Log } from './lib/log.ts';
-import type { Random } from './lib/random.ts';
-import { gatewayKey } from './model/gateway-key.ts';
-import type { Gateway, Model } from './model/model.ts';
-import type { Ipv4 } from './net/ipv4.ts';
+import { Prober } from '../health/prober.ts';
+import type { ProbeTransport, Way } from '../health/sockets.ts';
+import type { Ways } from '../health/target-prober.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { Random } from '../lib/random.ts';
+import { gatewayKey } from '../model/gateway-key.ts';
+import type { Gateway, Model } from '../model/model.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
 
 export interface GatewayProbesOptions {
   readonly clock: Clock;

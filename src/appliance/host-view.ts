@@ -1,18 +1,18 @@
 /** The kernel's snapshot in the shapes that configuration checks, ports and RIBs read. Pure. */
-import { checkAgainstHost } from './config/host.ts';
-import { formatErrors } from './config/located.ts';
+import { checkAgainstHost } from '../config/host.ts';
+import { formatErrors } from '../config/located.ts';
 import {
   type HostLink,
   type HostRoute,
   type InterfacesOf,
   interfacesOf,
   type PortChoice,
-} from './egress/ports.ts';
-import { connectedRoutes, type HostSnapshot } from './kernel/host.ts';
-import type { PlumbingWanted } from './kernel/plumbing.ts';
-import { EgretError } from './lib/errors.ts';
-import type { Model, Network } from './model/model.ts';
-import { prefixHolds } from './net/ipv4.ts';
+} from '../egress/ports.ts';
+import { connectedRoutes, type HostSnapshot } from '../kernel/host.ts';
+import type { PlumbingWanted } from '../kernel/plumbing.ts';
+import { EgretError } from '../lib/errors.ts';
+import type { Model, Network } from '../model/model.ts';
+import { prefixHolds } from '../net/ipv4.ts';
 import type { LocalRoute } from './vrf.ts';
 
 export function hostLinks(snapshot: HostSnapshot): HostLink[] {

@@ -1,14 +1,14 @@
 /** The mirror, following the Model: one kernel table for each network, or none when it is off. */
-import type { HostState } from './kernel/host.ts';
-import { type Mirror, openMirror } from './kernel/mirror.ts';
-import type { MirrorNextHop, MirrorSource } from './kernel/mirror-table.ts';
-import type { Rtnetlink } from './kernel/rtnetlink.ts';
-import type { Clock } from './lib/clock.ts';
-import type { Log } from './lib/log.ts';
-import type { Model, Network } from './model/model.ts';
+import type { HostState } from '../kernel/host.ts';
+import { type Mirror, openMirror } from '../kernel/mirror.ts';
+import type { MirrorNextHop, MirrorSource } from '../kernel/mirror-table.ts';
+import type { Rtnetlink } from '../kernel/rtnetlink.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { Model, Network } from '../model/model.ts';
+import type { Rib } from '../rib/rib.ts';
+import type { RibConsumer } from '../rib/rib-consumer.ts';
 import { mirrorNative } from './native-sockets.ts';
-import type { Rib } from './rib/rib.ts';
-import type { RibConsumer } from './rib/rib-consumer.ts';
 import type { State } from './run-dir.ts';
 import type { Vrfs } from './vrfs.ts';
 

@@ -10,8 +10,8 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { lock } from './dataplane/native.ts';
-import { EgretError } from './lib/errors.ts';
+import { lock } from '../dataplane/native.ts';
+import { EgretError } from '../lib/errors.ts';
 
 /** What a life leaves for the next. Addresses are text. */
 export interface State {

@@ -2,14 +2,14 @@
  * From readiness to plan to announcements: which networks and gateways are ready, the plan that
  * follows from it, and the /32s that go with the plan. Nothing is published when nothing changed.
  */
-import type { NeighborRow } from './bgp/status.ts';
-import type { ArenaDataPlane } from './dataplane/arena.ts';
-import type { AddressAssignment } from './egress/addresses.ts';
-import { makePlan } from './egress/planner.ts';
-import { type HostLink, localAddresses, type PortChoice, planPorts } from './egress/ports.ts';
+import type { NeighborRow } from '../bgp/status.ts';
+import type { ArenaDataPlane } from '../dataplane/arena.ts';
+import type { AddressAssignment } from '../egress/addresses.ts';
+import { makePlan } from '../egress/planner.ts';
+import { type HostLink, localAddresses, type PortChoice, planPorts } from '../egress/ports.ts';
+import { gatewayKey } from '../model/gateway-key.ts';
+import type { Model } from '../model/model.ts';
 import type { GatewayProbesOptions } from './gateway-probes.ts';
-import { gatewayKey } from './model/gateway-key.ts';
-import type { Model } from './model/model.ts';
 import type { Exports, Publication } from './publication.ts';
 import { Readinesses } from './readinesses.ts';
 import type { Vrfs } from './vrfs.ts';

@@ -6,7 +6,7 @@
  * and went, and one that has not come up within a short while. Silence stands for End-of-RIB only with
  * a neighbor that sends none: others pause for seconds in the middle of a full table.
  */
-import type { Clock, Timer } from './lib/clock.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
 
 export interface TakeoverOptions {
   readonly clock: Clock;

@@ -1,6 +1,6 @@
 /** What the last life of egretd left in the state file, as this one reads it. */
-import type { AddressAssignment } from './egress/addresses.ts';
-import { parseIpv4 } from './net/ipv4.ts';
+import type { AddressAssignment } from '../egress/addresses.ts';
+import { parseIpv4 } from '../net/ipv4.ts';
 import type { Exports } from './publication.ts';
 import type { State } from './run-dir.ts';
 

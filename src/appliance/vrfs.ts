@@ -1,18 +1,18 @@
 /** The VRFs of a Model: one for each network and one for the main table, with their local routes. */
-import type { InterfacesOf } from './egress/ports.ts';
-import { GroupNumbers } from './fib/group-numbers.ts';
-import { OverlapMonitor } from './fib/overlaps.ts';
-import type { FibTarget } from './fib/target.ts';
+import type { InterfacesOf } from '../egress/ports.ts';
+import { GroupNumbers } from '../fib/group-numbers.ts';
+import { OverlapMonitor } from '../fib/overlaps.ts';
+import type { FibTarget } from '../fib/target.ts';
+import type { HostSnapshot } from '../kernel/host.ts';
+import { assert } from '../lib/assert.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { Random } from '../lib/random.ts';
+import type { Model } from '../model/model.ts';
+import { formatIpv4Prefix } from '../net/ipv4.ts';
+import { InternedAttributes } from '../rib/attributes.ts';
+import type { Rib } from '../rib/rib.ts';
 import { mainRoutes, networkRoutes } from './host-view.ts';
-import type { HostSnapshot } from './kernel/host.ts';
-import { assert } from './lib/assert.ts';
-import type { Clock } from './lib/clock.ts';
-import type { Log } from './lib/log.ts';
-import type { Random } from './lib/random.ts';
-import type { Model } from './model/model.ts';
-import { formatIpv4Prefix } from './net/ipv4.ts';
-import { InternedAttributes } from './rib/attributes.ts';
-import type { Rib } from './rib/rib.ts';
 import { Vrf } from './vrf.ts';
 
 export interface VrfsOptions {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import type { HostSnapshot } from '../kernel/host.ts';
+import type { Model } from '../model/model.ts';
+import { formatIpv4, formatIpv4Prefix, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
 import { mainRoutes, neighborsToKeep, plumbingWanted } from './host-view.ts';
-import type { HostSnapshot } from './kernel/host.ts';
-import type { Model } from './model/model.ts';
-import { formatIpv4, formatIpv4Prefix, parseIpv4, parseIpv4Prefix } from './net/ipv4.ts';
 
 const ip = (text: string): number => parseIpv4(text)!;
 const names = ['lo', 'eth0', 'ens5'];

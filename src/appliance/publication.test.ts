@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { DataPlane } from './dataplane/dataplane.ts';
-import type { EgressPlan } from './egress/plan.ts';
+import type { DataPlane } from '../dataplane/dataplane.ts';
+import type { EgressPlan } from '../egress/plan.ts';
 import { type Exports, Publication } from './publication.ts';
 
 const plan = {} as EgressPlan;

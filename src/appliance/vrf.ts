@@ -2,14 +2,14 @@
  * One VRF: a network's RIB and FIB, and the local routes that the appliance puts into it (connected
  * prefixes, static routes, and for the main table the kernel's own routes).
  */
-import { Fib } from './fib/fib.ts';
-import type { GroupNumbers } from './fib/group-numbers.ts';
-import type { FibTarget } from './fib/target.ts';
-import type { Clock } from './lib/clock.ts';
-import type { Ipv4, Ipv4Prefix } from './net/ipv4.ts';
-import type { InternedAttributes } from './rib/attributes.ts';
-import { Rib } from './rib/rib.ts';
-import type { LocalRoutes } from './rib/route.ts';
+import { Fib } from '../fib/fib.ts';
+import type { GroupNumbers } from '../fib/group-numbers.ts';
+import type { FibTarget } from '../fib/target.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Ipv4, Ipv4Prefix } from '../net/ipv4.ts';
+import type { InternedAttributes } from '../rib/attributes.ts';
+import { Rib } from '../rib/rib.ts';
+import type { LocalRoutes } from '../rib/route.ts';
 
 /** A route that needs no neighbor. */
 export interface LocalRoute {

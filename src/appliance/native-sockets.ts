@@ -1,9 +1,9 @@
 /** The native library in the shapes that BGP, probes and the kernel folder ask for. */
-import type { BgpSockets } from './bgp/transport.ts';
-import * as native from './dataplane/native.ts';
-import type { ProbeSockets } from './health/sockets.ts';
-import type { MirrorNative, NetlinkSockets } from './kernel/native.ts';
-import { formatIpv4, type Ipv4 } from './net/ipv4.ts';
+import type { BgpSockets } from '../bgp/transport.ts';
+import * as native from '../dataplane/native.ts';
+import type { ProbeSockets } from '../health/sockets.ts';
+import type { MirrorNative, NetlinkSockets } from '../kernel/native.ts';
+import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 
 const text = (address: Ipv4 | undefined): string | undefined =>
   address === undefined ? undefined : formatIpv4(address);

@@ -1,23 +1,23 @@
 /** What status reads of the appliance, and BGP's rows in the shape that `egret show` promises. */
-import type { Speaker } from './bgp/speaker.ts';
-import type { NeighborRow as BgpRow } from './bgp/status.ts';
-import type { ArenaDataPlane } from './dataplane/arena.ts';
-import type { Forwarder } from './dataplane/forwarder.ts';
-import type { AddressAssignment } from './egress/addresses.ts';
-import { localAddresses, type PortChoice } from './egress/ports.ts';
-import type { Readiness } from './egress/readiness.ts';
+import type { Speaker } from '../bgp/speaker.ts';
+import type { NeighborRow as BgpRow } from '../bgp/status.ts';
+import type { ArenaDataPlane } from '../dataplane/arena.ts';
+import type { Forwarder } from '../dataplane/forwarder.ts';
+import type { AddressAssignment } from '../egress/addresses.ts';
+import { localAddresses, type PortChoice } from '../egress/ports.ts';
+import type { Readiness } from '../egress/readiness.ts';
+import { type Overlap, overlapsShownMax } from '../fib/overlaps.ts';
+import type { HostState } from '../kernel/host.ts';
+import type { Plumbing } from '../kernel/plumbing.ts';
+import type { MeasuredClock } from '../lib/measured-clock.ts';
+import { gatewayKey } from '../model/gateway-key.ts';
+import type { Model } from '../model/model.ts';
+import { formatIpv4, formatIpv4Prefix } from '../net/ipv4.ts';
+import type { LiveParts } from '../status/parts.ts';
+import type { NeighborRow } from '../status/source.ts';
 import type { EgressControl } from './egress-control.ts';
-import { type Overlap, overlapsShownMax } from './fib/overlaps.ts';
 import { hostLinks } from './host-view.ts';
-import type { HostState } from './kernel/host.ts';
-import type { Plumbing } from './kernel/plumbing.ts';
-import type { MeasuredClock } from './measured-clock.ts';
 import type { Mirrors } from './mirrors.ts';
-import { gatewayKey } from './model/gateway-key.ts';
-import type { Model } from './model/model.ts';
-import { formatIpv4, formatIpv4Prefix } from './net/ipv4.ts';
-import type { LiveParts } from './status/parts.ts';
-import type { NeighborRow } from './status/source.ts';
 import type { Vrfs } from './vrfs.ts';
 
 /** The parts of a running appliance that status reads. */

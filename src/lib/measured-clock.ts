@@ -10,7 +10,7 @@
  *
  * The kernel accounts a running thread at its ticks: a step is known to some 4 ms.
  */
-import type { Clock, Timer } from './lib/clock.ts';
+import type { Clock, Timer } from './clock.ts';
 
 export class MeasuredClock implements Clock {
   readonly #clock: Clock;

@@ -1,6 +1,6 @@
 /** How large the arena is made for a Model. */
-import type { Limits } from './dataplane/arena.ts';
-import type { Model } from './model/model.ts';
+import type { Limits } from '../dataplane/arena.ts';
+import type { Model } from '../model/model.ts';
 
 /**
  * A FIB ply of 1 KiB holds the prefixes of one /16 (or one /24, when longer ones exist). Real tables

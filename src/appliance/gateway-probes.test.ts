@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import type { Gateway, Model } from '../model/model.ts';
 import { waysTo } from './gateway-probes.ts';
-import type { Gateway, Model } from './model/model.ts';
 
 const target = 0xc000_0235;
 const model = (isMirrorOn: boolean): Model =>

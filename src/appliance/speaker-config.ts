@@ -1,10 +1,10 @@
 /** The Model's neighbors with every name resolved on this host, as the speaker takes them. Pure. */
-import type { RestartFlags } from './bgp/negotiate.ts';
-import type { SpeakerNeighbor } from './bgp/neighbor.ts';
-import type { SpeakerConfig } from './bgp/speaker.ts';
-import { type HostLink, interfacesOf, isOnLink, type PortChoice } from './egress/ports.ts';
-import type { Model } from './model/model.ts';
-import type { Ipv4 } from './net/ipv4.ts';
+import type { RestartFlags } from '../bgp/negotiate.ts';
+import type { SpeakerNeighbor } from '../bgp/neighbor.ts';
+import type { SpeakerConfig } from '../bgp/speaker.ts';
+import { type HostLink, interfacesOf, isOnLink, type PortChoice } from '../egress/ports.ts';
+import type { Model } from '../model/model.ts';
+import type { Ipv4 } from '../net/ipv4.ts';
 
 /**
  * @param ownRouterId - the box's BGP identifier when the configuration has none
