@@ -220,7 +220,6 @@ export class Appliance {
     log.info({ bytes: dataPlane.bytes, limits: dataPlane.limits }, 'arena');
     // Before anything is evaluated: what an earlier life forwards must stay as it is.
     if (dataPlane.hasEarlierGeneration) {
-      this.#publication.resume(formerExports(this.#former, this.assignment));
       this.#publication.hold(true);
       this.#takeover = new Takeover({
         clock: this.clock,
@@ -228,6 +227,8 @@ export class Appliance {
         deferralMs: this.model.bgp.restartDeferralMs,
         onReady: (reason) => this.#takeOver(reason),
       });
+      // After the takeover knows whom it waits for: the state file says so from here on, too.
+      this.#publication.resume(formerExports(this.#former, this.assignment));
     } else {
       dataPlane.commitGeneration();
     }
