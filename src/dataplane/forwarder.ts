@@ -149,11 +149,9 @@ export class Forwarder {
       if (!found) await this.#endUnreachable();
       return found;
     }
-    const { fd, pid, sessions, reason } = found;
+    const { pid, sessions, reason } = found;
     this.#options.log.warn({ pid, sessions, reason }, 'forwarder is replaced, its sessions end');
-    native.forwarderStop(fd);
-    native.closeFd(fd);
-    await this.#end(pid);
+    await this.#dismiss(found);
     return false;
   }
 
@@ -249,10 +247,14 @@ export class Forwarder {
     const found = this.#tryConnect();
     if (typeof found === 'boolean') return found;
     // A supervisor started one that was built from another abi.h, or for the arena before.
-    native.forwarderStop(found.fd);
-    native.closeFd(found.fd);
-    await this.#end(found.pid);
+    await this.#dismiss(found);
     return false;
+  }
+
+  async #dismiss({ fd, pid }: Stranger): Promise<void> {
+    native.forwarderStop(fd);
+    native.closeFd(fd);
+    await this.#end(pid);
   }
 
   #handNetlink(): void {
