@@ -27,13 +27,13 @@ const headersBytes = 28;
 /**
  * Sends datagrams of `bytes` (headers included) until the kernel believes in a path MTU.
  *
- * @returns that MTU, and whether a datagram of just that size was echoed
+ * @returns that MTU, and whether a datagram of just that size was answered
  */
 export async function discoverPathMtu(options: {
   readonly remote: string;
   readonly port: number;
   readonly bytes: number;
-}): Promise<{ mtu: number; isEchoed: boolean }> {
+}): Promise<{ mtu: number; isAnswered: boolean }> {
   const fd = openSocket(AF_INET, SOCK_DGRAM, 0);
   try {
     setOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
@@ -69,7 +69,7 @@ export async function echoFor(options: {
 export async function discoverPathMtuBack(options: {
   readonly port: number;
   readonly bytes: number;
-}): Promise<{ mtu: number; isEchoed: boolean }> {
+}): Promise<{ mtu: number; isAnswered: boolean }> {
   const fd = openSocket(AF_INET, SOCK_DGRAM, 0);
   try {
     setOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
@@ -87,7 +87,7 @@ export async function discoverPathMtuBack(options: {
   }
 }
 
-async function discover(fd: number, bytes: number): Promise<{ mtu: number; isEchoed: boolean }> {
+async function discover(fd: number, bytes: number): Promise<{ mtu: number; isAnswered: boolean }> {
   const reply = Buffer.alloc(65536);
   const from = Buffer.alloc(16);
   let mtu = 0;
@@ -96,7 +96,7 @@ async function discover(fd: number, bytes: number): Promise<{ mtu: number; isEch
     const sent = sendBytes(fd, Buffer.alloc(Math.min(bytes, mtu) - headersBytes, 0x61));
     if (sent === -EMSGSIZE) continue; // the kernel has learned meanwhile
     await sleep(50);
-    if (receiveBytes(fd, reply, from) > 0) return { mtu, isEchoed: true };
+    if (receiveBytes(fd, reply, from) > 0) return { mtu, isAnswered: true };
   }
-  return { mtu, isEchoed: false };
+  return { mtu, isAnswered: false };
 }

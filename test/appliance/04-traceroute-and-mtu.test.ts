@@ -33,15 +33,16 @@ test('traceroute and path MTU', { timeout: 300_000 }, async (t) => {
       alpha.agent.call('discoverPathMtu', udp),
       beta.agent.call('discoverPathMtu', udp),
     ]);
-    t.match(behind, { mtu: 1400, isEchoed: true }, "behind the network's router");
-    t.match(here, { mtu: 1360, isEchoed: true }, 'at the gateway');
+    t.match(behind, { mtu: 1400, isAnswered: true }, "behind the network's router");
+    t.match(here, { mtu: 1360, isAnswered: true }, 'at the gateway');
   });
 
   await t.test('UDP finds the path MTU from a server', async (t) => {
     const port = 6000;
     const discovered = north.serverAgent.call('discoverPathMtuBack', { port, bytes: 1500 });
+    await north.serverAgent.call('ready', {}); // answered in order: the server listens by now
     await narrow.agent.call('echoFor', { remote: server, port, ms: 2000 });
-    t.match(await discovered, { mtu: 1300, isEchoed: true });
+    t.match(await discovered, { mtu: 1300, isAnswered: true });
   });
 
   await t.test('ping with DF is told by the gateway', async (t) => {
