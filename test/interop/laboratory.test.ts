@@ -131,10 +131,10 @@ test('the laboratory, with the kernel as gateway', { timeout: 300_000 }, async (
     t.match(up, { isIntact: true });
     t.ok(up.ms > 350, `paced: ${up.ms} ms`);
     const udp = { remote, port: 7, bytes: 1500 };
-    t.match(await ann.agent.call('discoverPathMtu', udp), { mtu: 1400, isEchoed: true });
+    t.match(await ann.agent.call('discoverPathMtu', udp), { mtu: 1400, isAnswered: true });
     const back = elm.serverAgent.call('discoverPathMtuBack', { port: 6000, bytes: 1500 });
     await bob.agent.call('echoFor', { remote, port: 6000, ms: 1500 });
-    t.match(await back, { mtu: 1300, isEchoed: true });
+    t.match(await back, { mtu: 1300, isAnswered: true });
   });
 
   await t.test('many sessions are counted one by one', async (t) => {
