@@ -8,7 +8,7 @@
  */
 import type { FilterRule } from '../model/model.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
-import type { PathAttributes } from '../rib/route.ts';
+import { noAttributes, type PathAttributes } from '../rib/route.ts';
 import { applyOperations, matchingRule, type PolicyContext, prepended } from './policy.ts';
 import { headerBytes, messageBytesMax } from './wire/header.ts';
 import { encodeNlri } from './wire/nlri.ts';
@@ -92,21 +92,7 @@ export class AdjRibOut {
   /** @returns undefined when a filter rejects it */
   #attributesFor(address: Ipv4): Uint8Array | undefined {
     const { isExternal, localAs, nextHop, isFourOctet } = this.#session;
-    const own: PathAttributes = {
-      origin: 'IGP',
-      asPath: [],
-      nextHop,
-      med: undefined,
-      localPref: undefined,
-      isAtomicAggregate: false,
-      aggregator: undefined,
-      communities: [],
-      largeCommunities: [],
-      extendedCommunities: [],
-      originatorId: undefined,
-      clusterList: [],
-      unknown: [],
-    };
+    const own: PathAttributes = { ...noAttributes, nextHop };
     const context: PolicyContext = { isExternal, interfaces: [], isRemote: false };
     const rule = matchingRule(this.#rules, address, 32, own, context);
     if (rule?.action === 'Reject') return undefined;

@@ -1,26 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import type { BgpFilter, FilterRule } from '../model/model.ts';
 import { parseIpv4Prefix } from '../net/ipv4.ts';
-import type { PathAttributes } from '../rib/route.ts';
+import { noAttributes, type PathAttributes } from '../rib/route.ts';
 import { applyOperations, matchingRule, prepended, rulesOf } from './policy.ts';
 
 const route: PathAttributes = {
-  origin: 'IGP',
+  ...noAttributes,
   asPath: [
     { kind: 'AS_SEQUENCE', asNumbers: [65001, 65002] },
     { kind: 'AS_SET', asNumbers: [7] },
   ],
   nextHop: 1,
-  med: undefined,
-  localPref: undefined,
-  isAtomicAggregate: false,
-  aggregator: undefined,
   communities: [0xfde90001],
   largeCommunities: [[1, 2, 3]],
-  extendedCommunities: [],
-  originatorId: undefined,
-  clusterList: [],
-  unknown: [],
 };
 
 const context = { isExternal: true, interfaces: ['ens5', 'ens6'], isRemote: true };

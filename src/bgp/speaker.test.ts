@@ -4,7 +4,7 @@ import { seededRandom } from '../lib/random.ts';
 import type { BgpFilter, FilterRule } from '../model/model.ts';
 import { type Ipv4, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
 import { ManualClock } from '../rib/manual-clock.ts';
-import type { PathAttributes } from '../rib/route.ts';
+import { noAttributes, type PathAttributes } from '../rib/route.ts';
 import { MemoryHost, Segment } from './memory-transport.ts';
 import type { SpeakerNeighbor } from './neighbor.ts';
 import { NetworkRib } from './network-rib.ts';
@@ -512,21 +512,7 @@ class Script {
   }
 }
 
-const internal: PathAttributes = {
-  origin: 'IGP',
-  asPath: [],
-  nextHop: addressB,
-  med: undefined,
-  localPref: 100,
-  isAtomicAggregate: false,
-  aggregator: undefined,
-  communities: [],
-  largeCommunities: [],
-  extendedCommunities: [],
-  originatorId: undefined,
-  clusterList: [],
-  unknown: [],
-};
+const internal: PathAttributes = { ...noAttributes, nextHop: addressB, localPref: 100 };
 
 function announcement(attributes: PathAttributes, ...prefixes: string[]): Uint8Array {
   return encodeUpdate({

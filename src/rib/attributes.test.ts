@@ -1,23 +1,7 @@
 import { expect, test } from 'vitest';
 import { asPathLength, InternedAttributes, neighborAs } from './attributes.ts';
 import { ManualClock } from './manual-clock.ts';
-import type { PathAttributes } from './route.ts';
-
-const empty: PathAttributes = {
-  origin: 'IGP',
-  asPath: [],
-  nextHop: undefined,
-  med: undefined,
-  localPref: undefined,
-  isAtomicAggregate: false,
-  aggregator: undefined,
-  communities: [],
-  largeCommunities: [],
-  extendedCommunities: [],
-  originatorId: undefined,
-  clusterList: [],
-  unknown: [],
-};
+import { noAttributes } from './route.ts';
 
 const key = (n: number) => Uint8Array.of(n, n >> 8, 255);
 
@@ -25,30 +9,30 @@ test('equal bytes are one set, decoded once, and the key is copied', () => {
   const clock = new ManualClock();
   const table = new InternedAttributes({ clock });
   const bytes = key(1);
-  const id = table.intern(bytes, () => empty);
+  const id = table.intern(bytes, () => noAttributes);
   bytes[0] = 9;
   expect(
     table.intern(key(1), () => {
       throw new Error('decoded twice');
     }),
   ).toBe(id);
-  expect(table.intern(bytes, () => ({ ...empty, med: 1 }))).not.toBe(id);
-  expect(table.get(id)).toBe(empty);
+  expect(table.intern(bytes, () => ({ ...noAttributes, med: 1 }))).not.toBe(id);
+  expect(table.get(id)).toBe(noAttributes);
   expect(table.count).toBe(2);
 });
 
 test('a set lives while a route holds it, and to the end of the turn without', () => {
   const clock = new ManualClock();
   const table = new InternedAttributes({ clock });
-  const kept = table.intern(key(1), () => empty);
-  table.intern(key(2), () => empty);
+  const kept = table.intern(key(1), () => noAttributes);
+  table.intern(key(2), () => noAttributes);
   table.retain(kept);
   clock.settle();
   expect(table.count).toBe(1);
   table.release(kept);
   table.retain(kept);
   clock.settle();
-  expect(table.get(kept)).toBe(empty);
+  expect(table.get(kept)).toBe(noAttributes);
   table.release(kept);
   clock.settle();
   expect(table.count).toBe(0);
@@ -59,7 +43,7 @@ test('ten thousand sets come and go, in any order', () => {
   const clock = new ManualClock();
   const table = new InternedAttributes({ clock, seed: 7 });
   const ids = Array.from({ length: 10_000 }, (_, i) => {
-    const id = table.intern(key(i), () => ({ ...empty, med: i }));
+    const id = table.intern(key(i), () => ({ ...noAttributes, med: i }));
     table.retain(id);
     return id;
   });
@@ -68,7 +52,7 @@ test('ten thousand sets come and go, in any order', () => {
   clock.settle();
   expect(table.count).toBe(10_000 - 3334);
   for (let i = 0; i < 10_000; i += 1) {
-    if (i % 3 !== 0) expect(table.intern(key(i), () => empty)).toBe(ids[i]);
+    if (i % 3 !== 0) expect(table.intern(key(i), () => noAttributes)).toBe(ids[i]);
   }
   for (let i = 0; i < 10_000; i += 1) if (i % 3 !== 0) table.release(ids[i]!);
   clock.settle();
@@ -88,12 +72,12 @@ test('what is missing counts as RFC 4271 says', () => {
     priority: 0,
   };
   table.read(
-    table.intern(key(1), () => empty),
+    table.intern(key(1), () => noAttributes),
     fields,
   );
   expect(fields).toMatchObject({ localPref: 100, med: 0, priority: 1024, asPathLength: 0 });
   table.read(
-    table.intern(key(2), () => ({ ...empty, med: 0xffff_ffff, localPref: 0x8000_0000 })),
+    table.intern(key(2), () => ({ ...noAttributes, med: 0xffff_ffff, localPref: 0x8000_0000 })),
     fields,
   );
   expect(fields).toMatchObject({ localPref: 0x8000_0000, med: 0xffff_ffff });

@@ -5,22 +5,13 @@ import { maskOf } from '../net/ipv4.ts';
 import { InternedAttributes } from './attributes.ts';
 import { ManualClock } from './manual-clock.ts';
 import { Rib } from './rib.ts';
-import type { PathAttributes } from './route.ts';
+import { noAttributes, type PathAttributes } from './route.ts';
 
 const attributesTo = (nextHop: number, localPref: number): PathAttributes => ({
-  origin: 'IGP',
+  ...noAttributes,
   asPath: [{ kind: 'AS_SEQUENCE', asNumbers: [64501] }],
   nextHop,
-  med: undefined,
   localPref,
-  isAtomicAggregate: false,
-  aggregator: undefined,
-  communities: [],
-  largeCommunities: [],
-  extendedCommunities: [],
-  originatorId: undefined,
-  clusterList: [],
-  unknown: [],
 });
 
 const link = 0x0a00_0000;

@@ -4,26 +4,23 @@ import { InternedAttributes } from './attributes.ts';
 import { ManualClock } from './manual-clock.ts';
 import { Rib } from './rib.ts';
 import type { RouteChange } from './rib-consumer.ts';
-import type { AdjRibIn, LocalRoutes, NextHop, PathAttributes, RouteSource } from './route.ts';
+import {
+  type AdjRibIn,
+  type LocalRoutes,
+  type NextHop,
+  noAttributes,
+  type PathAttributes,
+  type RouteSource,
+} from './route.ts';
 
 const ip = (text: string) => parseIpv4(text)!;
 const prefix = (text: string) => parseIpv4Prefix(text)!;
 
 function attributesTo(nextHop: string, more: Partial<PathAttributes> = {}): PathAttributes {
   return {
-    origin: 'IGP',
+    ...noAttributes,
     asPath: [{ kind: 'AS_SEQUENCE', asNumbers: [64501] }],
     nextHop: ip(nextHop),
-    med: undefined,
-    localPref: undefined,
-    isAtomicAggregate: false,
-    aggregator: undefined,
-    communities: [],
-    largeCommunities: [],
-    extendedCommunities: [],
-    originatorId: undefined,
-    clusterList: [],
-    unknown: [],
     ...more,
   };
 }

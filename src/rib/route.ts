@@ -31,6 +31,23 @@ export interface PathAttributes {
   }[];
 }
 
+/** A route that was originated here and says nothing more. */
+export const noAttributes: PathAttributes = {
+  origin: 'IGP',
+  asPath: [],
+  nextHop: undefined,
+  med: undefined,
+  localPref: undefined,
+  isAtomicAggregate: false,
+  aggregator: undefined,
+  communities: [],
+  largeCommunities: [],
+  extendedCommunities: [],
+  originatorId: undefined,
+  clusterList: [],
+  unknown: [],
+};
+
 export interface AsPathSegment {
   readonly kind: 'AS_SEQUENCE' | 'AS_SET' | 'AS_CONFED_SEQUENCE' | 'AS_CONFED_SET';
   readonly asNumbers: readonly number[];

@@ -8,7 +8,7 @@
  * 8092), AS4_PATH and AS4_AGGREGATOR (RFC 6793). Unknown optional transitive ones are kept, other
  * optional ones dropped (RFC 4271 §5).
  */
-import type { AsPathSegment, PathAttributes } from '../../rib/route.ts';
+import { type AsPathSegment, noAttributes, type PathAttributes } from '../../rib/route.ts';
 import { decodeAsPath, encodeAsPath, isConfederation, mergeAs4Path } from './as-path.ts';
 import { ByteWriter, u16, u32 } from './bytes.ts';
 import { afiOf, type Family, ipv4Unicast, ipv6Unicast, makeFamily, safiOf } from './family.ts';
@@ -362,21 +362,7 @@ function tripleWords(value: Uint8Array): (readonly [number, number, number])[] {
 function emptyDraft(): Draft {
   const unknown: Draft['unknown'] = [];
   return {
-    attributes: {
-      origin: 'INCOMPLETE',
-      asPath: [],
-      nextHop: undefined,
-      med: undefined,
-      localPref: undefined,
-      isAtomicAggregate: false,
-      aggregator: undefined,
-      communities: [],
-      largeCommunities: [],
-      extendedCommunities: [],
-      originatorId: undefined,
-      clusterList: [],
-      unknown,
-    },
+    attributes: { ...noAttributes, origin: 'INCOMPLETE', unknown },
     unknown,
     as4Path: undefined,
     as4Aggregator: undefined,

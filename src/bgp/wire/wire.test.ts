@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseIpv4, parseIpv4Prefix } from '../../net/ipv4.ts';
-import type { AsPathSegment, PathAttributes } from '../../rib/route.ts';
+import { type AsPathSegment, noAttributes, type PathAttributes } from '../../rib/route.ts';
 import { decodeAsPath, encodeAsPath, mergeAs4Path } from './as-path.ts';
 import type { Capability } from './capability.ts';
 import { ipv4Unicast, ipv6Unicast } from './family.ts';
@@ -279,22 +279,6 @@ describe('AS_PATH', () => {
   });
 });
 
-const none: PathAttributes = {
-  origin: 'IGP',
-  asPath: [],
-  nextHop: undefined,
-  med: undefined,
-  localPref: undefined,
-  isAtomicAggregate: false,
-  aggregator: undefined,
-  communities: [],
-  largeCommunities: [],
-  extendedCommunities: [],
-  originatorId: undefined,
-  clusterList: [],
-  unknown: [],
-};
-
 const full: PathAttributes = {
   origin: 'EGP',
   asPath: [sequence(65001)],
@@ -417,7 +401,7 @@ describe('UPDATE', () => {
   const origin = '400101 00 400200 400304 ac10018c';
 
   test('announces and withdraws', () => {
-    const attributes = { ...none, nextHop: ip('172.16.1.140') };
+    const attributes = { ...noAttributes, nextHop: ip('172.16.1.140') };
     const body = encodeUpdate({
       withdrawn: bytes('080a'),
       attributes: encodePathAttributes(attributes, fourOctet),
