@@ -1,20 +1,15 @@
 /**
- * The one program that runs in a host of the lab: it serves and generates traffic as it is told, so
- * that a lab needs few processes. traffic.ts is its other end.
- *
- *   stdin    {"id": 1, "method": "ask", "params": {…}}       one a line
- *   stdout   {"id": 1, "result": …} or {"id": 1, "error": "…"}
- *
- * It ends when its stdin does.
+ * The one program that runs in a host of the lab: it serves and generates traffic as it is told (see
+ * requests.ts), so that a lab needs few processes. traffic.ts is its other end.
  */
 import { createSocket } from 'node:dgram';
-import { createInterface } from 'node:readline';
 import { serveTransfers, transfer } from './bulk-tcp.ts';
 import { sendCrowd } from './crowd.ts';
 import { askAgain, closeMany, firstLine, manyTcp, manyUdp } from './many-sessions.ts';
 import { answerFlows, openFlow, reportFlow, stopFlow } from './numbered-udp.ts';
 import { discoverPathMtu, discoverPathMtuBack, echoFor } from './path-mtu.ts';
 import { type FrameMatch, sendFrames, Watch } from './raw-socket.ts';
+import { serveRequests } from './requests.ts';
 import { listenUdp, serve } from './web-server.ts';
 
 /** Who answered, and under which address it saw the one who asked. */
@@ -111,24 +106,4 @@ const methods = {
 
 export type AgentMethods = typeof methods;
 
-interface Request {
-  readonly id: number;
-  readonly method: keyof AgentMethods;
-  readonly params: never;
-}
-
-async function answer(line: string): Promise<void> {
-  const { id, method, params } = JSON.parse(line) as Request;
-  let reply: object;
-  try {
-    reply = { id, result: (await methods[method](params)) ?? null };
-  } catch (error) {
-    const { message, cause } = error as Error;
-    reply = { id, error: cause instanceof Error ? `${message}: ${cause.message}` : message };
-  }
-  process.stdout.write(`${JSON.stringify(reply)}\n`);
-}
-
-const requests = createInterface({ input: process.stdin });
-requests.on('line', (line) => void answer(line));
-requests.on('close', () => process.exit(0));
+serveRequests(methods);

@@ -2,44 +2,26 @@
  * Traffic as a test asks for it: a typed hand on the agent in a host, and wrappers of ping and
  * traceroute.
  */
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { AgentMethods, Answer } from './agent.ts';
 import type { ManyReport } from './many-sessions.ts';
 import type { Host } from './namespace.ts';
 import type { FlowReport } from './numbered-udp.ts';
-import type { Running } from './process.ts';
+import { type Params, Requests, type Result } from './requests.ts';
 import { echoPort, httpPort } from './web-server.ts';
 
 export type { Answer, FlowReport, ManyReport };
-
-type Params<M extends keyof AgentMethods> = Parameters<AgentMethods[M]>[0];
-type Result<M extends keyof AgentMethods> = Awaited<ReturnType<AgentMethods[M]>>;
 
 export const flowPort = 5000;
 export const transferPort = 5001;
 
 /** The agent of one host. */
 export class Agent {
-  readonly host: Host;
-  readonly #running: Running;
-  readonly #waiting = new Map<number, (reply: { result?: unknown; error?: string }) => void>();
-  #requests = 0;
+  readonly #requests: Requests<AgentMethods>;
 
   private constructor(host: Host) {
-    this.host = host;
-    this.#running = host.startNode(fileURLToPath(new URL('./agent.ts', import.meta.url)));
-    const { stdout } = this.#running.child;
-    if (!stdout) throw new Error('The agent has no output.');
-    createInterface({ input: stdout }).on('line', (line) => {
-      const reply = JSON.parse(line) as { id: number; result?: unknown; error?: string };
-      this.#waiting.get(reply.id)?.(reply);
-      this.#waiting.delete(reply.id);
-    });
-    void this.#running.ended.then(() => {
-      const error = `The agent ended:\n${this.#running.output()}`;
-      for (const settle of this.#waiting.values()) settle({ error });
-    });
+    const running = host.startNode(fileURLToPath(new URL('./agent.ts', import.meta.url)));
+    this.#requests = new Requests(host.name, running);
   }
 
   /** Starts an agent and waits until it answers. */
@@ -49,15 +31,11 @@ export class Agent {
     return agent;
   }
 
-  call<M extends keyof AgentMethods>(method: M, params: Params<M>): Promise<Result<M>> {
-    const id = ++this.#requests;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, ({ result, error }) => {
-        if (error === undefined) resolve(result as Result<M>);
-        else reject(new Error(`${this.host.name}: ${method}: ${error}`));
-      });
-      this.#running.child.stdin?.write(`${JSON.stringify({ id, method, params })}\n`);
-    });
+  call<Name extends keyof AgentMethods>(
+    method: Name,
+    params: Params<AgentMethods, Name>,
+  ): Promise<Result<AgentMethods, Name>> {
+    return this.#requests.call(method, params);
   }
 
   /** Asks a network's server who it is, over each of TCP, UDP and HTTP. */
@@ -71,8 +49,8 @@ export class Agent {
   async watch(
     name: string,
     networkInterface: string,
-    match: Params<'watch'>['match'],
-  ): Promise<{ seen: () => Promise<Result<'seen'>>; close: () => Promise<void> }> {
+    match: Params<AgentMethods, 'watch'>['match'],
+  ): Promise<{ seen: () => Promise<Result<AgentMethods, 'seen'>>; close: () => Promise<void> }> {
     await this.call('watch', { name, interface: networkInterface, match });
     return {
       seen: () => this.call('seen', { name }),
@@ -134,6 +112,19 @@ export class NumberedFlow {
       down: await this.#client.call('reportFlow', { id, expected: up.sent }),
     };
   }
+}
+
+/** The path MTU from a server back to a client, which says hello first and echoes. */
+export async function pathMtuBack(
+  server: Agent,
+  client: Agent,
+  options: { readonly remote: string; readonly port: number; readonly bytes: number },
+): Promise<Result<AgentMethods, 'discoverPathMtuBack'>> {
+  const { remote, port, bytes } = options;
+  const discovered = server.call('discoverPathMtuBack', { port, bytes });
+  await server.call('ready', {}); // requests begin in order: it listens by now
+  await client.call('echoFor', { remote, port, ms: 1500 });
+  return discovered;
 }
 
 export interface PingReport {

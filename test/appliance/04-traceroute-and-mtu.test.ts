@@ -3,7 +3,7 @@
  * discovery works both ways, whoever has the narrow link.
  */
 import { test } from 'tap';
-import { ping, traceroute, transferPort } from '../../images/lab/traffic.ts';
+import { pathMtuBack, ping, traceroute, transferPort } from '../../images/lab/traffic.ts';
 import { clientGateway, openScene, router, server } from './scene.ts';
 
 test('traceroute and path MTU', { timeout: 300_000 }, async (t) => {
@@ -38,11 +38,9 @@ test('traceroute and path MTU', { timeout: 300_000 }, async (t) => {
   });
 
   await t.test('UDP finds the path MTU from a server', async (t) => {
-    const port = 6000;
-    const discovered = north.serverAgent.call('discoverPathMtuBack', { port, bytes: 1500 });
-    await north.serverAgent.call('ready', {}); // answered in order: the server listens by now
-    await narrow.agent.call('echoFor', { remote: server, port, ms: 2000 });
-    t.match(await discovered, { mtu: 1300, isAnswered: true });
+    const udp = { remote: server, port: 6000, bytes: 1500 };
+    const found = await pathMtuBack(north.serverAgent, narrow.agent, udp);
+    t.match(found, { mtu: 1300, isAnswered: true });
   });
 
   await t.test('ping with DF is told by the gateway', async (t) => {

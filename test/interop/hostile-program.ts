@@ -1,15 +1,11 @@
 /**
- * A BGP speaker that does as it is told, however wrong; hostile-speaker.ts is its other end.
- *
- *   stdin    {"id": 1, "method": "open", "params": {…}}       one a line
- *   stdout   {"id": 1, "result": …} or {"id": 1, "error": "…"}
- *
- * It writes its own bytes and shares no code with the speaker that it is to harm. It ends when its
- * stdin does.
+ * A BGP speaker that does as it is told (see images/lab/requests.ts), however wrong;
+ * hostile-speaker.ts is its other end. It writes its own bytes and shares no code with the speaker
+ * that it is to harm.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { serveRequests } from '../../images/lab/requests.ts';
 
 /** A message as it came. */
 export interface HeardMessage {
@@ -262,25 +258,4 @@ const methods = {
 
 export type HostileMethods = typeof methods;
 
-interface Request {
-  readonly id: number;
-  readonly method: keyof HostileMethods;
-  readonly params: never;
-}
-
-async function answer(line: string): Promise<void> {
-  const { id, method, params } = JSON.parse(line) as Request;
-  let reply: object;
-  try {
-    reply = { id, result: (await methods[method](params)) ?? null };
-  } catch (error) {
-    reply = { id, error: (error as Error).message };
-  }
-  process.stdout.write(`${JSON.stringify(reply)}\n`);
-}
-
-if (process.argv[1] === import.meta.filename) {
-  const requests = createInterface({ input: process.stdin });
-  requests.on('line', (line) => void answer(line));
-  requests.on('close', () => process.exit(0));
-}
+if (process.argv[1] === import.meta.filename) serveRequests(methods);

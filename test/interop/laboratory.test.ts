@@ -12,7 +12,13 @@ import { startKernelGateway } from '../../images/lab/kernel-gateway.ts';
 import { Lab, sweep } from '../../images/lab/namespace.ts';
 import { start, until } from '../../images/lab/process.ts';
 import { buildFigure } from '../../images/lab/topology.ts';
-import { NumberedFlow, ping, traceroute, transferPort } from '../../images/lab/traffic.ts';
+import {
+  NumberedFlow,
+  pathMtuBack,
+  ping,
+  traceroute,
+  transferPort,
+} from '../../images/lab/traffic.ts';
 
 const uplink = { gatewayAddress: '172.20.3.1/24', routerAddress: '172.20.3.99/24' };
 const lan = { serverAddress: '203.0.113.20/24', routerLanAddress: '203.0.113.1/24' };
@@ -132,9 +138,8 @@ test('the laboratory, with the kernel as gateway', { timeout: 300_000 }, async (
     t.ok(up.ms > 350, `paced: ${up.ms} ms`);
     const udp = { remote, port: 7, bytes: 1500 };
     t.match(await ann.agent.call('discoverPathMtu', udp), { mtu: 1400, isAnswered: true });
-    const back = elm.serverAgent.call('discoverPathMtuBack', { port: 6000, bytes: 1500 });
-    await bob.agent.call('echoFor', { remote, port: 6000, ms: 1500 });
-    t.match(await back, { mtu: 1300, isAnswered: true });
+    const back = await pathMtuBack(elm.serverAgent, bob.agent, { ...udp, port: 6000 });
+    t.match(back, { mtu: 1300, isAnswered: true });
   });
 
   await t.test('many sessions are counted one by one', async (t) => {
