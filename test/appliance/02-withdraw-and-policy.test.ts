@@ -2,7 +2,7 @@
  * Routes and rules change under traffic: exactly the sessions concerned stop, at once, and nobody
  * else loses a packet.
  */
-import { type Test, test } from 'tap';
+import { test } from 'tap';
 import { until } from '../../images/lab/process.ts';
 import { NumberedFlow } from '../../images/lab/traffic.ts';
 import {
@@ -16,6 +16,7 @@ import {
   server,
   source,
 } from './scene.ts';
+import { lostNothing, steadyFlow } from './witness.ts';
 
 const ICMP = 1;
 /** Addresses of gamma, whose sessions spread over two gateway addresses. */
@@ -35,17 +36,12 @@ test('withdrawal, policy and pool under traffic', { timeout: 300_000 }, async (t
   });
   t.teardown(() => scene.lab.close());
   const { figure, egret, bird } = scene;
-  const { alpha, beta, gamma } = figure.clients;
-  const { north, south } = figure.networks;
+  const { alpha, gamma } = figure.clients;
+  const { north } = figure.networks;
 
   await t.test('the neighbor withdraws, and comes back', async (t) => {
-    const calm = await NumberedFlow.open(beta.agent, south.serverAgent, server, {
-      packetsPerSecond: 2000,
-    });
-    const flow = await NumberedFlow.open(alpha.agent, north.serverAgent, server, {
-      packetsPerSecond: 200,
-    });
-    await until('both run', async () => (await flow.now()).down.received > 50);
+    const calm = await steadyFlow(scene, 'beta', 'south', 2000);
+    const flow = await steadyFlow(scene, 'alpha', 'north', 200);
     const errors = await alpha.agent.watch('icmp', 'eth0', { protocol: ICMP });
 
     const withdrawnMs = Date.now();
@@ -184,23 +180,11 @@ function generationOf(json: string): number {
 async function twoFlows(
   scene: Scene<Names>,
 ): Promise<{ touched: NumberedFlow; calm: NumberedFlow }> {
-  const { clients, networks: nets } = scene.figure;
-  const open = (name: Names): Promise<NumberedFlow> =>
-    NumberedFlow.open(clients[name].agent, nets.north.serverAgent, server, {
-      packetsPerSecond: 500,
-    });
-  const [touched, calm] = await Promise.all([open('alpha'), open('gamma')]);
-  await until('both run', async () => {
-    const [a, b] = await Promise.all([touched.now(), calm.now()]);
-    return a.down.received > 50 && b.down.received > 50;
-  });
+  const [touched, calm] = await Promise.all([
+    steadyFlow(scene, 'alpha', 'north', 500),
+    steadyFlow(scene, 'gamma', 'north', 500),
+  ]);
   return { touched, calm };
-}
-
-async function lostNothing(t: Test, flow: NumberedFlow, who: string): Promise<void> {
-  const { up, down } = await flow.finish();
-  t.match(up, { missingCount: 0, duplicates: 0, refused: 0 }, `${who} loses nothing up`);
-  t.match(down, { missingCount: 0, duplicates: 0, refused: 0 }, `${who} loses nothing down`);
 }
 
 async function sessionsOf(scene: Scene<Names>, address: string): Promise<number> {

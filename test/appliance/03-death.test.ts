@@ -2,21 +2,12 @@
  * Death of each process, and of both: packets go on or stop, but never leave with a client's source
  * address. 5,000 numbered datagrams a second each way and a TCP transfer account for it.
  */
-import { type Test, test } from 'tap';
+import { test } from 'tap';
 import { udpFrame } from '../../images/lab/frames.ts';
 import { until } from '../../images/lab/process.ts';
-import { NumberedFlow, transferPort } from '../../images/lab/traffic.ts';
-import {
-  announced,
-  gatewayUplink,
-  hasEgressRoute,
-  openScene,
-  router,
-  server,
-  source,
-} from './scene.ts';
-
-const clientPrefix = '10.20.0.0/16';
+import { transferPort } from '../../images/lab/traffic.ts';
+import { gatewayUplink, hasEgressRoute, openScene, router, server } from './scene.ts';
+import { comesBack, lostNothing, sawNoLeak, steadyFlow, watchLeaks } from './witness.ts';
 
 test('death', { timeout: 300_000 }, async (t) => {
   const scene = await openScene({
@@ -25,22 +16,13 @@ test('death', { timeout: 300_000 }, async (t) => {
   });
   t.teardown(() => scene.lab.close());
   const { lab, figure, egret, bird, frr } = scene;
-  const { alpha, beta } = figure.clients;
+  const { alpha } = figure.clients;
   const { north, south } = figure.networks;
 
-  // From here to the end nothing may come to a router with a client's source.
-  const leaks = await Promise.all(
-    [north, south].map(async ({ router: host }) => {
-      const agent = await scene.agentOf(host);
-      return agent.watch('leak', 'any', { source: clientPrefix });
-    }),
-  );
+  const leaks = await watchLeaks(scene);
 
   const load = async () => {
-    const flow = await NumberedFlow.open(alpha.agent, north.serverAgent, server, {
-      packetsPerSecond: 5000,
-    });
-    await until('the flow runs', async () => (await flow.now()).down.received > 500);
+    const flow = await steadyFlow(scene, 'alpha', 'north', 5000);
     const order = { remote: server, port: transferPort, bytesPerSecond: 2 << 20 };
     const transfers = (['up', 'down'] as const).map((direction) =>
       alpha.agent.call('transfer', { ...order, direction, bytes: 16 << 20 }),
@@ -78,9 +60,7 @@ test('death', { timeout: 300_000 }, async (t) => {
     );
     t.ok((await egret.counter('received', { interface: 'cli0' })) > received, 'counters too');
     for (const report of await Promise.all(transfers)) t.match(report, { isIntact: true });
-    const { up, down } = await flow.finish();
-    t.match(up, { missingCount: 0, duplicates: 0, refused: 0 }, `up: ${up.sent} numbers`);
-    t.match(down, { missingCount: 0, duplicates: 0, refused: 0 }, `down: ${down.sent} numbers`);
+    const { up } = await lostNothing(t, flow);
     t.equal(up.sources.length, 1);
     t.strictSame(await routes.stop(), { north: 0, south: 0 }, 'the egress routes never left');
   });
@@ -113,10 +93,7 @@ test('death', { timeout: 300_000 }, async (t) => {
     }`);
     const { stdout } = await north.router.run(['ip', '-j', 'neigh', 'show', gatewayUplink]);
     const mac = (JSON.parse(stdout) as { lladdr: string }[])[0]?.lladdr ?? '';
-    const flow = await NumberedFlow.open(alpha.agent, north.serverAgent, server, {
-      packetsPerSecond: 500,
-    });
-    await until('the flow runs', async () => (await flow.now()).down.received > 100);
+    const flow = await steadyFlow(scene, 'alpha', 'north', 500);
     await egret.killDaemon();
     await north.router.ip('link set up0 address 02:00:5e:00:00:78');
     await north.router.ip(`neigh replace ${gatewayUplink} lladdr ${mac} dev up0 nud permanent`);
@@ -127,8 +104,7 @@ test('death', { timeout: 300_000 }, async (t) => {
     await north.router.nft('delete table arp mute');
     await north.router.ip(`neigh delete ${gatewayUplink} dev up0`);
     await egret.launch();
-    await egret.ready(['north', 'south'], 30_000);
-    await reaches(t);
+    await comesBack(t, scene);
   });
 
   await t.test('of the forwarder: back within a second, with its sessions', async (t) => {
@@ -169,9 +145,7 @@ test('death', { timeout: 300_000 }, async (t) => {
     await new Promise((resolve) => setTimeout(resolve, 1000));
     await figure.gateway.ip('route delete 198.51.100.0/24');
     await egret.launch();
-    await egret.ready(['north', 'south'], 30_000);
-    await announced(scene);
-    await reaches(t);
+    await comesBack(t, scene);
     await flow.finish();
   });
 
@@ -183,23 +157,11 @@ test('death', { timeout: 300_000 }, async (t) => {
       { host: south.router, name: 'up0', addresses: [`${router}/24`] },
       { host: figure.gateway, name: 'wan1', addresses: [`${gatewayUplink}/24`] },
     );
-    await egret.ready(['north', 'south'], 30_000);
-    await announced(scene);
-    await reaches(t);
+    await comesBack(t, scene);
   });
 
-  async function reaches(t: Test): Promise<void> {
-    const answer = await until('alpha reaches north', () => alpha.agent.ask('tcp', server, 1000));
-    t.match(answer, { network: 'north', address: source.north });
-    const other = await until('beta reaches south', () => beta.agent.ask('tcp', server, 1000));
-    t.match(other, { network: 'south', address: source.south });
-  }
-
   await t.test("at no moment did a packet leave with a client's source", async (t) => {
-    for (const leak of leaks) {
-      const { count, lost, frames } = await leak.seen();
-      t.strictSame({ count, lost }, { count: 0, lost: 0 }, frames[0]?.hex ?? 'none');
-    }
+    await sawNoLeak(t, leaks);
     // And a watch does see one.
     const leaked = udpFrame({
       sourceMac: await figure.gateway.mac('wan0'),

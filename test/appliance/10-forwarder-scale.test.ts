@@ -6,8 +6,8 @@ import { readFile } from 'node:fs/promises';
 import { test } from 'tap';
 import { egretProgram } from '../../images/lab/egret.ts';
 import { until } from '../../images/lab/process.ts';
-import { NumberedFlow } from '../../images/lab/traffic.ts';
-import { clientResource, documents, openScene, server } from './scene.ts';
+import { clientResource, documents, openScene } from './scene.ts';
+import { steadyFlow } from './witness.ts';
 
 const isFull = process.env.EGRET_FULL === '1';
 const sessionCount = isFull ? 1_000_000 : 100_000;
@@ -48,10 +48,7 @@ test('the forwarder dies with many sessions', { timeout: 280_000 }, async (t) =>
   }
   t.equal(await egret.counter('sessions'), sessionCount, 'every session is there');
   t.comment(`made in ${seconds(performance.now() - startMs)} s`);
-  const flow = await NumberedFlow.open(alpha.agent, north.serverAgent, server, {
-    packetsPerSecond: 1000,
-  });
-  await until('the flow runs', async () => (await flow.now()).down.received > 100);
+  const flow = await steadyFlow(scene, 'alpha', 'north', 1000);
 
   /** Every session but for how long it has been idle, sorted: how many, and a digest of them. */
   const sessions = async (): Promise<string> => {

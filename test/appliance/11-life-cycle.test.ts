@@ -11,8 +11,8 @@ import { test } from 'tap';
 import { egretProgram } from '../../images/lab/egret.ts';
 import type { Host } from '../../images/lab/namespace.ts';
 import { until } from '../../images/lab/process.ts';
-import { NumberedFlow } from '../../images/lab/traffic.ts';
-import { announced, hasEgressRoute, openScene, server, source } from './scene.ts';
+import { hasEgressRoute, openScene } from './scene.ts';
+import { comesBack, lostNothing, reaches, sawNoLeak, steadyFlow, watchLeaks } from './witness.ts';
 
 const rootDir = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -27,45 +27,21 @@ test('life cycle', { timeout: 280_000 }, async (t) => {
   });
   t.teardown(() => scene.lab.close());
   const { figure, egret } = scene;
-  const { alpha, beta } = figure.clients;
-  const { north, south } = figure.networks;
-  const leaks = await Promise.all(
-    [north, south].map(async ({ router: host }) =>
-      (await scene.agentOf(host)).watch('leak', 'any', { source: '10.20.0.0/16' }),
-    ),
-  );
+  const leaks = await watchLeaks(scene);
 
   const outside = async (): Promise<string[]> =>
     (await egret.show('sessions')).map((row) => `${row.protocol} ${row.inside} ${row.outside}`);
-  const reaches = async (): Promise<void> => {
-    const answer = await until('alpha reaches north', () => alpha.agent.ask('tcp', server, 1000));
-    t.match(answer, { network: 'north', address: source.north });
-    const other = await until('beta reaches south', () => beta.agent.ask('tcp', server, 1000));
-    t.match(other, { network: 'south', address: source.south });
-  };
-  const back = async (): Promise<void> => {
-    await egret.ready(['north', 'south'], 30_000);
-    await announced(scene);
-    await reaches();
-  };
-  const flowUp = async (): Promise<NumberedFlow> => {
-    const flow = await NumberedFlow.open(alpha.agent, north.serverAgent, server, {
-      packetsPerSecond: 1000,
-    });
-    await until('the flow runs', async () => (await flow.now()).down.received > 100);
-    return flow;
-  };
 
   await t.test('a second daemon on the same run directory exits 1', async (t) => {
     const argv = [egretProgram, 'run', '--config', egret.configDir, '--run-dir', egret.runDir];
     const second = await figure.gateway.run(argv, { statuses: 'any' });
     t.equal(second.status, 1);
     t.match(second.stderr, /Another egretd owns/);
-    await reaches();
+    await reaches(t, scene);
   });
 
   await t.test('SIGUSR2 and a new run: no NOTIFICATION, not one packet lost', async (t) => {
-    const flow = await flowUp();
+    const flow = await steadyFlow(scene, 'alpha', 'north', 1000);
     const forwarder = await egret.forwarderPid();
     const daemon = egret.daemonPid;
     process.kill(daemon, 'SIGUSR2');
@@ -73,15 +49,13 @@ test('life cycle', { timeout: 280_000 }, async (t) => {
     await sleep(500);
     for (const name of ['north', 'south'] as const) t.ok(await hasEgressRoute(figure, name), name);
     await egret.launch();
-    await back();
+    await comesBack(t, scene);
     t.equal(await egret.forwarderPid(), forwarder, 'the forwarder was adopted');
-    const { up, down } = await flow.finish();
-    t.match(up, { missingCount: 0, duplicates: 0 }, `up: ${up.sent} numbers`);
-    t.match(down, { missingCount: 0, duplicates: 0 }, `down: ${down.sent} numbers`);
+    await lostNothing(t, flow);
   });
 
   await t.test('SIGKILL at ten moments of a start, and a start that finds it all', async (t) => {
-    const flow = await flowUp();
+    const flow = await steadyFlow(scene, 'alpha', 'north', 1000);
     const forwarder = await egret.forwarderPid();
     const before = await outside();
     await egret.killDaemon();
@@ -91,30 +65,26 @@ test('life cycle', { timeout: 280_000 }, async (t) => {
       await daemon.stop('SIGKILL');
     }
     await egret.launch();
-    await back();
+    await comesBack(t, scene);
     t.equal(await egret.forwarderPid(), forwarder, 'the forwarder was adopted');
     const after = await outside();
     t.strictSame(
       before.filter((row) => row.startsWith('udp') && !after.includes(row)),
       [],
     );
-    const { up, down } = await flow.finish();
-    t.match(up, { missingCount: 0, duplicates: 0 }, `up: ${up.sent} numbers`);
-    t.match(down, { missingCount: 0, duplicates: 0 }, `down: ${down.sent} numbers`);
+    await lostNothing(t, flow);
   });
 
   await t.test('SIGKILL while a configuration is taken', async (t) => {
-    const flow = await flowUp();
+    const flow = await steadyFlow(scene, 'alpha', 'north', 1000);
     for (const delayMs of [0, 10, 60]) {
       egret.reload();
       await sleep(delayMs);
       await egret.killDaemon();
       await egret.launch();
     }
-    await back();
-    const { up, down } = await flow.finish();
-    t.match(up, { missingCount: 0 });
-    t.match(down, { missingCount: 0 });
+    await comesBack(t, scene);
+    await lostNothing(t, flow);
   });
 
   await t.test('both die at once, ten times', async (t) => {
@@ -127,7 +97,7 @@ test('life cycle', { timeout: 280_000 }, async (t) => {
       const up = await egret.show('networks');
       t.equal(up.length, 2);
     }
-    await back();
+    await comesBack(t, scene);
   });
 
   await t.test('SIGTERM leaves nothing behind', async (t) => {
@@ -150,16 +120,13 @@ test('life cycle', { timeout: 280_000 }, async (t) => {
       ...['--arena', join(egret.runDir, 'arena'), '--socket', join(egret.runDir, 'forwarder.sock')],
       ...['--pid-file', join(egret.runDir, 'forwarder.pid')],
     ]);
-    await back();
+    await comesBack(t, scene);
     t.ok(daemon.isRunning && forwarder.isRunning);
     await egret.stop();
   });
 
   await t.test("at no moment did a packet leave with a client's source", async (t) => {
-    for (const leak of leaks) {
-      const { count, lost, frames } = await leak.seen();
-      t.strictSame({ count, lost }, { count: 0, lost: 0 }, frames[0]?.hex ?? 'none');
-    }
+    await sawNoLeak(t, leaks);
   });
 });
 

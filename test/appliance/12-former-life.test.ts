@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
 import { egretProgram } from '../../images/lab/egret.ts';
 import { run, until } from '../../images/lab/process.ts';
-import { NumberedFlow } from '../../images/lab/traffic.ts';
-import { announced, gatewayUplink, openScene, router, server, source } from './scene.ts';
+import { gatewayUplink, openScene, router } from './scene.ts';
+import { comesBack, sawNoLeak, steadyFlow, watchLeaks } from './witness.ts';
 
 const rootDir = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -22,35 +22,11 @@ test('what another life left', { timeout: 280_000 }, async (t) => {
   });
   t.teardown(() => scene.lab.close());
   const { lab, figure, egret } = scene;
-  const { alpha, beta } = figure.clients;
-  const { north, south } = figure.networks;
-  const leaks = await Promise.all(
-    [north, south].map(async ({ router: host }) =>
-      (await scene.agentOf(host)).watch('leak', 'any', { source: '10.20.0.0/16' }),
-    ),
-  );
-
-  const reaches = async (): Promise<void> => {
-    const answer = await until('alpha reaches north', () => alpha.agent.ask('tcp', server, 1000));
-    t.match(answer, { network: 'north', address: source.north });
-    const other = await until('beta reaches south', () => beta.agent.ask('tcp', server, 1000));
-    t.match(other, { network: 'south', address: source.south });
-  };
-  const back = async (): Promise<void> => {
-    await egret.ready(['north', 'south'], 30_000);
-    await announced(scene);
-    await reaches();
-  };
-  const flowUp = async (): Promise<NumberedFlow> => {
-    const flow = await NumberedFlow.open(alpha.agent, north.serverAgent, server, {
-      packetsPerSecond: 1000,
-    });
-    await until('the flow runs', async () => (await flow.now()).down.received > 100);
-    return flow;
-  };
+  const { north } = figure.networks;
+  const leaks = await watchLeaks(scene);
 
   await t.test('a link goes down and up, then away and back, while egretd is dead', async () => {
-    const flow = await flowUp();
+    const flow = await steadyFlow(scene, 'alpha', 'north', 1000);
     await egret.killDaemon();
     await figure.gateway.ip('link set wan0 down');
     await sleep(300);
@@ -64,19 +40,19 @@ test('what another life left', { timeout: 280_000 }, async (t) => {
     await newUplink();
     await sleep(300);
     await egret.launch();
-    await back();
+    await comesBack(t, scene);
   });
 
   await t.test('an interface goes and comes back while only the forwarder is dead', async () => {
     process.kill(await egret.forwarderPid(), 'SIGKILL');
     await figure.gateway.ip('link delete wan0');
     await newUplink();
-    await back();
+    await comesBack(t, scene);
   });
 
   await t.test('a forwarder of another build is replaced, by each of the two', async (t) => {
     const other = await otherBuild(join(figure.gateway.folder, 'other'));
-    const flow = await flowUp();
+    const flow = await steadyFlow(scene, 'alpha', 'north', 1000);
     for (const program of [other, egretProgram]) {
       const forwarder = await egret.forwarderPid();
       await egret.killDaemon();
@@ -84,7 +60,7 @@ test('what another life left', { timeout: 280_000 }, async (t) => {
       t.match(egret.log(), /"sessions":[1-9][0-9]*,"reason":"it is of another version"/);
       t.not(await egret.forwarderPid(), forwarder);
       t.notOk(isRunning(forwarder), 'the old one is gone');
-      await back();
+      await comesBack(t, scene);
     }
     await flow.finish();
   });
@@ -96,7 +72,7 @@ test('what another life left', { timeout: 280_000 }, async (t) => {
     await egret.launch();
     t.match(egret.log(), /"reason":"it works on another arena"/);
     t.notOk(isRunning(forwarder), 'the old one is gone');
-    await back();
+    await comesBack(t, scene);
   });
 
   await t.test('a forwarder that does not answer is replaced', async (t) => {
@@ -105,14 +81,11 @@ test('what another life left', { timeout: 280_000 }, async (t) => {
     process.kill(forwarder, 'SIGSTOP');
     await egret.launch(20_000);
     t.notOk(isRunning(forwarder), 'the old one is gone');
-    await back();
+    await comesBack(t, scene);
   });
 
   await t.test("at no moment did a packet leave with a client's source", async (t) => {
-    for (const leak of leaks) {
-      const { count, lost, frames } = await leak.seen();
-      t.strictSame({ count, lost }, { count: 0, lost: 0 }, frames[0]?.hex ?? 'none');
-    }
+    await sawNoLeak(t, leaks);
   });
 
   async function newUplink(): Promise<void> {

@@ -3,9 +3,8 @@
  * them; probes that are added, and a restart of egretd, take nothing out of use that works.
  */
 import { readFile } from 'node:fs/promises';
-import { type Test, test } from 'tap';
+import { test } from 'tap';
 import { until } from '../../images/lab/process.ts';
-import { NumberedFlow } from '../../images/lab/traffic.ts';
 import {
   announced,
   documents,
@@ -17,6 +16,7 @@ import {
   server,
   source,
 } from './scene.ts';
+import { lostNothing, steadyFlow } from './witness.ts';
 
 const ICMP = 1;
 /** On no link and in no table. */
@@ -35,11 +35,11 @@ test('probes of gateways', { timeout: 180_000 }, async (t) => {
   });
   t.teardown(() => scene.lab.close());
   const { figure, egret } = scene;
-  const { alpha, beta } = figure.clients;
+  const { alpha } = figure.clients;
   const { north, south } = figure.networks;
 
   await t.test('probes that are added to a gateway in use disturb nobody', async (t) => {
-    const flow = await flowOf(scene);
+    const flow = await steadyFlow(scene, 'alpha', 'north', 200);
     const echoes = await north.serverAgent.watch('echo', 'eth0', { protocol: ICMP });
     const foreign = await south.serverAgent.watch('echo', 'eth0', { protocol: ICMP });
     await probe(scene, { icmpProbe: { ips: [server], ...pace } });
@@ -53,9 +53,7 @@ test('probes of gateways', { timeout: 180_000 }, async (t) => {
   });
 
   await t.test('the target goes away and comes back', async (t) => {
-    const calm = await NumberedFlow.open(beta.agent, south.serverAgent, server, {
-      packetsPerSecond: 200,
-    });
+    const calm = await steadyFlow(scene, 'beta', 'south', 200);
     const errors = await alpha.agent.watch('icmp', 'eth0', { protocol: ICMP });
     await north.server.sysctl({ 'net.ipv4.icmp_echo_ignore_all': 1 });
     const reason = await notReady(scene);
@@ -104,7 +102,7 @@ test('probes of gateways', { timeout: 180_000 }, async (t) => {
   });
 
   await t.test('a restart of egretd takes no gateway out of use', async (t) => {
-    const flow = await flowOf(scene);
+    const flow = await steadyFlow(scene, 'alpha', 'north', 200);
     await egret.killDaemon();
     await egret.launch();
     const answers = await egret.counter('probes_answered');
@@ -185,20 +183,4 @@ function notReady(scene: Scene<Names>): Promise<string> {
     },
     noticedMs,
   );
-}
-
-async function flowOf(scene: Scene<Names>): Promise<NumberedFlow> {
-  const { clients, networks } = scene.figure;
-  const { serverAgent } = networks.north;
-  const flow = await NumberedFlow.open(clients.alpha.agent, serverAgent, server, {
-    packetsPerSecond: 200,
-  });
-  await until('it runs', async () => (await flow.now()).down.received > 20);
-  return flow;
-}
-
-async function lostNothing(t: Test, flow: NumberedFlow): Promise<void> {
-  const { up, down } = await flow.finish();
-  t.match(up, { missingCount: 0, refused: 0 }, 'nothing is lost up');
-  t.match(down, { missingCount: 0, refused: 0 }, 'nothing is lost down');
 }

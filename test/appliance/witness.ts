@@ -1,0 +1,75 @@
+/**
+ * What the tests of death and life look at, again and again: that alpha and beta reach their networks
+ * as their gateways, that a flow goes on, and that no packet ever comes to a network with a client's
+ * source address.
+ */
+import type { Test } from 'tap';
+import { until } from '../../images/lab/process.ts';
+import { NumberedFlow } from '../../images/lab/traffic.ts';
+import { announced, type NetworkName, type Scene, server, source } from './scene.ts';
+
+type TwoClients = Scene<'alpha' | 'beta'>;
+type Watch = Awaited<ReturnType<Awaited<ReturnType<Scene<string>['agentOf']>>['watch']>>;
+
+const clientPrefix = '10.20.0.0/16';
+
+/** Each of the two gets an answer from its own network, which saw its gateway's address. */
+export async function reaches(t: Test, { figure }: TwoClients): Promise<void> {
+  const { alpha, beta } = figure.clients;
+  const answer = await until('alpha reaches north', () => alpha.agent.ask('tcp', server, 1000));
+  t.match(answer, { network: 'north', address: source.north });
+  const other = await until('beta reaches south', () => beta.agent.ask('tcp', server, 1000));
+  t.match(other, { network: 'south', address: source.south });
+}
+
+/** Both networks become ready, both routers know the addresses, and both clients reach them. */
+export async function comesBack(t: Test, scene: TwoClients): Promise<void> {
+  await scene.egret.ready(['north', 'south'], 30_000);
+  await announced(scene);
+  await reaches(t, scene);
+}
+
+/** A flow between a client and a network's server that runs both ways. */
+export async function steadyFlow<ClientName extends string>(
+  { figure }: Scene<ClientName>,
+  client: ClientName,
+  network: NetworkName,
+  packetsPerSecond: number,
+): Promise<NumberedFlow> {
+  const { agent } = figure.clients[client];
+  const { serverAgent } = figure.networks[network];
+  const flow = await NumberedFlow.open(agent, serverAgent, server, { packetsPerSecond });
+  const enough = packetsPerSecond / 10;
+  await until('the flow runs', async () => (await flow.now()).down.received > enough);
+  return flow;
+}
+
+/** Ends a flow: every number arrived, once, both ways. @returns the account of both ways */
+export async function lostNothing(
+  t: Test,
+  flow: NumberedFlow,
+  whose = 'the flow',
+): Promise<Awaited<ReturnType<NumberedFlow['finish']>>> {
+  const account = await flow.finish();
+  const nothing = { missingCount: 0, duplicates: 0, refused: 0 };
+  t.match(account.up, nothing, `${whose} loses nothing up: ${account.up.sent} numbers`);
+  t.match(account.down, nothing, `${whose} loses nothing down: ${account.down.sent} numbers`);
+  return account;
+}
+
+/** From here on nothing may come to a router with a client's source. */
+export function watchLeaks(scene: TwoClients): Promise<Watch[]> {
+  const { north, south } = scene.figure.networks;
+  return Promise.all(
+    [north, south].map(async ({ router }) =>
+      (await scene.agentOf(router)).watch('leak', 'any', { source: clientPrefix }),
+    ),
+  );
+}
+
+export async function sawNoLeak(t: Test, leaks: readonly Watch[]): Promise<void> {
+  for (const leak of leaks) {
+    const { count, lost, frames } = await leak.seen();
+    t.strictSame({ count, lost }, { count: 0, lost: 0 }, frames[0]?.hex ?? 'none');
+  }
+}
