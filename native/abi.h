@@ -94,7 +94,8 @@ enum egret_status { EGRET_STATUSES(EGRET_STATUS_ENUM) EGRET_STATUS_COUNT };
 	D(NO_NEIGHBOR, "no_neighbor", "RFC 1812 §5.3.2.1: the next hop did not answer ARP") \
 	D(HOLD_FULL, "hold_full", "The queue of packets that wait for this next hop is full") \
 	D(TX_FAILED, "tx_failed", "The kernel refused to send") \
-	D(STALE, "stale", "Queued in the kernel while no forwarder ran") \
+	D(STALE, "stale", \
+		"Queued in the kernel while no forwarder ran, or when its port was closed") \
 	D(NOT_FORWARDED, "not_forwarded", \
 		"Neither from a client, nor for a pool address, nor for this box")
 

@@ -139,12 +139,8 @@ static int add_port(struct worker *worker, const struct control_message *request
 		port.driver->close(&port);
 		return -EGRET_STATUS_NOT_FOUND;
 	}
-	if (request->flags & CONTROL_DISCARD) {
-		uint64_t bytes = 0, frames = port_packet_discard(&port, &bytes);
-		worker_count(worker, slot, EGRET_PORT_COUNTER_RECEIVED, frames);
-		worker_count(worker, slot, EGRET_PORT_COUNTER_RECEIVED_BYTES, bytes);
-		worker->drop_counters[slot * EGRET_DROP_COUNT + EGRET_DROP_STALE] += frames;
-	}
+	if (request->flags & CONTROL_DISCARD)
+		loop_discard(worker, &port);
 	loop_set_port(worker, &port);
 	neighbor_netlink_refresh(worker);
 	return 0;

@@ -48,11 +48,20 @@ static void count_lost(struct worker *worker, uint16_t slot)
 		worker_count(worker, slot, EGRET_PORT_COUNTER_KERNEL_LOST, frames);
 }
 
+void loop_discard(struct worker *worker, struct port *port)
+{
+	uint64_t bytes = 0, frames = port->driver->discard(port, &bytes);
+	worker_count(worker, port->slot, EGRET_PORT_COUNTER_RECEIVED, frames);
+	worker_count(worker, port->slot, EGRET_PORT_COUNTER_RECEIVED_BYTES, bytes);
+	worker->drop_counters[port->slot * EGRET_DROP_COUNT + EGRET_DROP_STALE] += frames;
+}
+
 void loop_close_port(struct worker *worker, uint16_t slot)
 {
 	struct port *port = &worker->ports[slot];
 	if (!port->driver)
 		return;
+	loop_discard(worker, port);
 	count_lost(worker, slot);
 	port->driver->close(port);
 	neighbor_forget_port(worker->neighbors, slot);

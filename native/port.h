@@ -14,6 +14,8 @@ struct port_driver {
 	uint32_t (*receive)(struct port *port, struct packet *packets, uint32_t n);
 	// Sends; marks each packet PACKET_SENT, or PACKET_DROP with EGRET_DROP_TX_FAILED.
 	void (*transmit)(struct port *port, struct packet **packets, uint32_t n);
+	// Reads and throws away what is queued. Returns how many frames; *bytes is what they held.
+	uint64_t (*discard)(struct port *port, uint64_t *bytes);
 	// Frames that the kernel lost for want of room since the last call.
 	uint64_t (*lost)(struct port *port);
 	void (*close)(struct port *port);
@@ -29,8 +31,6 @@ struct port {
 
 // Takes over an AF_PACKET socket made by egret_packet_socket; closes it in any case of failure.
 int port_packet_open(struct port *port, uint16_t slot, uint32_t ifindex, int fd);
-// Reads and throws away what is queued. Returns how many frames; *bytes is what they held.
-uint64_t port_packet_discard(struct port *port, uint64_t *bytes);
 // 1 while the socket is bound to an interface that exists; a link that is down exists.
 int port_packet_is_bound(const struct port *port);
 int port_memory_open(struct port *port, uint16_t slot);

@@ -63,6 +63,13 @@ static uint64_t lost(struct port *port)
 	return 0;
 }
 
+static uint64_t discard(struct port *port, uint64_t *bytes)
+{
+	(void)port;
+	*bytes = 0;
+	return 0;
+}
+
 static void close_port(struct port *port)
 {
 	struct memory_frame *frame;
@@ -77,6 +84,7 @@ static const struct port_driver memory_driver = {
 	.name = "memory",
 	.receive = receive,
 	.transmit = transmit,
+	.discard = discard,
 	.lost = lost,
 	.close = close_port,
 };

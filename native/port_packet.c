@@ -190,6 +190,37 @@ static void transmit(struct port *port, struct packet **packets, uint32_t n)
 		send_batch(port, packets + i, n - i < BATCH_PACKETS ? n - i : BATCH_PACKETS);
 }
 
+static uint64_t discard(struct port *port, uint64_t *bytes)
+{
+	struct packet_port *state = port->state;
+	uint64_t frames = 0;
+	*bytes = 0;
+	for (uint32_t i = 0; i < BATCH_PACKETS; i++) {
+		// The header alone is copied; MSG_TRUNC tells how long the frame was.
+		state->messages[i].msg_hdr.msg_iovlen = 1;
+		state->messages[i].msg_hdr.msg_control = NULL;
+		state->messages[i].msg_hdr.msg_controllen = 0;
+	}
+	while (frames < DISCARD_PACKETS_MAX) {
+		int got = recvmmsg(
+			port->fd, state->messages, BATCH_PACKETS, MSG_DONTWAIT | MSG_TRUNC, NULL);
+		if (got < 0 && errno == EINVAL) {
+			frames++; // see receive
+			continue;
+		}
+		if (got < 0 && errno == ENETDOWN)
+			continue; // said once, when the interface went
+		if (got <= 0)
+			break;
+		for (int i = 0; i < got; i++)
+			*bytes += state->messages[i].msg_len - sizeof state->offload[i];
+		frames += (uint64_t)got;
+	}
+	for (uint32_t i = 0; i < BATCH_PACKETS; i++)
+		state->messages[i].msg_hdr.msg_iovlen = 2;
+	return frames;
+}
+
 static uint64_t lost(struct port *port)
 {
 	// Reading resets it. tp_packets includes tp_drops.
@@ -212,6 +243,7 @@ static const struct port_driver packet_driver = {
 	.name = "packet",
 	.receive = receive,
 	.transmit = transmit,
+	.discard = discard,
 	.lost = lost,
 	.close = close_port,
 };
@@ -246,35 +278,6 @@ int port_packet_open(struct port *port, uint16_t slot, uint32_t ifindex, int fd)
 		.fd = fd,
 		.state = state};
 	return 0;
-}
-
-uint64_t port_packet_discard(struct port *port, uint64_t *bytes)
-{
-	struct packet_port *state = port->state;
-	uint64_t frames = 0;
-	*bytes = 0;
-	for (uint32_t i = 0; i < BATCH_PACKETS; i++) {
-		// The header alone is copied; MSG_TRUNC tells how long the frame was.
-		state->messages[i].msg_hdr.msg_iovlen = 1;
-		state->messages[i].msg_hdr.msg_control = NULL;
-		state->messages[i].msg_hdr.msg_controllen = 0;
-	}
-	while (frames < DISCARD_PACKETS_MAX) {
-		int got = recvmmsg(
-			port->fd, state->messages, BATCH_PACKETS, MSG_DONTWAIT | MSG_TRUNC, NULL);
-		if (got < 0 && errno == EINVAL) {
-			frames++; // see receive
-			continue;
-		}
-		if (got <= 0)
-			break;
-		for (int i = 0; i < got; i++)
-			*bytes += state->messages[i].msg_len - sizeof state->offload[i];
-		frames += (uint64_t)got;
-	}
-	for (uint32_t i = 0; i < BATCH_PACKETS; i++)
-		state->messages[i].msg_hdr.msg_iovlen = 2;
-	return frames;
 }
 
 int port_packet_is_bound(const struct port *port)

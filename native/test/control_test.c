@@ -129,7 +129,11 @@ static void test_ports(int fd)
 	tap_ok(egret_forwarder_add_port(fd, 9, loopback, port_fd, 0) == 0 &&
 			open_descriptors() == before,
 		"a port that is given again replaces the old one");
+	netns_run("ping -q -c 1 127.0.0.1 > /dev/null");
 	tap_ok(egret_forwarder_remove_port(fd, 9) == 0, "a port is taken away");
+	tap_ok(port_counter(9, EGRET_PORT_COUNTER_RECEIVED) == 2 &&
+			worker.drop_counters[9 * EGRET_DROP_COUNT + EGRET_DROP_STALE] == 2,
+		"what waited in its queue is received and stale");
 	tap_ok(egret_forwarder_remove_port(fd, 9) == -EGRET_STATUS_NOT_FOUND, "once");
 	close(port_fd);
 }

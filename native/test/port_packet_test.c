@@ -185,7 +185,7 @@ static void test_discard_and_lost(void)
 	for (uint32_t i = 0; i < 50; i++)
 		build_frame(&packets[i], 17, 200, 1);
 	left.driver->transmit(&left, pointers, 50);
-	uint64_t bytes = 0, frames = port_packet_discard(&right, &bytes);
+	uint64_t bytes = 0, frames = right.driver->discard(&right, &bytes);
 	tap_ok(frames == 50 && bytes == 50 * 200, "what is queued is discarded and counted");
 	right.driver->lost(&right);
 	setsockopt(right.fd, SOL_SOCKET, SO_RCVBUFFORCE, &small, sizeof small);
@@ -193,7 +193,7 @@ static void test_discard_and_lost(void)
 	for (uint32_t i = 0; i < 64; i++)
 		build_frame(&packets[i], 17, 1400, 1);
 	left.driver->transmit(&left, pointers, 64);
-	frames = port_packet_discard(&right, &bytes);
+	frames = right.driver->discard(&right, &bytes);
 	uint64_t lost = right.driver->lost(&right);
 	tap_ok(lost > 0 && lost + frames == 64, "64 sent = %llu read + %llu lost",
 		(unsigned long long)frames, (unsigned long long)lost);

@@ -340,7 +340,7 @@ export const drops = [
   'hold_full',
   /** The kernel refused to send. */
   'tx_failed',
-  /** Queued in the kernel while no forwarder ran. */
+  /** Queued in the kernel while no forwarder ran, or when its port was closed. */
   'stale',
   /** Neither from a client, nor for a pool address, nor for this box. */
   'not_forwarded',
@@ -416,7 +416,7 @@ export const dropMeanings: Readonly<Record<Drop, string>> = {
   tx_failed:
     "The kernel refused to send",
   stale:
-    "Queued in the kernel while no forwarder ran",
+    "Queued in the kernel while no forwarder ran, or when its port was closed",
   not_forwarded:
     "Neither from a client, nor for a pool address, nor for this box",
 };
