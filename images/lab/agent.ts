@@ -100,8 +100,8 @@ const methods = {
     watchOf(p.name).close();
     watches.delete(p.name);
   },
-  sendFrames: async (p: { interface: string; frames: readonly string[] }) =>
-    sendFrames(p.interface, p.frames),
+  sendFrames: async (p: { interface: string; frames: readonly string[]; rounds?: number }) =>
+    sendFrames(p.interface, p.frames, p.rounds),
 };
 
 export type AgentMethods = typeof methods;

@@ -176,6 +176,32 @@ export class Egret {
       .reduce((sum, row) => sum + row.value, 0);
   }
 
+  /**
+   * Frames that came, were made and went, of an interface: received + generated = sent + kernel + drops +
+   * absorbed + held, when all stand still.
+   */
+  async frames(networkInterface: string): Promise<{
+    readonly inward: number;
+    readonly outward: number;
+    /** What the kernel could not queue: not in `inward`. */
+    readonly lost: number;
+    readonly received: number;
+    readonly drops: Readonly<Record<string, number>>;
+  }> {
+    const rows = await this.show('counters');
+    const mine = rows.filter((row) => row.interface === networkInterface);
+    const of = (name: string): number => mine.find((row) => row.name === name)?.value ?? 0;
+    const drops = mine.filter((row) => row.name.startsWith('dropped.'));
+    const dropped = drops.reduce((sum, row) => sum + row.value, 0);
+    return {
+      inward: of('received') + of('generated'),
+      outward: of('sent') + of('kernel') + dropped + of('absorbed') + of('held'),
+      lost: of('kernel_lost'),
+      received: of('received'),
+      drops: Object.fromEntries(drops.map((row) => [row.name.slice(8), row.value])),
+    };
+  }
+
   /** `egret why`, as printed. */
   async why(client: string, destination: string): Promise<string> {
     const { stdout } = await this.ask(['why', client, destination], { statuses: 'any' });

@@ -173,11 +173,21 @@ export function openSender(name: string): { send(frame: Buffer): boolean; close(
   };
 }
 
-/** Sends frames, hexadecimal, as they are. @returns how many the kernel took */
-export function sendFrames(name: string, frames: readonly string[]): number {
+/**
+ * Sends frames, hexadecimal, as they are and as fast as it goes.
+ *
+ * @param rounds - how often all of them are sent
+ * @returns how many the kernel took
+ */
+export function sendFrames(name: string, frames: readonly string[], rounds = 1): number {
+  const bytes = frames.map((frame) => Buffer.from(frame, 'hex'));
   const sender = openSender(name);
+  let taken = 0;
   try {
-    return frames.filter((frame) => sender.send(Buffer.from(frame, 'hex'))).length;
+    for (let round = 0; round < rounds; round += 1) {
+      for (const frame of bytes) if (sender.send(frame)) taken += 1;
+    }
+    return taken;
   } finally {
     sender.close();
   }
