@@ -235,15 +235,29 @@ void egret_memory_trim(void *handle)
 	madvise(arena->base, arena->header->bytes, MADV_DONTNEED);
 }
 
+// 1 when no worker can still read the half that was current before the last commit, after waiting for
+// it. One that has read the current half holds no other, even if it hangs in the middle of a batch.
+static int other_half_is_free(const struct arena *arena)
+{
+	const struct arena_header *header = arena->header;
+	int is_seen = header->generation != UINT32_MAX;
+	for (uint32_t i = 0; i < EGRET_WORKER_MAX; i++)
+		is_seen = is_seen &&
+			__atomic_load_n(&header->workers[i].generation_seen, __ATOMIC_ACQUIRE) ==
+				header->generation_number;
+	if (is_seen)
+		return 1;
+	struct epoch_mark mark;
+	epoch_mark(arena, &mark);
+	return epoch_wait(arena, &mark, BEGIN_WAIT_NS);
+}
+
 int egret_arena_begin_generation(void *handle)
 {
 	struct arena *arena = handle;
 	uint32_t current = arena->header->generation;
 	uint32_t half = current == UINT32_MAX ? 0 : 1 - current;
-	// Whoever read this half before the last commit must have moved on.
-	struct epoch_mark mark;
-	epoch_mark(arena, &mark);
-	if (!epoch_wait(arena, &mark, BEGIN_WAIT_NS))
+	if (!other_half_is_free(arena))
 		return -EGRET_STATUS_TIMEOUT;
 	int status = fib_writer_begin(arena, half);
 	if (status < 0)

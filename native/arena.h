@@ -34,13 +34,15 @@ struct arena_header {
 	uint32_t plan; // 0 or 1: the current plan; UINT32_MAX: none yet. Release store
 	uint32_t plan_number; // ascends with every publish
 	uint32_t control_life, forwarder_life; // ascend with every start
-	// Workers: the plan taken up last, and a quiet-state counter (odd: in a batch, even: quiet).
+	// Workers: the plan and the generation taken up last, and a quiet-state counter (odd: in a batch,
+	// even: quiet).
 	struct {
 		uint32_t plan_seen;
 		uint32_t epoch;
 		uint64_t heartbeat_ns;
 		uint32_t is_online;
-		uint32_t reserved[9];
+		uint32_t generation_seen;
+		uint32_t reserved[8];
 	} workers[EGRET_WORKER_MAX];
 	// Offsets of the sections.
 	uint64_t at_slots, at_plans[2], at_generations[2], at_sessions, at_bindings, at_pools,

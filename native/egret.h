@@ -80,6 +80,9 @@ void egret_fib_usage(void *arena, uint32_t *plies_used, uint32_t *plies_max);
 const uint64_t *egret_port_counters(void *arena);
 const uint64_t *egret_drop_counters(void *arena);
 const uint64_t *egret_worker_counters(void *arena);
+// When the worker that is furthest behind last came to the end of a batch or of its housekeeping: at
+// least once a second, as long as the forwarder runs. Any thread.
+uint64_t egret_forwarder_heartbeat_ns(void *arena);
 // Copies live sessions from record *cursor on; returns rows written and moves *cursor, by so few
 // records that it takes a few milliseconds. The end is limits.sessions.
 int egret_sessions_read(void *arena, uint32_t *cursor, struct egret_session_row *rows, uint32_t n);

@@ -39,8 +39,9 @@ static int worker_is_dead(const struct arena *arena, uint32_t worker)
 {
 	uint64_t heartbeat = __atomic_load_n(
 		&arena->header->workers[worker].heartbeat_ns, __ATOMIC_ACQUIRE);
-	uint64_t now = egret_now_ns();
-	if (now < heartbeat || now - heartbeat < EPOCH_SILENCE_NS)
+	// A heartbeat may be a moment ahead of this process's clock; one of the far future is none.
+	int64_t age_ns = (int64_t)(egret_now_ns() - heartbeat);
+	if (age_ns > -(int64_t)EPOCH_SILENCE_NS && age_ns < (int64_t)EPOCH_SILENCE_NS)
 		return 0;
 	return !epoch_is_claimed(arena);
 }

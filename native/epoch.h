@@ -8,7 +8,8 @@
 // A worker announces itself offline before it sleeps; one of a dead forwarder counts as quiet: its
 // heartbeat is old and nobody holds the lock that epoch_claim takes and the kernel releases at death.
 //
-// Views are used only between epoch_enter and epoch_leave; plan_seen is stored between them too.
+// Views are used only between epoch_enter and epoch_leave; plan_seen and generation_seen are stored
+// between them too.
 #pragma once
 
 #include "arena.h"

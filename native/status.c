@@ -23,6 +23,19 @@ const uint64_t *egret_worker_counters(void *handle)
 	return ((struct arena *)handle)->counters->worker;
 }
 
+uint64_t egret_forwarder_heartbeat_ns(void *handle)
+{
+	const struct arena_header *header = ((struct arena *)handle)->header;
+	uint64_t oldest_ns = UINT64_MAX;
+	for (uint32_t i = 0; i < EGRET_WORKER_MAX; i++) {
+		uint64_t heartbeat_ns = __atomic_load_n(
+			&header->workers[i].heartbeat_ns, __ATOMIC_ACQUIRE);
+		if (heartbeat_ns < oldest_ns)
+			oldest_ns = heartbeat_ns;
+	}
+	return oldest_ns;
+}
+
 // Copies a record that its worker may change meanwhile. 0 when it is not live, or no longer the same.
 static int session_copy(const struct session_record *record, struct session_record *copy)
 {

@@ -101,7 +101,9 @@ static void begin(struct worker *worker)
 
 static void end(struct worker *worker)
 {
-	__atomic_store_n(&worker->arena->header->workers[WORKER].plan_seen, worker->plan.number,
+	struct arena_header *header = worker->arena->header;
+	__atomic_store_n(&header->workers[WORKER].plan_seen, worker->plan.number, __ATOMIC_RELEASE);
+	__atomic_store_n(&header->workers[WORKER].generation_seen, worker->fib.generation_number,
 		__ATOMIC_RELEASE);
 	epoch_leave(worker->arena, WORKER, worker->now_ns);
 }

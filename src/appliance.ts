@@ -124,6 +124,7 @@ export class Appliance {
       pidPath: runDir.file('forwarder.pid'),
       arenaPath: runDir.arenaPath,
       isExternal: options.isForwarderExternal,
+      heartbeatNs: () => this.dataPlane.forwarderHeartbeatNs(),
       clock,
       log,
     });

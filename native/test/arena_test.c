@@ -270,6 +270,9 @@ static void test_claim(void)
 	struct epoch_mark mark;
 	epoch_mark(control, &mark);
 	tap_ok(epoch_is_claimed(control), "a forwarder runs");
+	uint64_t beat_ns = egret_forwarder_heartbeat_ns(control);
+	tap_ok(beat_ns > 0 && egret_now_ns() - beat_ns >= 2 * EPOCH_SILENCE_NS,
+		"and when it last gave a sign of life is known");
 	tap_ok(!epoch_has_passed(control, &mark), "silent, but alive: it may still read");
 	egret_arena_open(path, NULL, &forwarder);
 	tap_ok(epoch_claim(forwarder) == -EGRET_STATUS_SYSTEM && egret_errno() == EAGAIN,
@@ -277,6 +280,11 @@ static void test_claim(void)
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	tap_ok(epoch_has_passed(control, &mark), "dead: it reads nothing");
+	uint64_t *heartbeat_ns = &((struct arena *)control)->header->workers[0].heartbeat_ns;
+	*heartbeat_ns = UINT64_MAX / 2;
+	tap_ok(epoch_has_passed(control, &mark), "whatever its heartbeat says of the future");
+	*heartbeat_ns = egret_now_ns() + EPOCH_SILENCE_NS / 2;
+	tap_ok(!epoch_has_passed(control, &mark), "but for one of the next moment");
 	tap_ok(epoch_claim(forwarder) == 0, "and another may follow");
 	epoch_enter(forwarder, 0);
 	tap_ok(*epoch % 2 == 1 && *epoch != mark.epochs[0],

@@ -269,6 +269,26 @@ static void test_generations(void)
 	egret_arena_close(arena);
 }
 
+// A forwarder that hangs in the middle of a batch under an egretd that ends and comes back.
+static void test_hung_reader(void)
+{
+	struct arena *arena = begun(&fixture_limits);
+	struct arena_header *header = arena->header;
+	egret_arena_commit_generation(arena);
+	epoch_online(arena, 0, egret_now_ns());
+	epoch_enter(arena, 0);
+	tap_ok(egret_arena_begin_generation(arena) == -EGRET_STATUS_TIMEOUT,
+		"it may read the half from before the commit");
+	header->workers[0].generation_seen = header->generation_number;
+	tap_ok(egret_arena_begin_generation(arena) == 0, "unless it has met the current one");
+	egret_arena_commit_generation(arena);
+	tap_ok(egret_arena_begin_generation(arena) == -EGRET_STATUS_TIMEOUT,
+		"which the next commit makes the one before");
+	epoch_leave(arena, 0, egret_now_ns());
+	tap_ok(egret_arena_begin_generation(arena) == 0, "until the batch is over");
+	egret_arena_close(arena);
+}
+
 static void test_groups(void)
 {
 	struct arena *arena = begun(&fixture_limits);
@@ -342,6 +362,7 @@ static void test_many(void)
 int main(void)
 {
 	test_generations();
+	test_hung_reader();
 	test_groups();
 	test_space();
 	test_quiet_points();

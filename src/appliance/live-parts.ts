@@ -56,6 +56,7 @@ export function liveParts(appliance: Running): LiveParts {
     neighbors: () => appliance.speaker.snapshot().map(neighborRow),
     mirroredCount: (network) => appliance.mirrors.mirroredCount(network),
     rpFilter: (name) => plumbing.rpFilter(name),
+    forwarderTrouble: appliance.forwarder.trouble,
     daemonCounters: () => daemonCounters(appliance),
     configErrors: appliance.configErrors,
   };
@@ -92,6 +93,7 @@ function daemonCounters(appliance: Running): Record<string, number> {
     bgp_connections_refused: speaker.refusedCount,
     forwarder_deaths: forwarder.deaths,
     forwarder_pid: forwarder.pid ?? 0,
+    forwarder_silent_milliseconds: forwarder.silentMs,
     host_overruns: host.overrunCount,
     overlapping_prefixes: appliance.vrfs.overlaps.pairCount,
     fib_plies_used: pliesUsed,

@@ -11,11 +11,13 @@ const b = 0x0a320003;
 function bench() {
   const events: string[] = [];
   let published = 0;
+  let isBusy = false;
   let acknowledged = 0;
   const timers = new Set<() => void>();
   const publication = new Publication({
     dataPlane: {
       publishPlan: () => {
+        if (isBusy) return undefined;
         events.push(`publish ${++published}`);
         return published;
       },
@@ -40,7 +42,13 @@ function bench() {
       run();
     }
   };
-  return { publication, events, runTimers, acknowledge: () => (acknowledged = published) };
+  return {
+    publication,
+    events,
+    runTimers,
+    acknowledge: () => (acknowledged = published),
+    setBusy: (value: boolean) => (isBusy = value),
+  };
 }
 
 const red = (...addresses: number[]): Exports => new Map([['red', addresses]]);
@@ -63,6 +71,22 @@ test('an address that goes is withdrawn before its plan', () => {
   events.length = 0;
   publication.publish(plan, red(b));
   expect(events).toEqual([`announce ${b}`, 'publish 2']);
+});
+
+test('a plan for which there is no room yet is tried again, and announced only then', () => {
+  const { publication, events, runTimers, acknowledge, setBusy } = bench();
+  setBusy(true);
+  publication.publish(plan, red(a));
+  runTimers();
+  acknowledge();
+  runTimers();
+  expect(events).toEqual([]);
+  setBusy(false);
+  runTimers();
+  expect(events).toEqual(['publish 1']);
+  acknowledge();
+  runTimers();
+  expect(events).toEqual(['publish 1', `announce ${a}`]);
 });
 
 test('while held, what an earlier life announced stays announced', () => {

@@ -26,11 +26,15 @@ export interface PublicationOptions {
 
 const acknowledgePollMs = 2;
 const acknowledgePollLongestMs = 50;
+/** A try waits for the forwarder, though not long, so it is not repeated at once. */
+const publishRetryMs = 500;
 
 export class Publication {
   readonly #options: PublicationOptions;
   #announced: Exports = new Map();
   #wanted: Exports = new Map();
+  /** What the data plane could not take yet. */
+  #unpublished: EgressPlan | undefined;
   #waitsFor = 0;
   #timer: Timer | undefined;
   #isHeld = false;
@@ -59,7 +63,17 @@ export class Publication {
   publish(plan: EgressPlan, exports: Exports): void {
     this.#wanted = exports;
     if (!this.#isHeld) this.#tell(intersection(this.#announced, exports));
-    this.#waitsFor = this.#options.dataPlane.publishPlan(plan);
+    this.#hand(plan);
+  }
+
+  #hand(plan: EgressPlan): void {
+    const number = this.#options.dataPlane.publishPlan(plan);
+    this.#unpublished = number === undefined ? plan : undefined;
+    if (number === undefined) {
+      this.#wait(publishRetryMs);
+      return;
+    }
+    this.#waitsFor = number;
     this.#options.wake();
     this.#wait(acknowledgePollMs);
   }
@@ -72,6 +86,10 @@ export class Publication {
   #wait(delayMs: number): void {
     this.#timer?.clear();
     this.#timer = this.#options.clock.after(delayMs, () => {
+      if (this.#unpublished) {
+        this.#hand(this.#unpublished);
+        return;
+      }
       if (this.#options.dataPlane.planAcknowledged() < this.#waitsFor) {
         this.#wait(Math.min(acknowledgePollLongestMs, delayMs * 2));
         return;

@@ -119,8 +119,13 @@ export class ArenaDataPlane implements DataPlane {
 
   // -- Plan and slots -----------------------------------------------------------------------------
 
-  publishPlan(plan: EgressPlan): number {
-    return native.publishPlan(this.#arena, encodePlan(plan, this.#slots));
+  publishPlan(plan: EgressPlan): number | undefined {
+    try {
+      return native.publishPlan(this.#arena, encodePlan(plan, this.#slots));
+    } catch (error) {
+      if (native.nativeStatusOf(error) !== 'NATIVE_TIMEOUT') throw error;
+      return undefined;
+    }
   }
 
   planAcknowledged(): number {
@@ -167,6 +172,10 @@ export class ArenaDataPlane implements DataPlane {
 
   workerCounter(counter: abi.WorkerCounter): number {
     return Number(this.#worker[abi.workerCounters.indexOf(counter)]);
+  }
+
+  forwarderHeartbeatNs(): bigint {
+    return native.forwarderHeartbeatNs(this.#arena);
   }
 
   readSessions(

@@ -8,8 +8,13 @@ import type { Ipv4 } from '../net/ipv4.ts';
 import type { Drop, PortCounter, SessionState, WorkerCounter } from './abi.gen.ts';
 
 export interface DataPlane extends FibTarget {
-  /** Makes a plan current. @returns its number, for planAcknowledged */
-  publishPlan(plan: EgressPlan): number;
+  /**
+   * Makes a plan current.
+   *
+   * @returns its number, for planAcknowledged; undefined while the forwarder is in the middle of a batch
+   *   by the plan before the current one, and so does not let go of its room: to be tried again
+   */
+  publishPlan(plan: EgressPlan): number | undefined;
   /** Number of the newest plan that the forwarder has taken up. */
   planAcknowledged(): number;
   portSlot(interfaceName: string): number;

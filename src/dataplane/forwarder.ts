@@ -6,6 +6,10 @@
  * not answer, is ended and replaced. Every port has exactly one receiving socket: egretd opens it and
  * keeps a duplicate, so that a forwarder that was started again gets the same descriptor, and a
  * restarted egretd asks the running forwarder for its descriptors and opens only what is missing.
+ *
+ * A forwarder that lives but works no more is known by its heartbeat in the arena. Only looks of ours at
+ * which it stood still count, so that a pause of the whole box is nobody's fault; it is said after three
+ * of them and, since a busy forwarder beats too, after ten it is killed like one that does not answer.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
@@ -21,6 +25,8 @@ export interface ForwarderOptions {
   readonly arenaPath: string;
   /** true: a supervisor starts and stops it (systemd); we only connect. */
   readonly isExternal: boolean;
+  /** When it last came to the end of a piece of work (ArenaDataPlane.forwarderHeartbeatNs). */
+  readonly heartbeatNs: () => bigint;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -32,6 +38,11 @@ const connectRetryMs = 10;
 const backOffMaxMs = 5_000;
 /** How long a forwarder that was asked to end may take before it is killed. */
 const endTimeoutMs = 3_000;
+/** How often its heartbeat is looked at: it beats as often when idle. */
+const heartbeatCheckMs = 1_000;
+/** Looks in a row without a heartbeat after which this is said, and after which it is replaced. */
+const silentChecksReported = 3;
+const silentChecksMax = 10;
 /** native/forwarder.c: another one runs on the arena; it will listen soon. */
 const exitClaimed = 4;
 
@@ -53,6 +64,9 @@ export class Forwarder {
   #retry: Timer | undefined;
   #isStopping = false;
   #startedAtMs = 0;
+  #heartbeatNs = 0n;
+  #heartbeatCheck: Timer | undefined;
+  #silentChecks = 0;
   /** Times that a forwarder died under this egretd. */
   deaths = 0;
 
@@ -66,6 +80,18 @@ export class Forwarder {
 
   get isUp(): boolean {
     return this.#connection !== undefined;
+  }
+
+  /** What an operator must know of it; undefined: it works. */
+  get trouble(): string | undefined {
+    if (!this.#connection) return 'no forwarder runs';
+    if (this.#silentChecks < silentChecksReported) return undefined;
+    return `the forwarder is silent for ${Math.round(this.silentMs / 1000)} s`;
+  }
+
+  /** Since when it has given no sign of life. */
+  get silentMs(): number {
+    return this.#silentChecks * heartbeatCheckMs;
   }
 
   /**
@@ -121,6 +147,7 @@ export class Forwarder {
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#retry?.clear();
+    this.#heartbeatCheck?.clear();
     const connection = this.#connection;
     if (connection) {
       native.forwarderStop(connection.fd);
@@ -140,6 +167,7 @@ export class Forwarder {
   abandon(): void {
     this.#isStopping = true;
     this.#retry?.clear();
+    this.#heartbeatCheck?.clear();
   }
 
   /** Connects to the forwarder that runs, unless it must be replaced. @returns whether there is one */
@@ -171,6 +199,8 @@ export class Forwarder {
       const connection = { fd, pid: found.pid, socket };
       this.#connection = connection;
       this.#startedAtMs = clock.nowMs();
+      this.#silentChecks = 0;
+      this.#checkHeartbeatSoon();
       socket.on('data', () => {});
       socket.on('error', () => {});
       socket.on('close', () => {
@@ -263,8 +293,34 @@ export class Forwarder {
     native.forwarderSetNetlink(this.#connection!.fd, this.#netlinkFd);
   }
 
+  #checkHeartbeatSoon(): void {
+    this.#heartbeatCheck?.clear();
+    this.#heartbeatCheck = this.#options.clock.after(heartbeatCheckMs, () => {
+      this.#checkHeartbeat();
+      this.#checkHeartbeatSoon();
+    });
+  }
+
+  #checkHeartbeat(): void {
+    const { log, isExternal } = this.#options;
+    const heartbeatNs = this.#options.heartbeatNs();
+    const wasReported = this.#silentChecks >= silentChecksReported;
+    this.#silentChecks = heartbeatNs === this.#heartbeatNs ? this.#silentChecks + 1 : 0;
+    this.#heartbeatNs = heartbeatNs;
+    const { pid, silentMs } = this;
+    if (this.#silentChecks === silentChecksReported) {
+      log.error({ pid, silentMs }, 'forwarder is silent, nothing is forwarded');
+    } else if (wasReported && this.#silentChecks === 0) {
+      log.warn({ pid }, 'forwarder works again');
+    } else if (this.#silentChecks === silentChecksMax && !isExternal && isForwarder(pid)) {
+      log.error({ pid, silentMs }, 'forwarder is silent for too long, it is killed');
+      process.kill(pid, 'SIGKILL');
+    }
+  }
+
   #died(): void {
     this.#connection = undefined;
+    this.#heartbeatCheck?.clear();
     if (this.#isStopping) return;
     this.deaths += 1;
     const { clock, log } = this.#options;
@@ -291,7 +347,8 @@ export class Forwarder {
 }
 
 /** Whether a process lives and is a forwarder: its number may be somebody else's by now. */
-function isForwarder(pid: number): boolean {
+function isForwarder(pid: number | undefined): pid is number {
+  if (pid === undefined) return false;
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const end = stat.lastIndexOf(')');

@@ -87,6 +87,7 @@ const c = {
   portCounters: library.func('void *egret_port_counters(void *)'),
   dropCounters: library.func('void *egret_drop_counters(void *)'),
   workerCounters: library.func('void *egret_worker_counters(void *)'),
+  forwarderHeartbeat: library.func('uint64_t egret_forwarder_heartbeat_ns(void *)'),
   readSessions: library.func(
     'int egret_sessions_read(void *, _Inout_ uint32_t *, void *, uint32_t)',
   ),
@@ -219,6 +220,9 @@ export const dropCounterView = (arena: Handle, perPort: number): BigUint64Array 
   words(c.dropCounters(arena), PORT_MAX * perPort);
 export const workerCounterView = (arena: Handle, count: number): BigUint64Array =>
   words(c.workerCounters(arena), count);
+
+/** A moment of nowNs. */
+export const forwarderHeartbeatNs = (arena: Handle): bigint => BigInt(c.forwarderHeartbeat(arena));
 
 export function readSessions(
   arena: Handle,

@@ -145,18 +145,19 @@ export class LiveStatus implements StatusSource {
   }
 
   interfaces(): InterfaceRow[] {
-    const { model, links, ports, rpFilter } = this.#parts();
+    const { model, links, ports, rpFilter, forwarderTrouble } = this.#parts();
     const managed = model.appliance.interfaces
       .filter((row) => row.role === 'Management')
       .map((row) => ({ name: row.name, role: row.role, networks: [], reason: 'never a port' }));
     return [...ports, ...managed].map((port) => {
       const link = links.find((candidate) => candidate.name === port.name);
       const isPort = port.role !== 'Management';
+      const troubles = [link ? [] : 'it does not exist', (isPort && forwarderTrouble) || []].flat();
       return {
         name: port.name,
         role: port.role,
         driver: isPort ? 'packet' : 'none',
-        reason: link ? port.reason : `${port.reason}; it does not exist`,
+        reason: [port.reason, ...troubles].join('; '),
         up: link?.isUp ?? false,
         mtu: link?.mtu ?? 0,
         networks: port.networks,

@@ -27,6 +27,8 @@ export interface LiveParts {
   /** Routes that the kernel's table holds. */
   readonly mirroredCount: (network: Network) => number;
   readonly rpFilter: (interfaceName: string) => number | null;
+  /** Why nothing is forwarded at all; undefined: the forwarder works. */
+  readonly forwarderTrouble: string | undefined;
   /** Counters of egretd itself: name → value. */
   readonly daemonCounters: () => Readonly<Record<string, number>>;
   readonly configErrors: readonly string[];
