@@ -89,6 +89,15 @@ static int arena_map(int fd, uint64_t bytes, struct arena **arena)
 	return 0;
 }
 
+// Slots whose names end, and the main table where everybody expects it.
+static int slots_check(const struct arena *arena)
+{
+	for (uint32_t i = 0; i < EGRET_PORT_MAX; i++)
+		if (arena->slots->ports[i][EGRET_NAME_BYTES - 1] != 0)
+			return -EGRET_STATUS_BAD_ARENA;
+	return arena->slots->networks[0] == ARENA_MAIN_TABLE ? 0 : -EGRET_STATUS_BAD_ARENA;
+}
+
 static void arena_find_sections(struct arena *arena)
 {
 	arena->slots = arena_at(arena, arena->header->at_slots);
@@ -201,6 +210,10 @@ int egret_arena_open(const char *path, struct egret_limits *limits, void **arena
 		return status;
 	}
 	status = arena_check(made->header, (uint64_t)stat.st_size);
+	if (status == 0) {
+		arena_find_sections(made);
+		status = slots_check(made);
+	}
 	if (status == 0)
 		status = plan_buffer_check(made);
 	if (status < 0) {
@@ -209,7 +222,6 @@ int egret_arena_open(const char *path, struct egret_limits *limits, void **arena
 		close(fd);
 		return status;
 	}
-	arena_find_sections(made);
 	if (limits)
 		*limits = made->header->limits;
 	*arena = made;

@@ -12,6 +12,7 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <linux/netlink.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +147,23 @@ static int add_port(struct worker *worker, const struct control_message *request
 	return 0;
 }
 
+// Takes over the socket of neighbor events. What is none would be ready for ever, and say nothing.
+static int set_netlink(struct worker *worker, int fd)
+{
+	int family = 0, protocol = -1;
+	socklen_t bytes = sizeof family;
+	if (fd < 0)
+		return -EGRET_STATUS_BAD_ARGUMENT;
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &bytes) ||
+		getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &bytes) ||
+		family != AF_NETLINK || protocol != NETLINK_ROUTE) {
+		close(fd);
+		return -EGRET_STATUS_BAD_ARGUMENT;
+	}
+	neighbor_netlink_set(worker, fd);
+	return 0;
+}
+
 // Executes a request; the descriptor that came with it is consumed. Returns the answer's status.
 static int execute(struct control_server *server, const struct control_message *request, int fd)
 {
@@ -154,10 +172,7 @@ static int execute(struct control_server *server, const struct control_message *
 	case CONTROL_ADD_PORT:
 		return add_port(worker, request, fd);
 	case CONTROL_SET_NETLINK:
-		if (fd < 0)
-			return -EGRET_STATUS_BAD_ARGUMENT;
-		neighbor_netlink_set(worker, fd);
-		return 0;
+		return set_netlink(worker, fd);
 	}
 	if (fd >= 0)
 		close(fd);

@@ -55,6 +55,7 @@ static void half_view(const struct arena *arena, uint32_t half, struct fib_view 
 	view->versions = arena_at(arena, at + at_versions(limits));
 	view->groups = arena_at(arena, at + at_groups(limits));
 	view->plies = arena_at(arena, at + at_plies(limits));
+	view->ply_max = limits->plies;
 	view->group_max = group_max(limits);
 	view->generation_number = __atomic_load_n(&header->number, __ATOMIC_RELAXED);
 }
@@ -92,6 +93,8 @@ uint32_t fib_group_read(const struct fib_view *view, uint32_t group,
 		return 0;
 	const struct fib_group *row = &view->groups[group];
 	uint32_t count = __atomic_load_n(&row->count, __ATOMIC_ACQUIRE);
+	if (count > EGRET_GROUP_PATHS_MAX)
+		return 0; // nobody writes so many
 	for (uint32_t i = 0; i < count; i++) {
 		adjacency_word word = __atomic_load_n(word_of(&row->paths[i]), __ATOMIC_RELAXED);
 		memcpy(&paths[i], &word, sizeof word);

@@ -27,12 +27,21 @@ struct fib_view {
 	const uint32_t *plies;
 	const struct fib_group *groups;
 	const uint32_t *versions; // [limits.networks][EGRET_VERSION_CHUNKS]
-	uint32_t group_max; // groups are numbered below this
+	uint32_t ply_max, group_max; // plies and groups are numbered below these
 	uint32_t generation_number; // 0: no generation forwards yet, every lookup says NONE
 };
 
 // Takes the current generation, with acquire.
 void fib_view_take(const struct arena *arena, struct fib_view *view);
+
+// The entry of a ply, no route when there is no such ply: an earlier egretd wrote the number.
+static inline uint32_t fib_ply_entry(const struct fib_view *view, uint32_t ply, uint32_t index)
+{
+	if (ply >= view->ply_max)
+		return 0;
+	return __atomic_load_n(
+		&view->plies[(uint64_t)ply * FIB_PLY_ENTRIES + index], __ATOMIC_ACQUIRE);
+}
 
 // Longest-prefix match: the leaf (fib_leaf_group, fib_leaf_length), 0 when there is no route.
 // Hot path: no allocation; at most three dependent reads.
@@ -43,15 +52,9 @@ static inline uint32_t fib_leaf(const struct fib_view *view, uint16_t network, u
 	const uint32_t *root = view->roots + (uint64_t)network * FIB_ROOT_ENTRIES;
 	uint32_t entry = __atomic_load_n(&root[address >> 16], __ATOMIC_ACQUIRE);
 	if (entry >> FIB_PLY_BIT) {
-		uint64_t ply = entry & 0x7fffffffu;
-		entry = __atomic_load_n(&view->plies[ply * FIB_PLY_ENTRIES + (address >> 8 & 0xff)],
-			__ATOMIC_ACQUIRE);
-		if (entry >> FIB_PLY_BIT) {
-			ply = entry & 0x7fffffffu;
-			entry = __atomic_load_n(
-				&view->plies[ply * FIB_PLY_ENTRIES + (address & 0xff)],
-				__ATOMIC_ACQUIRE);
-		}
+		entry = fib_ply_entry(view, entry & 0x7fffffffu, address >> 8 & 0xff);
+		if (entry >> FIB_PLY_BIT)
+			entry = fib_ply_entry(view, entry & 0x7fffffffu, address & 0xff);
 	}
 	return entry;
 }

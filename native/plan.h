@@ -52,5 +52,6 @@ int plan_address_in_network(const struct egret_plan_address *address, uint16_t n
 
 // Bytes of one plan buffer. The limits are in range.
 uint64_t plan_buffer_bytes(const struct egret_limits *limits);
-// Checks the current plan of an arena that another process made. 0, or -BAD_ARENA.
+// Checks the current plan of an arena that another process made: its rows, and that all that makes
+// lookups fast is what these rows give. 0, -BAD_ARENA, or -NO_SPACE without memory.
 int plan_buffer_check(const struct arena *arena);

@@ -5,6 +5,7 @@
 #include "plan.h"
 #include "plan_buffer.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -60,27 +61,6 @@ static uint32_t encoded_bytes(const struct egret_plan *plan)
 		(const uint8_t *)plan);
 }
 
-int plan_buffer_check(const struct arena *arena)
-{
-	const struct arena_header *header = arena->header;
-	const struct egret_limits *limits = &header->limits;
-	if (header->plan > 1)
-		return 0;
-	const struct plan_derived *derived = arena_at(arena, header->at_plans[header->plan]);
-	if (derived->number == 0 || derived->at_starts != at_starts() ||
-		derived->at_owners != at_owners(limits) || derived->at_plan != at_plan(limits) ||
-		derived->interval_count == 0 || derived->interval_count > interval_max(limits))
-		return -EGRET_STATUS_BAD_ARENA;
-	const struct egret_plan *plan = (const void *)((const uint8_t *)derived + at_plan(limits));
-	// Counts first: encoded_bytes of anything else may lie outside.
-	if (plan->port_count > EGRET_PORT_MAX || plan->local_count > PLAN_LOCAL_MAX ||
-		plan->address_count > EGRET_ADDRESS_MAX || plan->rule_count > limits->rules ||
-		plan->rule_address_count > limits->rule_addresses ||
-		plan->client_count > limits->clients)
-		return -EGRET_STATUS_BAD_ARENA;
-	return plan_is_valid(plan, encoded_bytes(plan), limits) ? 0 : -EGRET_STATUS_BAD_ARENA;
-}
-
 // 1 when no worker can still read a plan older than the current one, after waiting for it.
 static int other_buffer_is_free(struct arena *arena)
 {
@@ -123,6 +103,55 @@ static int image_make(
 	}
 	*image = derived;
 	return 0;
+}
+
+// 1 when beside a plan stands what is derived from it; `number` is no plan's.
+static int is_derived(const struct plan_derived *found, const struct plan_derived *image)
+{
+	enum {
+		FROM = offsetof(struct plan_derived, interval_count),
+		BYTES = offsetof(struct plan_derived, interval_at) + sizeof image->interval_at -
+			FROM,
+	};
+	const uint8_t *is = (const uint8_t *)found, *must_be = (const uint8_t *)image;
+	size_t intervals = image->interval_count * sizeof(uint32_t);
+	return found->number != 0 && memcmp(is + FROM, must_be + FROM, BYTES) == 0 &&
+		memcmp(is + image->at_starts, must_be + image->at_starts, intervals) == 0 &&
+		memcmp(is + image->at_owners, must_be + image->at_owners, intervals) == 0;
+}
+
+static int buffer_check(const struct arena *arena, uint32_t half)
+{
+	const struct egret_limits *limits = &arena->header->limits;
+	const struct plan_derived *found = arena_at(arena, arena->header->at_plans[half]);
+	const struct egret_plan *plan = (const void *)((const uint8_t *)found + at_plan(limits));
+	// Counts first: encoded_bytes of anything else may lie outside.
+	if (plan->port_count > EGRET_PORT_MAX || plan->local_count > PLAN_LOCAL_MAX ||
+		plan->address_count > EGRET_ADDRESS_MAX || plan->rule_count > limits->rules ||
+		plan->rule_address_count > limits->rule_addresses ||
+		plan->client_count > limits->clients)
+		return -EGRET_STATUS_BAD_ARENA;
+	struct plan_derived *image;
+	int status = image_make(arena, plan, encoded_bytes(plan), &image);
+	if (status < 0)
+		return status == -EGRET_STATUS_BAD_ARGUMENT ? -EGRET_STATUS_BAD_ARENA : status;
+	int is_sound = is_derived(found, image);
+	free(image);
+	return is_sound ? 0 : -EGRET_STATUS_BAD_ARENA;
+}
+
+int plan_buffer_check(const struct arena *arena)
+{
+	const struct arena_header *header = arena->header;
+	for (;;) {
+		uint32_t number = __atomic_load_n(&header->plan_number, __ATOMIC_ACQUIRE);
+		uint32_t half = __atomic_load_n(&header->plan, __ATOMIC_ACQUIRE);
+		int status = half > 1 ? 0 : buffer_check(arena, half);
+		// egretd may have published meanwhile, and now write into what was current.
+		if (status == 0 ||
+			number == __atomic_load_n(&header->plan_number, __ATOMIC_ACQUIRE))
+			return status;
+	}
 }
 
 int64_t egret_plan_publish(void *handle, const void *encoded, uint32_t bytes)

@@ -36,9 +36,10 @@ static void rebuild_bindings(struct session_table *table, const struct arena *ar
 	}
 }
 
-static int session_is_sound(const struct session_table *table, const struct session_record *s)
+static int session_is_sound(
+	const struct session_table *table, const struct session_record *s, uint32_t network_max)
 {
-	if (s->binding >= table->binding_max || s->network >= EGRET_NETWORK_MAX ||
+	if (s->binding >= table->binding_max || s->network >= network_max ||
 		s->phase >= EGRET_SESSION_STATE_COUNT)
 		return 0;
 	const struct binding_record *b = &table->bindings[s->binding];
@@ -65,13 +66,15 @@ static void prefetch_ahead(const struct session_table *table, uint32_t at)
 	}
 }
 
-static void rebuild_sessions(struct session_table *table, uint32_t now_tick)
+static void rebuild_sessions(
+	struct session_table *table, const struct arena *arena, uint32_t now_tick)
 {
 	for (uint32_t at = table->session_max; at-- > 0;) {
 		struct session_record *s = &table->sessions[at];
 		prefetch_ahead(table, at);
 		if (session_record_is_live(s)) {
-			if (session_is_sound(table, s) && session_attach(table, at) == 0) {
+			if (session_is_sound(table, s, arena->header->limits.networks) &&
+				session_attach(table, at) == 0) {
 				// The plan of its timeout is not known here: looked at again soon.
 				timer_set(
 					&table->timers, at, now_tick + 1 + at % TIMER_SPREAD_TICKS);
@@ -141,7 +144,7 @@ struct session_table *session_table_make(struct arena *arena, uint64_t *counters
 	counters[EGRET_WORKER_COUNTER_BINDINGS] = 0;
 	counters[EGRET_WORKER_COUNTER_SESSIONS_REBUILT] = 0;
 	rebuild_bindings(table, arena);
-	rebuild_sessions(table, now_tick);
+	rebuild_sessions(table, arena, now_tick);
 	settle_bindings(table);
 	return table;
 }

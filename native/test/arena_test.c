@@ -1,6 +1,7 @@
 // The arena as a file: made whole, opened only when it is sound; slots, and what status reads.
 #include "arena_fixture.h"
 #include "epoch.h"
+#include "plan_buffer.h"
 #include "plan_fixture.h"
 #include "session.h"
 #include "tap.h"
@@ -102,6 +103,8 @@ static void test_corruption(void)
 	tap_ok(egret_plan_publish(arena, encoded, plan_encode(fixture, encoded)) == 1,
 		"an arena with a plan");
 	uint64_t at_plan = ((struct arena *)arena)->header->at_plans[0];
+	uint64_t at_slots = ((struct arena *)arena)->header->at_slots;
+	const struct plan_derived derived = *(const struct plan_derived *)arena_at(arena, at_plan);
 	egret_arena_close(arena);
 	int fd = open(path, O_RDWR);
 	const uint32_t zero = 0, two = 2, retired = ARENA_RETIRED, creating = ARENA_CREATING;
@@ -130,6 +133,20 @@ static void test_corruption(void)
 	for (off_t at = 0; at < 32; at += 8)
 		taken += corrupted_status(fd, (off_t)at_plan + at, &huge, 8) == 0;
 	tap_ok(taken == 0, "a current plan whose parts lie elsewhere");
+	const uint64_t in_plan[] = {offsetof(struct plan_derived, port_of_slot),
+		offsetof(struct plan_derived, addresses), offsetof(struct plan_derived, locals),
+		offsetof(struct plan_derived, interval_at) + 0x0a00 * 4, derived.at_starts,
+		derived.at_owners + 4};
+	for (size_t i = 0; i < sizeof in_plan / sizeof *in_plan; i++)
+		taken += corrupted_status(fd, (off_t)(at_plan + in_plan[i]), &huge, 4) !=
+			-EGRET_STATUS_BAD_ARENA;
+	tap_ok(taken == 0, "or whose lookups lead outside, or round and round");
+	tap_ok(corrupted_status(fd, (off_t)at_slots + EGRET_NAME_BYTES - 4, &huge, 4) ==
+			-EGRET_STATUS_BAD_ARENA,
+		"an interface whose name does not end");
+	tap_ok(corrupted_status(fd, (off_t)(at_slots + offsetof(struct arena_slots, networks)),
+		       &two, 4) == -EGRET_STATUS_BAD_ARENA,
+		"a main table that is not in its place");
 	taken = 0;
 	uint64_t bytes = egret_arena_bytes(&fixture_limits);
 	for (uint64_t n = 0; n < bytes; n = n < 8192 ? n + 512 : n * 2)

@@ -143,6 +143,9 @@ static void test_netlink(int fd)
 	tap_ok(egret_forwarder_has_netlink(fd) == 0, "no netlink socket at first");
 	tap_ok(egret_forwarder_set_netlink(fd, -1) == -EGRET_STATUS_BAD_ARGUMENT,
 		"no descriptor: refused");
+	tap_ok(egret_forwarder_set_netlink(fd, fd) == -EGRET_STATUS_BAD_ARGUMENT &&
+			egret_forwarder_set_netlink(fd, STDIN_FILENO) == -EGRET_STATUS_BAD_ARGUMENT,
+		"so is what is no netlink socket");
 	int netlink = egret_neighbor_socket();
 	tap_ok(egret_forwarder_set_netlink(fd, netlink) == 0, "one goes over");
 	close(netlink);

@@ -316,6 +316,31 @@ static void test_groups(void)
 	egret_arena_close(arena);
 }
 
+// A generation that is damaged leads nowhere.
+static void test_damage(void)
+{
+	struct arena *arena = begun(&fixture_limits);
+	struct egret_adjacency path = {.port = 1}, read[EGRET_GROUP_PATHS_MAX];
+	struct egret_fib_delta route = {0x0a000001, 32, 2};
+	egret_fib_set_group(arena, 2, &path, 1);
+	egret_fib_apply(arena, 0, &route, 1);
+	egret_arena_commit_generation(arena);
+	struct fib_view view;
+	fib_view_take(arena, &view);
+	uint32_t *roots = (uint32_t *)view.roots, *plies = (uint32_t *)view.plies;
+	uint32_t top = roots[0x0a00], middle = plies[0];
+	roots[0x0a00] = 1u << FIB_PLY_BIT | fixture_limits.plies;
+	tap_ok(fib_lookup(&view, 0, 0x0a000001) == EGRET_GROUP_NONE, "a ply that there is not");
+	roots[0x0a00] = top;
+	plies[0] = UINT32_MAX;
+	tap_ok(fib_lookup(&view, 0, 0x0a000001) == EGRET_GROUP_NONE, "nor one below another");
+	plies[0] = middle;
+	((struct fib_group *)view.groups)[2].count = EGRET_GROUP_PATHS_MAX + 1;
+	tap_ok(fib_lookup(&view, 0, 0x0a000001) == 2 && fib_group_read(&view, 2, read) == 0,
+		"a group with more members than it has room for");
+	egret_arena_close(arena);
+}
+
 // -- Weight ---------------------------------------------------------------------------------------
 
 static struct egret_fib_delta *many_prefixes(uint32_t count)
@@ -364,6 +389,7 @@ int main(void)
 	test_generations();
 	test_hung_reader();
 	test_groups();
+	test_damage();
 	test_space();
 	test_quiet_points();
 	for (uint64_t seed = 1; seed <= 3; seed++)

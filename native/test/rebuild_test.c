@@ -285,6 +285,15 @@ static void test_unsound_records(void)
 	tap_ok(g->worker->counters[EGRET_WORKER_COUNTER_SESSIONS] <= 1 && !difference(),
 		"unsound records: %s", difference() ? difference() : "emptied");
 	gateway_free(g);
+	g = gateway_make_with(16, 16);
+	gateway_send(g, CLIENT_PORT, udp("10.1.0.2", 4000, "192.0.2.10"));
+	g->worker->sessions->sessions[0].network = (uint16_t)fixture_limits.networks;
+	worker_free(g->worker);
+	gateway_start_worker(g);
+	tap_ok(g->worker->counters[EGRET_WORKER_COUNTER_SESSIONS] == 0 && !difference(),
+		"a session of a network for which the arena has no room: %s",
+		difference() ? difference() : "emptied");
+	gateway_free(g);
 }
 
 int main(void)
