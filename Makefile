@@ -65,8 +65,9 @@ appliance: build packages ## The whole product, in namespaces
 	@if ls test/appliance/*.test.ts >/dev/null 2>&1; then tap --jobs=1 --timeout=600 test/appliance/*.test.ts; fi
 
 .PHONY: fuzz
-fuzz: $(C_FUZZERS) ## Each fuzzer for FUZZ_SECONDS (default 60)
+fuzz: build $(C_FUZZERS) ## Each fuzzer for FUZZ_SECONDS (default 60), or FUZZ_RUNS of TypeScript's
 	@for f in $(C_FUZZERS); do $$f -max_total_time=$${FUZZ_SECONDS:-60} -len_control=0 -max_len=600 -verbosity=0 || exit 1; done
+	FUZZ_RUNS=$${FUZZ_RUNS:-100000} vitest run --config .vitest.config.ts test/fuzz
 
 .PHONY: bench
 bench: build packages ## TCP through Egret beside the kernel with nftables SNAT; packets and prefixes in memory

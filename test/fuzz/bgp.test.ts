@@ -9,7 +9,7 @@ import { encodePathAttributes } from '../../src/bgp/wire/path-attribute.ts';
 import { decodeRouteRefresh } from '../../src/bgp/wire/route-refresh.ts';
 import { decodeUpdate } from '../../src/bgp/wire/update.ts';
 
-const numRuns = 3_000;
+const numRuns = Number(process.env.FUZZ_RUNS ?? 3_000);
 
 /** A sound message, with some bytes changed, cut or added. */
 function damaged(sound: Uint8Array): fc.Arbitrary<Uint8Array> {
