@@ -1,11 +1,15 @@
 /**
  * A forwarder that lives and works no more: egretd says so, and replaces it when it stays so; an egretd
- * that starts meanwhile replaces it at once. It is stopped under load, mostly in the middle of a batch.
+ * that starts meanwhile replaces it at once. It is stopped in the middle of a batch.
  */
+import { readFileSync } from 'node:fs';
 import { type Test, test } from 'tap';
 import { udpFrame } from '../../images/lab/frames.ts';
 import { until } from '../../images/lab/process.ts';
-import { openScene, type Scene, server } from './scene.ts';
+import { clientResource, documents, openScene, type Scene, server } from './scene.ts';
+
+/** A client that comes while the forwarder is silent. */
+const added = '10.20.30.41';
 
 test('a silent forwarder', { timeout: 300_000 }, async (t) => {
   const scene = await openScene({ clients: { alpha: { network: 'north' } } });
@@ -26,14 +30,18 @@ test('a silent forwarder', { timeout: 300_000 }, async (t) => {
   await t.test('is replaced in the end; configurations are taken up by the next', async (t) => {
     const pid = await stopUnderLoad(scene);
     const { sessions } = await counts(scene);
-    for (let change = 0; change < 3; change += 1) {
+    // The first plan finds room, the others must wait for the forwarder.
+    for (const name of ['one', 'two', 'three']) {
+      const more = clientResource(name, [`${added}/32`], 'north');
+      await egret.writeConfig({ 'client-more.yaml': name === 'three' ? documents(more) : '' });
       egret.reload();
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await new Promise((resolve) => setTimeout(resolve, 700));
     }
     await until('another runs', async () => (await egret.forwarderPid()) !== pid, 20_000);
     await reaches(t, scene);
     t.ok((await counts(scene)).rebuilt >= sessions, 'with its sessions');
     t.equal(await egret.counter('forwarder_deaths'), 1);
+    t.match(await egret.why(added, server), `${added} to ${server}: forwarded`, 'the last plan');
   });
 
   await t.test('is replaced by the next egretd', async (t) => {
@@ -46,7 +54,10 @@ test('a silent forwarder', { timeout: 300_000 }, async (t) => {
   });
 });
 
-/** Stops the forwarder while it has more to forward than it can. @returns its pid */
+/** System call number of sendmmsg, of x86-64: a batch is on its way. */
+const sendmmsg = 307;
+
+/** Stops the forwarder while it sends. @returns its pid */
 async function stopUnderLoad({ figure, egret }: Scene<'alpha'>): Promise<number> {
   const { alpha } = figure.clients;
   const frame = udpFrame({
@@ -59,12 +70,26 @@ async function stopUnderLoad({ figure, egret }: Scene<'alpha'>): Promise<number>
     payload: 'load',
   });
   const pid = await egret.forwarderPid();
-  const order = { interface: 'eth0', frames: [frame], rounds: 100_000 };
+  const order = { interface: 'eth0', frames: [frame], rounds: 300_000 };
   const flood = alpha.agent.call('sendFrames', order);
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  process.kill(pid, 'SIGSTOP');
+  await until(
+    'it stands still in the middle of a batch',
+    async () => {
+      process.kill(pid, 'SIGSTOP');
+      await until('it stands still', () => /^State:\s+T/m.test(proc(pid, 'status')), 1000, 0);
+      if (Number.parseInt(proc(pid, 'syscall'), 10) === sendmmsg) return true;
+      process.kill(pid, 'SIGCONT');
+      return false;
+    },
+    10_000,
+    1,
+  );
   await flood;
   return pid;
+}
+
+function proc(pid: number, file: string): string {
+  return readFileSync(`/proc/${pid}/${file}`, 'latin1');
 }
 
 async function counts({ egret }: Scene<string>): Promise<{ sessions: number; rebuilt: number }> {
