@@ -228,7 +228,9 @@ enum { EGRET_ACTION_GATEWAY = 1, EGRET_ACTION_MAIN = 2, EGRET_ACTION_BLOCK = 3 }
 	F(uint32_t, u32, first_rule, "index of the first rule of its policy") \
 	F(uint32_t, u32, rule_count, "0: the policy does not exist, everything is dropped") \
 	F(uint32_t, u32, prefix_length, "0 to 32") \
-	F(uint32_t, u32, identity, "number of the client in egretd's model, for status")
+	F(uint32_t, u32, identity, \
+		"number of the client in egretd's model, for status; UINT32_MAX: nobody's, " \
+		"a hole in a shorter prefix")
 
 // Header of an encoded plan: the rows follow in this order, each list without gaps.
 #define EGRET_PLAN_FIELDS(F) \

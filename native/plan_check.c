@@ -173,7 +173,7 @@ static void derive_locals(
 }
 
 struct sorted_client {
-	uint32_t prefix, length, owner; // owner: index + 1
+	uint32_t prefix, length, owner; // owner: index + 1; 0: nobody
 };
 
 static int sorted_client_compare(const void *left, const void *right)
@@ -234,8 +234,9 @@ static int derive_clients(const struct egret_plan *plan, const struct plan_lists
 	if (!clients)
 		return -EGRET_STATUS_NO_SPACE;
 	for (uint32_t i = 0; i < count; i++)
-		clients[i] = (struct sorted_client){
-			lists->clients[i].prefix, lists->clients[i].prefix_length, i + 1};
+		clients[i] = (struct sorted_client){lists->clients[i].prefix,
+			lists->clients[i].prefix_length,
+			lists->clients[i].identity == UINT32_MAX ? 0 : i + 1};
 	qsort(clients, count, sizeof *clients, sorted_client_compare);
 	for (uint32_t i = 1; i < count; i++) {
 		if (sorted_client_compare(&clients[i - 1], &clients[i]) == 0) {

@@ -130,12 +130,18 @@ static void test_lookups(void)
 	tap_ok(identity(&view, 0x0a00ffff) == 0 && identity(&view, 0x0a010100) == 0 &&
 			identity(&view, 0) == 0 && identity(&view, UINT32_MAX) == 0,
 		"others have no owner");
+	fixture->clients[1].identity = UINT32_MAX;
+	publish(arena, fixture);
+	plan_view_take(arena, &view);
+	tap_ok(identity(&view, 0x0a01007f) == 100 && !plan_client(&view, 0x0a010080) &&
+			!plan_client(&view, 0x0a0100ff) && identity(&view, 0x0a010100) == 0,
+		"what is nobody's is no part of the prefix around it");
 	const struct egret_plan_client *client = plan_client(&view, 0x0a010001);
 	tap_ok(plan_rule(&view, client, 0xc6336401) == &view.rules[0] &&
 			plan_rule(&view, client, 0x0a000001) == &view.rules[1] &&
 			plan_rule(&view, client, 0xc0000201) == &view.rules[2],
 		"the longest rule decides");
-	tap_ok(!plan_rule(&view, plan_client(&view, 0x0a010080), 0xc6336401), "or none");
+	tap_ok(!plan_rule(&view, &view.clients[1], 0xc6336401), "or none");
 	tap_ok(plan_port(&view, 5) == &view.ports[2] && !plan_port(&view, 2) &&
 			!plan_port(&view, EGRET_PORT_MAX),
 		"ports are found by slot");
@@ -172,8 +178,11 @@ static void test_clients(uint64_t seed)
 			is_new = is_new &&
 				(fixture->clients[j].prefix != prefix ||
 					fixture->clients[j].prefix_length != length);
-		if (is_new)
-			plan_add_client(fixture, prefix, length, 0, 0);
+		if (!is_new)
+			continue;
+		plan_add_client(fixture, prefix, length, 0, 0);
+		if (i % 8 == 7)
+			fixture->clients[fixture->plan.client_count - 1].identity = UINT32_MAX;
 	}
 	int64_t number = publish(arena, fixture);
 	struct plan_view view;
@@ -193,7 +202,8 @@ static void test_clients(uint64_t seed)
 				(!best || bits > best->prefix_length))
 				best = client;
 		}
-		wrong += identity(&view, address) != (best ? best->identity : 0);
+		uint32_t owner = best && best->identity != UINT32_MAX ? best->identity : 0;
+		wrong += identity(&view, address) != owner;
 	}
 	tap_ok(number == 1 && wrong == 0, "seed %llu: %u of 20000 owners differ from a scan of %u",
 		(unsigned long long)seed, wrong, fixture->plan.client_count);

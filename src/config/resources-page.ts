@@ -79,6 +79,9 @@ const clientSection = `## Annotations of clients
 On a Namespace, Pod, NetworkSet or GlobalNetworkSet. With \`egressIPSupport: EnabledPerNamespace\` only
 those of the Namespace count; with \`EnabledPerNamespaceOrPerPod\` the object's own come first.
 
+The client with the longest prefix is asked, and no other: a Pod without annotation inside a net of a
+GlobalNetworkSet uses no gateway, and its packets drop as \`not_a_client\`.
+
 | annotation | value | meaning |
 |---|---|---|
 | \`egress.projectcalico.org/selector\` | a selector | Labels of gateways; alone it means those of the same namespace |

@@ -164,7 +164,7 @@ export const planClient = {
   rule_count: { at: 8, as: 'u32' },
   /** 0 to 32. */
   prefix_length: { at: 12, as: 'u32' },
-  /** number of the client in egretd's model, for status. */
+  /** number of the client in egretd's model, for status; UINT32_MAX: nobody's, a hole in a shorter prefix. */
   identity: { at: 16, as: 'u32' },
 } as const;
 export const planClientBytes = 20;

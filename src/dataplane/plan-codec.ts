@@ -40,6 +40,9 @@ const actions = { gateway: ACTION_GATEWAY, main: ACTION_MAIN, block: ACTION_BLOC
 const filterings = { AddressAndPortDependent: 0, AddressDependent: 1, EndpointIndependent: 2 };
 const mappings = { EndpointIndependent: 0, AddressAndPortDependent: 1 };
 
+/** UINT32_MAX as a client's identity. */
+const nobody = 0xffff_ffff;
+
 /** @returns the bytes that egret_plan_publish takes */
 export function encodePlan(plan: EgressPlan, slots: Slots): Uint8Array {
   const rules = plan.policies.flatMap((policy) => policy.rules);
@@ -113,7 +116,7 @@ export function encodePlan(plan: EgressPlan, slots: Slots): Uint8Array {
       prefix_length: client.prefix.length,
       first_rule: policy ? firstRules[client.policy!]! : 0,
       rule_count: policy ? policy.rules.length : 0,
-      identity: client.identity,
+      identity: client.identity ?? nobody,
     });
   }
   return out.finish();

@@ -4,13 +4,14 @@
  *
  * Fail closed: a rule whose gateways have no ready address keeps its place with an empty list, so that
  * the packet drops with no_gateway rather than matching a shorter prefix; a client whose policy does
- * not exist keeps its prefix with no rules.
+ * not exist keeps its prefix with no rules; and one that asks for no gateway keeps its prefix as
+ * nobody's, so that a GlobalNetworkSet around it does not speak for it.
  */
 import { gatewayKey } from '../model/gateway-key.ts';
 import type { Model, Policy } from '../model/model.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { AddressAssignment } from './addresses.ts';
-import type { EgressPlan, PlanAddress, PlanPort, PlanRule } from './plan.ts';
+import type { EgressPlan, PlanAddress, PlanClient, PlanPort, PlanRule } from './plan.ts';
 
 export interface PlannerInput {
   readonly model: Model;
@@ -47,10 +48,10 @@ export function makePlan(input: PlannerInput): EgressPlan {
     localAddresses: input.localAddresses,
     addresses,
     policies: model.policies.map((policy) => ({ rules: planRules(policy, indexesOf) })),
-    clients: model.clients.flatMap((client, identity) => {
-      if (client.policy === undefined) return [];
-      const policy = policyIndexes.get(client.policy);
-      return client.prefixes.map((prefix) => ({ prefix, policy, identity }));
+    clients: model.clients.flatMap(({ prefixes, policy: name }, index): PlanClient[] => {
+      const policy = name === undefined ? undefined : policyIndexes.get(name);
+      const identity = name === undefined ? undefined : index;
+      return prefixes.map((prefix) => ({ prefix, policy, identity }));
     }),
     nat: model.appliance.nat,
   };

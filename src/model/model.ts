@@ -208,7 +208,8 @@ export interface Client {
   readonly prefixes: readonly Ipv4Prefix[];
   /**
    * Name in Model.policies; a name that is not there blocks everything. undefined: no annotation, so
-   * that it is no client of any gateway and its packets drop as not_a_client.
+   * that it is no client of any gateway and its packets drop as not_a_client, also where a shorter
+   * prefix is another's.
    */
   readonly policy: string | undefined;
 }

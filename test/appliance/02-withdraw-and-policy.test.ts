@@ -76,6 +76,11 @@ test('withdrawal, policy and pool under traffic', { timeout: 300_000 }, async (t
   });
 
   await t.test("removing a client's annotation stops its sessions alone", async (t) => {
+    // What a GlobalNetworkSet around it asks for is not for a client that has a longer prefix.
+    const around = clientResource('around', ['10.20.0.0/16'], 'north');
+    await egret.writeConfig({
+      'around.yaml': documents({ ...around, kind: 'GlobalNetworkSet' }),
+    });
     const { touched, calm } = await twoFlows(scene);
     const sessions = (): Promise<number> => sessionsOf(scene, clientAddress(0));
     t.ok((await sessions()) > 0);
@@ -91,6 +96,9 @@ test('withdrawal, policy and pool under traffic', { timeout: 300_000 }, async (t
     await new Promise((resolve) => setTimeout(resolve, 500));
     t.equal((await touched.now()).up.received, received, 'nothing passes any more');
     t.ok((await egret.counter('sessions_revoked')) > 0);
+    t.match(await egret.why(clientAddress(0), server), 'not_a_client');
+    t.match(await egret.why('10.20.30.41', server), source.north, 'its neighbor is the set');
+    await egret.writeConfig({ 'around.yaml': undefined });
     await touched.finish();
     await lostNothing(t, calm, 'the neighbor at the same gateway');
     await restore(scene);
