@@ -221,6 +221,24 @@ export const cidr: Shape<Located<Cidr>> = lenientCidr('a prefix', false);
 /** As cidr; a bare address is a prefix of full length. */
 export const net: Shape<Located<Cidr>> = lenientCidr('a prefix or an address', true);
 
+/**
+ * An address, as a prefix of full length. Of a Pod's status: Kubernetes writes no length there;
+ * Calico's own annotations do.
+ */
+export const host: Shape<Located<Cidr>> = textual('an IP address', (value): Judged<Cidr> => {
+  const address = parseIpv4(value);
+  if (address !== undefined) {
+    return { value: { family: 4, text: `${value}/32`, prefix: { address, length: 32 } } };
+  }
+  if (isIpv6(value)) return { value: { family: 6, text: `${value}/128`, length: 128 } };
+  const [bare = ''] = value.split('/');
+  const isWithLength = bare !== value && (parseIpv4(bare) !== undefined || isIpv6(bare));
+  return {
+    problem: `must be an IP address, not ${quote(value)}`,
+    ...(isWithLength ? { hint: `Without a length: ${bare}.` } : {}),
+  };
+});
+
 function lenientCidr(says: string, isAddressAllowed: boolean): Shape<Located<Cidr>> {
   return scalar(says, (value, report, path) => {
     if (typeof value.value !== 'string') return { problem: mustBe(says, value) };

@@ -7,7 +7,7 @@ import { quote } from '../located.ts';
 import { nearestName } from '../nearest.ts';
 import type { TextMap } from '../shape.ts';
 import { ignored, list, mapping, optional, partOf, section } from '../shape.ts';
-import { anyText, boolean, judgeSelector, net, type SelectorText } from '../shape-scalars.ts';
+import { anyText, boolean, host, judgeSelector, net, type SelectorText } from '../shape-scalars.ts';
 import { calicoVersions, defineKind } from './kind.ts';
 
 const cluster = 'of the cluster';
@@ -29,8 +29,8 @@ const podSpec = partOf(
 
 const podStatus = partOf(
   mapping('Pod.status', {
-    podIPs: optional(list(mapping('podIPs[]', { ip: optional(net, 'An address') })), 'Addresses'),
-    podIP: optional(net, 'Address, when podIPs is absent'),
+    podIPs: optional(list(mapping('podIPs[]', { ip: optional(host, 'An address') })), 'Addresses'),
+    podIP: optional(host, 'Address, when podIPs is absent'),
     phase: optional(anyText, 'Succeeded and Failed have given their addresses back'),
   }),
 );

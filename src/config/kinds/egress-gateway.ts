@@ -1,8 +1,9 @@
 /** EgressGateway: addresses out of pools, and the networks that they lead to. */
 
 import { parseIpv4 } from '../../net/ipv4.ts';
+import { labels } from '../labels.ts';
 import type { Located, Report } from '../located.ts';
-import { defaulted, ignored, list, mapping, optional, required, texts } from '../shape.ts';
+import { defaulted, ignored, list, mapping, optional, required } from '../shape.ts';
 import { choice, integer, ipv4, text } from '../shape-scalars.ts';
 import { defineKind } from './kind.ts';
 
@@ -22,7 +23,7 @@ const template = mapping('template', {
   metadata: optional(
     mapping('template.metadata', {
       labels: optional(
-        texts('labels'),
+        labels,
         "What clients' selectors look at; {projectcalico.org/egw: NAME} when empty",
       ),
       annotations: ignored(pod, 'silent'),
@@ -31,7 +32,7 @@ const template = mapping('template', {
   ),
   spec: optional(
     mapping('template.spec', {
-      nodeSelector: optional(texts('labels'), 'Only boxes with a Node that has all these labels'),
+      nodeSelector: optional(labels, 'Only boxes with a Node that has all these labels'),
       terminationGracePeriodSeconds: defaulted(
         integer(0, int32Max),
         30,

@@ -1,10 +1,11 @@
 /**
  * What every kind of resource has: apiVersion, kind, metadata, and fields of its own.
  */
+import { labels } from '../labels.ts';
 import type { MapValue, Place, Report } from '../located.ts';
 import { describeValue } from '../located.ts';
 import type { Labels } from '../selector.ts';
-import type { Fields, Read, TextMap } from '../shape.ts';
+import type { Fields, Read, Shape, TextMap } from '../shape.ts';
 import { ignored, mapping, optional, required, texts, textsOf } from '../shape.ts';
 import { resourceName } from '../shape-scalars.ts';
 
@@ -19,7 +20,13 @@ export interface Kind<F extends Fields> {
   readonly fields: F;
   /** Rules over several fields of one resource. */
   check?(resource: Resource<F>, report: Report): void;
+  /** Of a whole document. */
+  readonly shape: Shape<Document<F>>;
 }
+
+type Document<F extends Fields> = Read<F> & {
+  readonly metadata: Read<typeof metadataFields> | undefined;
+};
 
 /** A resource that was read. Broken fields are absent, and reported. */
 export interface Resource<F extends Fields> extends Place {
@@ -33,8 +40,15 @@ export interface Resource<F extends Fields> extends Place {
   readonly fields: Read<F>;
 }
 
-export function defineKind<F extends Fields>(kind: Kind<F>): Kind<F> {
-  return kind;
+export function defineKind<F extends Fields>(kind: Omit<Kind<F>, 'shape'>): Kind<F> {
+  const shape = mapping(kind.kind, {
+    ...kind.fields,
+    apiVersion: ignored('', 'silent'),
+    kind: ignored('', 'silent'),
+    status: kind.fields['status'] ?? ignored('of the cluster', 'silent'),
+    metadata: required(mapping('metadata', metadataFields), 'Name, labels and annotations'),
+  });
+  return { ...kind, shape: shape as unknown as Shape<Document<F>> };
 }
 
 /** Of the Calico kinds. */
@@ -43,7 +57,7 @@ export const calicoVersions = ['projectcalico.org/v3', 'crd.projectcalico.org/v1
 export const metadataFields = {
   name: required(resourceName, 'Name of the resource'),
   namespace: optional(resourceName, 'Namespace, for kinds that have one; default when absent'),
-  labels: optional(texts('labels'), 'What selectors look at'),
+  labels: optional(labels, 'What selectors look at'),
   annotations: optional(texts('annotations'), 'What clients ask for'),
   generateName: ignored('of the cluster', 'silent'),
   uid: ignored('of the cluster', 'silent'),
@@ -65,16 +79,7 @@ export function readResource<F extends Fields>(
   report: Report,
 ): Resource<F> | undefined {
   checkVersion(kind, root, report);
-  const all = {
-    ...kind.fields,
-    apiVersion: ignored('', 'silent'),
-    kind: ignored('', 'silent'),
-    status: kind.fields['status'] ?? ignored('of the cluster', 'silent'),
-    metadata: required(mapping('metadata', metadataFields), 'Name, labels and annotations'),
-  };
-  const read = mapping(kind.kind, all).read(root, '', report) as
-    | (Read<F> & { readonly metadata: Read<typeof metadataFields> | undefined })
-    | undefined;
+  const read = kind.shape.read(root, '', report);
   const metadata = read?.metadata;
   if (read === undefined || metadata?.name === undefined) return undefined;
   if (metadata.namespace !== undefined && !kind.isNamespaced) {
