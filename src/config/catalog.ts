@@ -2,7 +2,7 @@
  * Documents → resources by kind: every document is read by its kind's shape, and every name is known
  * even when its document is broken, so that one mistake is not reported twice.
  */
-import type { ConfigDocument } from './documents.ts';
+import { type Parsed, unreadable } from './documents.ts';
 import { kinds } from './kind-table.ts';
 import type { Kind, Resource } from './kinds/kind.ts';
 import { readResource } from './kinds/kind.ts';
@@ -22,20 +22,22 @@ export interface Catalog {
   isWhole(kind: Kind<Fields>): boolean;
 }
 
-export function readCatalog(
-  documents: readonly ConfigDocument[],
-  hasUnreadable: boolean,
-  report: Report,
-): Catalog {
+/** @param documents - each is read when it comes, and not kept */
+export function readCatalog(documents: Iterable<Parsed>, report: Report): Catalog {
   const resources = new Map<string, Resource<Fields>[]>();
-  const names = new Map<string, Place>();
+  const named = new Map<string, Resource<Fields>>();
+  const names = new Set<string>();
   const firsts = new Map<string, Place>();
   const brokenKinds = new Set<string>();
-  let isIncomplete = hasUnreadable;
+  let isIncomplete = false;
   for (const document of documents) {
+    if (document === unreadable) {
+      isIncomplete = true;
+      continue;
+    }
     const peeked = peekName(document.root);
     if (peeked === undefined) isIncomplete = true;
-    else names.set(`${peeked.kind}/${peeked.name}`, peeked);
+    else names.add(`${peeked.kind}/${peeked.name}`);
     const errorCount = report.errors.length;
     const kind = document.isBroken ? undefined : findKind(document.root, report);
     const resource = kind && readResource(kind, document.root, report);
@@ -55,12 +57,14 @@ export function readCatalog(
     const sameKind = resources.get(kind.kind) ?? [];
     sameKind.push(resource);
     resources.set(kind.kind, sameKind);
+    const name = `${kind.kind}/${resource.name}`;
+    if (!named.has(name)) named.set(name, resource);
   }
-  const of = <F extends Fields>(kind: Kind<F>): readonly Resource<F>[] =>
-    (resources.get(kind.kind) ?? []) as unknown as readonly Resource<F>[];
   return {
-    of,
-    find: (kind, name) => of(kind).find((resource) => resource.name === name),
+    of: <F extends Fields>(kind: Kind<F>) =>
+      (resources.get(kind.kind) ?? []) as unknown as readonly Resource<F>[],
+    find: <F extends Fields>(kind: Kind<F>, name: string) =>
+      named.get(`${kind.kind}/${name}`) as unknown as Resource<F> | undefined,
     isWhole: (kind) => !isIncomplete && !brokenKinds.has(kind.kind),
     isNamed: (kind, name) => isIncomplete || names.has(`${kind.kind}/${name}`),
   };
@@ -74,12 +78,12 @@ function groupOf(root: MapValue): string {
 }
 
 /** Kind and name, without a check. */
-function peekName(root: MapValue): (Place & { kind: string; name: string }) | undefined {
+function peekName(root: MapValue): { kind: string; name: string } | undefined {
   const kind = root.entries.get('kind')?.value;
   const metadata = root.entries.get('metadata')?.value;
   const name = metadata?.kind === 'map' ? metadata.entries.get('name')?.value : undefined;
   if (kind?.kind !== 'scalar' || name?.kind !== 'scalar') return undefined;
-  return { kind: kind.text, name: name.text, at: name.at, path: 'metadata.name' };
+  return { kind: kind.text, name: name.text };
 }
 
 /** @returns undefined for a kind that is not ours; noted or reported */

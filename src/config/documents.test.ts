@@ -8,8 +8,7 @@ import { resolveDocuments } from './resolve.ts';
 
 function messagesOf(bytes: Uint8Array | string): string[] {
   const report = makeReport();
-  const { documents, hasUnreadable } = parseFile('t.yaml', Buffer.from(bytes), report);
-  const resolution = resolveDocuments(documents, hasUnreadable, report);
+  const resolution = resolveDocuments(parseFile('t.yaml', Buffer.from(bytes), report), report);
   if (resolution.kind === 'model') return [];
   return resolution.errors.map(({ at, message }) => `${at.line}:${at.column} ${message}`);
 }
@@ -49,8 +48,7 @@ kind: BGPPeer
 metadata: { name: a }
 spec: { peerIP: 192.0.2.1, asNumber: 1.10, localASNumber: "64512" }
 `;
-    const { documents } = parseFile('t.yaml', Buffer.from(text), report);
-    const resolution = resolveDocuments(documents, false, report);
+    const resolution = resolveDocuments(parseFile('t.yaml', Buffer.from(text), report), report);
     const neighbor = resolution.kind === 'model' ? resolution.model.neighbors[0] : undefined;
     expect(neighbor?.remoteAs).toBe(65546);
     expect(neighbor?.localAs).toBe(64512);

@@ -9,7 +9,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { Document as YamlDocument, Node as YamlNode } from 'yaml';
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml';
+import { Composer, isAlias, isMap, isScalar, isSeq, LineCounter, Parser } from 'yaml';
 import type { Location } from '../model/model.ts';
 import type { ListValue, MapEntry, MapValue, Report, ScalarValue, Value } from './located.ts';
 import { describeValue, formatLocation, quote } from './located.ts';
@@ -26,43 +26,43 @@ export interface ConfigDocument {
   readonly isBroken: boolean;
 }
 
-export interface ConfigFile {
-  readonly documents: readonly ConfigDocument[];
-  /** Something could not be read at all: a missing name may stand there. */
-  readonly hasUnreadable: boolean;
-}
+/** A part of the text that is no document (reported): a name that is missing may stand there. */
+export const unreadable = 'unreadable';
 
-/** @param file - the name that errors show */
-export function parseFile(file: string, bytes: Uint8Array, report: Report): ConfigFile {
+export type Parsed = ConfigDocument | typeof unreadable;
+
+/**
+ * Parses one document after the other, as they are asked for: what the parser makes of a document is
+ * ten times its text, and goes before the next one comes.
+ *
+ * @param file - the name that errors show
+ */
+export function* parseFile(file: string, bytes: Uint8Array, report: Report): Generator<Parsed> {
   const text = decodeText(file, bytes, report);
-  if (text === undefined) return { documents: [], hasUnreadable: true };
+  if (text === undefined) {
+    yield unreadable;
+    return;
+  }
   const lines = new LineCounter();
   const locate = (offset: number): Location => {
     const { line, col } = lines.linePos(Math.min(offset, text.length));
     return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  let parsed: YamlDocument[];
-  try {
-    const result = parseAllDocuments(text, {
-      lineCounter: lines,
-      prettyErrors: false,
-      uniqueKeys: false,
-      logLevel: 'silent',
-    });
-    parsed = [...result];
-  } catch {
-    // The parser is recursive: nesting by the thousand exhausts the stack.
-    report.error({ at: { file, line: 1, column: 1 }, path: '' }, 'YAML is nested too deeply');
-    return { documents: [], hasUnreadable: true };
+  const composer = new Composer({ prettyErrors: false, uniqueKeys: false, logLevel: 'silent' });
+  const composed = composer.compose(new Parser(lines.addNewLine).parse(text));
+  for (;;) {
+    let next: IteratorResult<YamlDocument>;
+    try {
+      next = composed.next();
+    } catch {
+      // The parser is recursive: nesting by the thousand exhausts the stack.
+      report.error({ at: { file, line: 1, column: 1 }, path: '' }, 'YAML is nested too deeply');
+      yield unreadable;
+      return;
+    }
+    if (next.done) return;
+    yield* readDocument(next.value, locate, report);
   }
-  const documents: ConfigDocument[] = [];
-  let hasUnreadable = false;
-  for (const yaml of parsed) {
-    const found = readDocument(yaml, locate, report);
-    documents.push(...found.documents);
-    hasUnreadable ||= found.hasUnreadable;
-  }
-  return { documents, hasUnreadable };
 }
 
 /** @returns undefined when the bytes are no text; reported */
@@ -117,7 +117,7 @@ function readDocument(
   yaml: YamlDocument,
   locate: (offset: number) => Location,
   report: Report,
-): ConfigFile {
+): Parsed[] {
   const reading: Reading = {
     locate,
     report,
@@ -132,25 +132,15 @@ function readDocument(
     const message = problem.message.replace(/\s+/g, ' ').slice(0, 200);
     report.error({ at: locate(problem.pos[0]), path: '' }, `YAML: ${message}`);
   }
-  if (yaml.contents === null) {
-    return { documents: [], hasUnreadable: reading.isBroken };
-  }
-  const value = readNode(yaml.contents, '', 0, reading);
-  const documents: ConfigDocument[] = [];
-  const isReadable = unpack(value, '', reading, documents);
-  return { documents, hasUnreadable: !isReadable };
+  if (yaml.contents === null) return reading.isBroken ? [unreadable] : [];
+  return unpack(readNode(yaml.contents, '', 0, reading), '', reading);
 }
 
-/** A document, or the items of a List. @returns false when some of it is no resource */
-function unpack(
-  value: Value | undefined,
-  path: string,
-  reading: Reading,
-  documents: ConfigDocument[],
-): boolean {
+/** A document, or the items of a List. */
+function unpack(value: Value | undefined, path: string, reading: Reading): Parsed[] {
   const { report, isBroken } = reading;
-  if (value === undefined) return false;
-  if (value.kind === 'scalar' && value.value === null) return !isBroken;
+  if (value === undefined) return [unreadable];
+  if (value.kind === 'scalar' && value.value === null) return isBroken ? [unreadable] : [];
   if (value.kind !== 'map') {
     if (!isBroken) {
       report.error(
@@ -158,25 +148,18 @@ function unpack(
         `a resource must be a mapping with apiVersion, kind and metadata, not ${describeValue(value)}`,
       );
     }
-    return false;
+    return [unreadable];
   }
   const kind = value.entries.get('kind')?.value;
   const items = value.entries.get('items')?.value;
   const isList = kind?.kind === 'scalar' && kind.text.endsWith('List') && kind.text.length >= 4;
-  if (!isList) {
-    documents.push({ root: value, isBroken });
-    return true;
-  }
-  if (items === undefined || (items.kind === 'scalar' && items.value === null)) return true;
+  if (!isList) return [{ root: value, isBroken }];
+  if (items === undefined || (items.kind === 'scalar' && items.value === null)) return [];
   if (items.kind !== 'list') {
     report.error({ at: items.at, path: 'items' }, `must be a list, not ${describeValue(items)}`);
-    return false;
+    return [unreadable];
   }
-  let isReadable = true;
-  for (const [index, item] of items.items.entries()) {
-    if (!unpack(item, `items[${index}]`, reading, documents)) isReadable = false;
-  }
-  return isReadable;
+  return items.items.flatMap((item, index) => unpack(item, `items[${index}]`, reading));
 }
 
 /** @returns undefined when the node cannot be a value; reported */

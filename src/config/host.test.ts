@@ -24,8 +24,8 @@ spec: { peerIP: 172.16.1.140, asNumber: 64512, externalNetwork: red }
 ---
 ${more}`;
   const report = makeReport();
-  const { documents } = parseFile('test.yaml', Buffer.from(text), report);
-  const resolution = resolveDocuments(documents, false, report);
+  const documents = parseFile('test.yaml', Buffer.from(text), report);
+  const resolution = resolveDocuments(documents, report);
   if (resolution.kind === 'errors') throw new Error(resolution.errors[0]?.message);
   return resolution.model;
 }

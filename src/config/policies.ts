@@ -49,7 +49,8 @@ export function selectGateways(
     );
   }
   const isIncomplete = !catalog.isWhole(egressGatewayKind);
-  return (gateways, namespaces) => {
+  const known = new Map<string, SelectedGateways>();
+  const select: SelectGateways = (gateways, namespaces) => {
     const isMeant = (namespace: string): boolean => {
       if (namespaces === undefined) return true;
       if (typeof namespaces === 'string') return namespace === namespaces;
@@ -66,6 +67,14 @@ export function selectGateways(
       addressCount: matchedHere.reduce((sum, { replicas }) => sum + replicas, 0),
       isIncomplete,
     };
+  };
+  // Ten thousand Pods ask for the same few.
+  return (gateways, namespaces) => {
+    const where = typeof namespaces === 'object' ? ['in', namespaces.text] : ['of', namespaces];
+    const key = JSON.stringify([gateways.text, ...where]);
+    const selected = known.get(key) ?? select(gateways, namespaces);
+    known.set(key, selected);
+    return selected;
   };
 }
 

@@ -7,8 +7,8 @@ import { resolveDocuments } from './resolve.ts';
 
 function resolve(...documents: string[]) {
   const report = makeReport();
-  const parsed = parseFile('t.yaml', Buffer.from(documents.join('\n---\n')), report);
-  return resolveDocuments(parsed.documents, parsed.hasUnreadable, report);
+  const bytes = Buffer.from(documents.join('\n---\n'));
+  return resolveDocuments(parseFile('t.yaml', bytes, report), report);
 }
 
 function modelOf(...documents: string[]): Model {

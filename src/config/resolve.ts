@@ -11,7 +11,7 @@ import type { Model } from '../model/model.ts';
 import { resolveBox } from './box.ts';
 import { readCatalog } from './catalog.ts';
 import { resolveClients } from './clients.ts';
-import type { ConfigDocument } from './documents.ts';
+import type { Parsed } from './documents.ts';
 import { resolveBgpSettings, resolveFeatures } from './features.ts';
 import { resolveGateways } from './gateways.ts';
 import type { LocatedError, Report } from './located.ts';
@@ -23,16 +23,9 @@ export type Resolution =
   | { readonly kind: 'model'; readonly model: Model }
   | { readonly kind: 'errors'; readonly errors: readonly LocatedError[] };
 
-/**
- * @param hasUnreadable - a part of the text was no document: a missing name is then no error
- * @param report - with what documents.ts found; its notes go into the model
- */
-export function resolveDocuments(
-  documents: readonly ConfigDocument[],
-  hasUnreadable: boolean,
-  report: Report,
-): Resolution {
-  const catalog = readCatalog(documents, hasUnreadable, report);
+/** @param report - where documents.ts reports, too; its notes go into the model */
+export function resolveDocuments(documents: Iterable<Parsed>, report: Report): Resolution {
+  const catalog = readCatalog(documents, report);
   const box = resolveBox(catalog, report);
   const resolvedFeatures = resolveFeatures(catalog, box, report);
   const { features } = resolvedFeatures;

@@ -54,9 +54,11 @@ export function optional<Out>(shape: Shape<Out>, help: string): Field<Out | unde
     isRequired: false,
     defaultText: undefined,
     ignored: undefined,
-    whenAbsent: () => undefined,
+    whenAbsent: nothing,
   };
 }
+
+const nothing = (): undefined => undefined;
 
 export function defaulted<Value extends Out, Out>(
   shape: Shape<Located<Out>>,
@@ -86,7 +88,7 @@ export function section<F extends Fields>(shape: Shape<Read<F>>, help: string): 
 
 /** Known to Calico or Kubernetes, without meaning on a box of its own. */
 export function ignored(help: string, how: 'silent' | 'note' = 'note'): Field<undefined> {
-  return { ...optional(anything, help), ignored: how, whenAbsent: () => undefined };
+  return { ...optional(anything, help), ignored: how };
 }
 
 /** Takes any value and keeps nothing of it. */
@@ -144,6 +146,7 @@ function readFields<F extends Fields>(
   }
   for (const [name, field] of Object.entries(fields)) {
     if (read[name] !== undefined) continue;
+    if (!field.isRequired && field.whenAbsent === nothing) continue;
     const written = value.entries.get(name);
     const place = { at: written?.keyAt ?? value.at, path: joinPath(path, name) };
     if (field.isRequired && !present.has(name)) {

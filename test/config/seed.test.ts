@@ -88,10 +88,10 @@ describe('the seed', () => {
     const text = readFileSync(file, 'utf8').replace('replicas: 1', 'replicas: 3');
     const beside = readFileSync(join(folder, 'beside.yaml'));
     const documents = [
-      ...parseFile(file, Buffer.from(text), report).documents,
-      ...parseFile('beside.yaml', beside, report).documents,
+      ...parseFile(file, Buffer.from(text), report),
+      ...parseFile('beside.yaml', beside, report),
     ];
-    const resolution = resolveDocuments(documents, false, report);
+    const resolution = resolveDocuments(documents, report);
     const errors = resolution.kind === 'errors' ? resolution.errors : [];
     expect(formatErrors(errors)).toContain(
       ':8:13: spec.replicas: 3 replicas need as many addresses',
