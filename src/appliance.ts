@@ -11,6 +11,7 @@
  * reason to change anything goes through it or through `#evaluate` (readiness, plan, announcements).
  */
 
+import { BgpNeighbors } from './appliance/bgp-neighbors.ts';
 import { EgressControl } from './appliance/egress-control.ts';
 import { formerAssignment, formerExports, formerGateways } from './appliance/former-life.ts';
 import {
@@ -25,9 +26,9 @@ import { liveParts } from './appliance/live-parts.ts';
 import { Memory } from './appliance/memory.ts';
 import { Mirrors } from './appliance/mirrors.ts';
 import { bgpSockets, netlinkSockets, probeSockets } from './appliance/native-sockets.ts';
+import { openPorts } from './appliance/opened-ports.ts';
 import { type Exports, Publication } from './appliance/publication.ts';
-import type { RunDir, State } from './appliance/run-dir.ts';
-import { chooseRouterId, speakerConfig, without } from './appliance/speaker-config.ts';
+import { emptyState, type RunDir, type State } from './appliance/run-dir.ts';
 import { Takeover } from './appliance/takeover.ts';
 import { Vrfs } from './appliance/vrfs.ts';
 import { neighborKey } from './bgp/neighbor.ts';
@@ -42,11 +43,12 @@ import { type HostState, openHostState } from './kernel/host.ts';
 import { Plumbing } from './kernel/plumbing.ts';
 import { openRtnetlink, type Rtnetlink } from './kernel/rtnetlink.ts';
 import type { Clock } from './lib/clock.ts';
+import { coalesced } from './lib/coalesced.ts';
 import type { Log } from './lib/log.ts';
 import { MeasuredClock } from './lib/measured-clock.ts';
 import type { Random } from './lib/random.ts';
 import type { Model } from './model/model.ts';
-import { formatIpv4, type Ipv4, parseIpv4 } from './net/ipv4.ts';
+import { formatIpv4, parseIpv4 } from './net/ipv4.ts';
 import { LiveStatus } from './status/live.ts';
 import { StatusServer } from './status/server.ts';
 
@@ -61,6 +63,8 @@ export interface ApplianceOptions {
 
 /** What a failed start may take to undo what it began. */
 const giveUpMs = 5_000;
+/** Until what the kernel refused is tried again. */
+const retryMs = 1_000;
 
 export class Appliance {
   readonly log: Log;
@@ -90,11 +94,8 @@ export class Appliance {
   #takeover: Takeover | undefined;
   #status: StatusServer | undefined;
   #isForwardingPreserved = false;
-  #ifindexes = new Map<string, number>();
-  /** BGP identifier when the configuration has none: chosen once, also for later lives. */
-  #routerId: Ipv4 | undefined;
-  #isReconciling = false;
-  #mustReconcile = false;
+  readonly #neighbors: BgpNeighbors;
+  readonly #reconcileSoon: () => void;
   #isEvaluatingSoon = false;
   #isEnding = false;
 
@@ -113,7 +114,6 @@ export class Appliance {
     this.host = host;
     this.#rtnetlink = rtnetlink;
     this.#former = state;
-    this.#routerId = parseIpv4(state.routerId);
     this.assignment = this.#assign(model, formerAssignment(state));
     this.plumbing = new Plumbing(rtnetlink, runDir.path, state.sysctls, log);
     this.dataPlane = ArenaDataPlane.open(runDir.file('arena'), runDir.arenaPath, limitsFor(model));
@@ -147,6 +147,7 @@ export class Appliance {
       rib: (network) => this.vrfs.get(network).rib,
       changed: (event) => this.#speakerChanged(event),
     });
+    this.#neighbors = new BgpNeighbors(this.speaker, parseIpv4(state.routerId));
     this.mirrors = new Mirrors({ rtnetlink, host, clock, log, model, state });
     const { vrfs: tables, mirrors, dataPlane } = this;
     this.#memory = new Memory({ clock, tables, mirrors, dataPlane, collect: globalThis.gc });
@@ -163,6 +164,7 @@ export class Appliance {
       transport: makeProbeTransport(probeSockets, clock, random),
       changed: () => this.#evaluateSoon(),
     });
+    this.#reconcileSoon = coalesced(() => this.#reconcileOrRetry());
   }
 
   /**
@@ -277,14 +279,9 @@ export class Appliance {
     this.host.close();
     this.#rtnetlink.close();
     this.dataPlane.close();
-    this.runDir.writeState({
-      ...this.#state(),
-      announced: {},
-      neighborsUp: [],
-      mirroredTables: [],
-      sysctls: {},
-      routerId: '',
-    });
+    // Only which address each gateway has is remembered after an orderly stop.
+    const { addresses, mirrorProtocol } = this.#state();
+    this.runDir.writeState({ ...emptyState, addresses, mirrorProtocol });
     this.runDir.clean();
   }
 
@@ -300,24 +297,14 @@ export class Appliance {
 
   // -- Following the Model and the host -----------------------------------------------------------
 
-  #reconcileSoon(): void {
-    this.#mustReconcile = true;
-    if (this.#isReconciling || this.#isEnding) return;
-    this.#isReconciling = true;
-    const run = async (): Promise<void> => {
-      while (this.#mustReconcile && !this.#isEnding) {
-        this.#mustReconcile = false;
-        await this.#reconcileOnce();
-      }
-    };
-    run()
-      .catch((error) => {
-        this.log.error({ error }, 'the kernel refused a change; it is tried again');
-        this.clock.after(1_000, () => this.#reconcileSoon());
-      })
-      .finally(() => {
-        this.#isReconciling = false;
-      });
+  async #reconcileOrRetry(): Promise<void> {
+    if (this.#isEnding) return;
+    try {
+      await this.#reconcileOnce();
+    } catch (error) {
+      this.log.error({ error }, 'the kernel refused a change; it is tried again');
+      this.clock.after(retryMs, () => this.#reconcileSoon());
+    }
   }
 
   #assign(model: Model, before: AddressAssignment): AddressAssignment {
@@ -343,64 +330,30 @@ export class Appliance {
     this.vrfs.follow(this.model, interfacesOf(this.ports), snapshot);
   }
 
+  /** In steps: each is short also with ten thousand clients, and other work gets its turn between. */
   async #reconcileOnce(): Promise<void> {
+    const { clock, host } = this;
+    await clock.pause();
     this.#follow();
-    await this.plumbing.apply(plumbingWanted(this.model, this.ports), this.host.snapshot());
+    await clock.pause();
+    await this.plumbing.apply(plumbingWanted(this.model, this.ports), host.snapshot());
+    await clock.pause();
     // The plan names the ports before they open: a frame without one would be dropped.
     this.#evaluate();
-    this.#openPorts();
+    openPorts(this.ports, host.snapshot(), this.dataPlane, this.forwarder, this.log);
     await this.mirrors.follow(this.model, this.vrfs);
-    this.#followNeighbors();
+    this.#neighbors.follow(this.model, this.ports, host.snapshot(), {
+      isRestarting: this.#former.neighborsUp.length > 0,
+      isForwardingPreserved: this.#isForwardingPreserved,
+    });
     this.#takeover?.keep(
       new Set(this.model.neighbors.map((row) => neighborKey(row.network, row.address))),
     );
     this.#evaluate();
-    await this.plumbing.keepResolved(
-      neighborsToKeep(this.model, interfacesOf(this.ports), this.host.snapshot()),
-      this.host.snapshot(),
-    );
-  }
-
-  #openPorts(): void {
-    const { links } = this.host.snapshot();
-    const wanted = new Map<number, number>();
-    for (const port of this.ports) {
-      const link = links.get(port.name);
-      if (link) wanted.set(this.dataPlane.portSlot(port.name), link.ifindex);
-    }
-    for (const slot of this.forwarder.openPorts().keys()) {
-      if (!wanted.has(slot)) this.forwarder.closePort(slot);
-    }
-    for (const [slot, ifindex] of wanted) {
-      try {
-        this.forwarder.openPort(slot, ifindex);
-      } catch (error) {
-        this.log.warn(
-          { error, ifindex },
-          'port did not open; it is tried again when the link changes',
-        );
-      }
-    }
-  }
-
-  #followNeighbors(): void {
-    const restart = {
-      isRestarting: this.#former.neighborsUp.length > 0,
-      isForwardingPreserved: this.#isForwardingPreserved,
-    };
-    const snapshot = this.host.snapshot();
-    const links = hostLinks(snapshot);
-    this.#routerId ??= chooseRouterId(links);
-    const config = speakerConfig(this.model, this.ports, links, restart, this.#routerId);
-    // A socket is bound to an interface by number: when the number changed, sessions start over.
-    const moved = [...this.#ifindexes].filter(
-      ([name, was]) => snapshot.links.get(name)?.ifindex !== was,
-    );
-    if (moved.length > 0) this.speaker.apply(without(config, new Set(moved.map(([name]) => name))));
-    this.#ifindexes = new Map(
-      [...snapshot.links.values()].map((link) => [link.name, link.ifindex]),
-    );
-    this.speaker.apply(config);
+    await clock.pause();
+    const kept = neighborsToKeep(this.model, interfacesOf(this.ports), host.snapshot());
+    await clock.pause();
+    await this.plumbing.keepResolved(kept, host.snapshot());
   }
 
   #speakerChanged(event: SpeakerEvent): void {
@@ -467,6 +420,7 @@ export class Appliance {
   #state(): State {
     const text = (addresses: readonly number[]): string[] => addresses.map(formatIpv4);
     const waiting = this.#takeover && !this.#takeover.isDone ? this.#takeover.waiting : [];
+    const { routerId } = this.#neighbors;
     return {
       version: 1,
       addresses: Object.fromEntries([...this.assignment].map(([key, rows]) => [key, text(rows)])),
@@ -477,7 +431,7 @@ export class Appliance {
       mirrorProtocol: this.mirrors.protocol,
       neighborsUp: [...new Set([...waiting, ...this.egress.readinesses.neighborsUp()])],
       sysctls: this.plumbing.sysctlRecord(),
-      routerId: this.#routerId === undefined ? '' : formatIpv4(this.#routerId),
+      routerId: routerId === undefined ? '' : formatIpv4(routerId),
     };
   }
 }

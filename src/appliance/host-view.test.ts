@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { HostSnapshot } from '../kernel/host.ts';
 import type { Model } from '../model/model.ts';
 import { formatIpv4, formatIpv4Prefix, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
-import { mainRoutes, neighborsToKeep, plumbingWanted } from './host-view.ts';
+import { hostLinks, mainRoutes, neighborsToKeep, plumbingWanted } from './host-view.ts';
 
 const ip = (text: string): number => parseIpv4(text)!;
 const names = ['lo', 'eth0', 'ens5'];
@@ -62,6 +62,13 @@ const model = {
   ],
   appliance: { staticRoutes: [] },
 } as unknown as Model;
+
+test('links are worked out once for a snapshot', () => {
+  const links = hostLinks(snapshot);
+  expect(links.map(({ name }) => name)).toEqual(names);
+  expect(hostLinks(snapshot)).toBe(links);
+  expect(hostLinks({ ...snapshot })).not.toBe(links);
+});
 
 test("the main table keeps routes by a network's interface: nothing less specific may catch them", () => {
   const routes = mainRoutes(model, snapshot);

@@ -15,7 +15,18 @@ import type { Model, Network } from '../model/model.ts';
 import { prefixHolds } from '../net/ipv4.ts';
 import type { LocalRoute } from './vrf.ts';
 
-export function hostLinks(snapshot: HostSnapshot): HostLink[] {
+const linksOf = new WeakMap<HostSnapshot, readonly HostLink[]>();
+
+/** Worked out once for each snapshot. */
+export function hostLinks(snapshot: HostSnapshot): readonly HostLink[] {
+  const known = linksOf.get(snapshot);
+  if (known) return known;
+  const links = makeLinks(snapshot);
+  linksOf.set(snapshot, links);
+  return links;
+}
+
+function makeLinks(snapshot: HostSnapshot): HostLink[] {
   const addresses = Map.groupBy(snapshot.addresses, (row) => row.interface);
   return [...snapshot.links.values()].map((link) => ({
     name: link.name,
@@ -132,15 +143,23 @@ export function neighborsToKeep(
         .map((prefix) => ({ network: undefined, address: prefix.address })),
     ),
   ];
-  const found = new Map<string, { interface: string; address: number }>();
+  const links = new Map(
+    [...interfacesByNetwork].map(([network, names]) => [
+      network,
+      connectedRoutes(snapshot, names).filter(({ prefix }) => prefix.length < 32),
+    ]),
+  );
+  const found = new Map<string, Set<number>>();
   for (const { network, address } of targets) {
-    for (const route of connectedRoutes(snapshot, interfacesByNetwork.get(network) ?? [])) {
-      if (address === 0 || route.prefix.length === 32) continue;
-      if (!prefixHolds(route.prefix, address)) continue;
-      found.set(`${route.interface} ${address}`, { interface: route.interface, address });
+    for (const { prefix, interface: name } of links.get(network) ?? []) {
+      if (address === 0 || !prefixHolds(prefix, address)) continue;
+      const addresses = found.get(name) ?? new Set<number>();
+      found.set(name, addresses.add(address));
     }
   }
-  return [...found.values()];
+  return [...found].flatMap(([name, addresses]) =>
+    [...addresses].map((address) => ({ interface: name, address })),
+  );
 }
 
 /** Guard, marks, rules and private tables for these ports. */

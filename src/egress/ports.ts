@@ -68,7 +68,7 @@ export function choosePorts(
   const outside = new Set(
     [...chosen].filter(([, port]) => port.networks.length > 0).map(([name]) => name),
   );
-  const reach = (address: Ipv4): string[] => mainInterfaces(address, links, mainRoutes, outside);
+  const reach = mainInterfaces(links, mainRoutes, outside);
   for (const neighbor of model.neighbors) {
     if (neighbor.network !== undefined) continue;
     for (const name of reach(neighbor.address))
@@ -120,30 +120,39 @@ export function isOnLink(link: HostLink, address: Ipv4): boolean {
   return link.addresses.some((own) => prefixHolds(prefixOf(own), address));
 }
 
-/** Interfaces by which the main table reaches an address: longest prefix, connected before others. */
+/**
+ * By which interfaces the main table reaches an address: longest prefix, connected or not.
+ *
+ * @returns the lookup, for tens of thousands of clients: one step for each length that is in use
+ */
 function mainInterfaces(
-  address: Ipv4,
   links: readonly HostLink[],
   routes: readonly HostRoute[],
   outside: ReadonlySet<string>,
-): string[] {
-  let length = -1;
-  let names: string[] = [];
-  const consider = (prefix: Ipv4Prefix, through: readonly string[]): void => {
+): (address: Ipv4) => readonly string[] {
+  const ways = new Map<number, Map<Ipv4, string[]>>();
+  const add = ({ address, length }: Ipv4Prefix, through: readonly string[]): void => {
     const inside = through.filter((name) => !outside.has(name));
-    if (inside.length === 0 || !prefixHolds(prefix, address) || prefix.length < length) return;
-    names = prefix.length === length ? [...new Set([...names, ...inside])] : inside;
-    length = prefix.length;
+    if (inside.length === 0) return;
+    const names = ways.get(length) ?? new Map<Ipv4, string[]>();
+    names.set(address, [...new Set([...(names.get(address) ?? []), ...inside])]);
+    ways.set(length, names);
   };
   for (const link of links) {
-    for (const own of link.addresses) consider(prefixOf(own), [link.name]);
+    for (const own of link.addresses) add(prefixOf(own), [link.name]);
   }
-  for (const route of routes)
-    consider(
-      route.prefix,
-      route.nextHops.map((hop) => hop.interface),
-    );
-  return names;
+  for (const route of routes) {
+    const through = route.nextHops.map((hop) => hop.interface);
+    add(route.prefix, through);
+  }
+  const longestFirst = [...ways].sort(([a], [b]) => b - a);
+  return (address) => {
+    for (const [length, names] of longestFirst) {
+      const found = names.get((address & maskOf(length)) >>> 0);
+      if (found) return found;
+    }
+    return [];
+  };
 }
 
 const prefixOf = (own: { address: Ipv4; length: number }): Ipv4Prefix => ({

@@ -70,9 +70,10 @@ export class Plumbing {
     const text = `${snapshot.generation} ${rows.map((row) => `${row.ifindex}:${row.address}`)}`;
     if (text === this.#lastNeighbors) return;
     this.#lastNeighbors = text;
-    for (const { neighbor, fault } of await setNeighbors(this.#rtnetlink, rows)) {
-      this.#log.warn({ neighbor, fault }, 'managed neighbor refused');
-    }
+    // The kernel's table has room for net.ipv4.neigh.default.gc_thresh3 of them, 1024 by default.
+    const refused = await setNeighbors(this.#rtnetlink, rows);
+    const [first] = refused;
+    if (first) this.#log.warn({ count: refused.length, ...first }, 'managed neighbors refused');
   }
 
   /** rp_filter as the kernel combines it, by interface. */

@@ -7,7 +7,7 @@ import { drops, portCounters, workerCounters } from '../dataplane/abi.gen.ts';
 import type { NatSession } from '../dataplane/dataplane.ts';
 import { EgretError } from '../lib/errors.ts';
 import { gatewayKey } from '../model/gateway-key.ts';
-import type { Model } from '../model/model.ts';
+import type { Client, Policy } from '../model/model.ts';
 import { formatIpv4, formatIpv4Prefix, parseIpv4 } from '../net/ipv4.ts';
 import type { LiveParts } from './parts.ts';
 import { routeChunks, routeLineChunks } from './routes.ts';
@@ -29,6 +29,7 @@ import type {
 import { explain } from './why.ts';
 
 const sessionRowsPerChunk = 1000;
+const clientRowsPerChunk = 1000;
 const protocols: Readonly<Record<number, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp' };
 /** RFC 6056 §3.2: ports 1024 to 65535 of TCP and UDP, and every ICMP query id. */
 const portsPerAddress = 2 * 64_512 + 65_536;
@@ -77,16 +78,21 @@ export class LiveStatus implements StatusSource {
     });
   }
 
-  clients(): ClientRow[] {
-    const { model } = this.#parts();
-    return model.clients.map((client) => ({
+  async *clients(): Chunks<ClientRow> {
+    const { model, clock } = this.#parts();
+    const gateways = new Map(model.policies.map((policy) => [policy.name, gatewaysOf(policy)]));
+    const row = (client: Client): ClientRow => ({
       kind: client.kind,
       namespace: client.namespace ?? null,
       name: client.name,
       prefixes: client.prefixes.map(formatIpv4Prefix),
       policy: client.policy ?? null,
-      gateways: gatewaysOf(model, client.policy),
-    }));
+      gateways: gateways.get(client.policy ?? '') ?? [],
+    });
+    for (let from = 0; from < model.clients.length; from += clientRowsPerChunk) {
+      await new Promise<void>((resolve) => clock.soon(resolve));
+      yield model.clients.slice(from, from + clientRowsPerChunk).map(row);
+    }
   }
 
   neighbors(): readonly NeighborRow[] {
@@ -203,9 +209,8 @@ export class LiveStatus implements StatusSource {
   }
 }
 
-function gatewaysOf(model: Model, policyName: string | undefined): string[] {
-  const policy = model.policies.find((candidate) => candidate.name === policyName);
-  const keys = policy?.rules.flatMap(({ action }) =>
+function gatewaysOf(policy: Policy): string[] {
+  const keys = policy.rules.flatMap(({ action }) =>
     action.kind === 'gateway' ? action.gateways : [],
   );
   return [...new Set(keys)];

@@ -135,7 +135,7 @@ export interface StatusSource {
   readonly generation: number;
   networks(): readonly NetworkRow[];
   gateways(): readonly GatewayRow[];
-  clients(): readonly ClientRow[];
+  clients(): Chunks<ClientRow>;
   neighbors(): readonly NeighborRow[];
   /** @throws NOT_FOUND for a network, table or prefix that does not exist */
   routes(query: RouteQuery): Chunks<RouteRow>;

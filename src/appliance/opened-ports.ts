@@ -1,0 +1,30 @@
+/** The forwarder's open ports, made those that were chosen and whose interfaces are there. */
+import type { ArenaDataPlane } from '../dataplane/arena.ts';
+import type { Forwarder } from '../dataplane/forwarder.ts';
+import type { PortChoice } from '../egress/ports.ts';
+import type { HostSnapshot } from '../kernel/host.ts';
+import type { Log } from '../lib/log.ts';
+
+export function openPorts(
+  choices: readonly PortChoice[],
+  { links }: HostSnapshot,
+  dataPlane: ArenaDataPlane,
+  forwarder: Forwarder,
+  log: Log,
+): void {
+  const wanted = new Map<number, number>();
+  for (const { name } of choices) {
+    const link = links.get(name);
+    if (link) wanted.set(dataPlane.portSlot(name), link.ifindex);
+  }
+  for (const slot of forwarder.openPorts().keys()) {
+    if (!wanted.has(slot)) forwarder.closePort(slot);
+  }
+  for (const [slot, ifindex] of wanted) {
+    try {
+      forwarder.openPort(slot, ifindex);
+    } catch (error) {
+      log.warn({ error, ifindex }, 'port did not open; it is tried again when the link changes');
+    }
+  }
+}
