@@ -21,7 +21,7 @@ import {
   neighborsToKeep,
   plumbingWanted,
 } from './appliance/host-view.ts';
-import { limitsFor, needsRestart } from './appliance/limits.ts';
+import { checkRoom, limitsFor, needsRestart } from './appliance/limits.ts';
 import { liveParts } from './appliance/live-parts.ts';
 import { Memory } from './appliance/memory.ts';
 import { Mirrors } from './appliance/mirrors.ts';
@@ -119,6 +119,7 @@ export class Appliance {
     this.dataPlane = ArenaDataPlane.open(runDir.file('arena'), runDir.arenaPath, limitsFor(model));
     // Reserving the memory of a new arena takes long, and nobody is there yet who would wait.
     if (!this.dataPlane.hasEarlierGeneration) clock.disregard();
+    checkRoom(model, this.dataPlane.limits);
     this.forwarder = new Forwarder({
       socketPath: runDir.file('forwarder.sock'),
       pidPath: runDir.file('forwarder.pid'),
@@ -252,9 +253,10 @@ export class Appliance {
     log.info({ ports: this.ports.map((port) => port.name) }, 'egretd runs');
   }
 
-  /** Takes a new Model, whole. @throws EgretError CONFIG_INVALID; the running one stays */
+  /** Takes a new Model, whole. @throws EgretError CONFIG_INVALID, ARENA_TOO_SMALL; the running one stays */
   apply(model: Model): void {
     checkHost(model, this.host.snapshot());
+    checkRoom(model, this.dataPlane.limits);
     this.#newModel = model;
     this.configErrors = [];
     this.#reconcileSoon();

@@ -63,6 +63,12 @@ const registry = {
     hint: 'Remove them, choose another routeTableIndex, or set routes.mirror: false.',
     exit: 1,
   },
+  ARENA_TOO_SMALL: {
+    message: ({ what, count, max }) =>
+      `The configuration has ${count} ${what}; the arena has room for ${max}.`,
+    hint: 'Stop egretd in order (SIGTERM) and start it: the arena is made anew, large enough.',
+    exit: 1,
+  },
   FORWARDER_FAILED: {
     message: ({ reason }) => `The forwarder did not start: ${reason}.`,
     hint: 'build/egret-forwarder must stand beside build/egret; its own message is in the log.',
