@@ -2,7 +2,7 @@
  * egretd: read the configuration, start the appliance, handle signals.
  *
  *   SIGTERM, SIGINT   stop everything in order, within 15 s
- *   SIGHUP            read the configuration again: all of it or none
+ *   SIGHUP            read the configuration again: all of it or none; what came last counts
  *   SIGUSR2           end alone (upgrade): queues flushed, forwarder and routes stay
  *
  * The only file that ends the process.
@@ -11,8 +11,11 @@ import { watch } from 'node:fs';
 import { RunDir } from './appliance/run-dir.ts';
 import { Appliance } from './appliance.ts';
 import { loadConfig } from './config/load.ts';
+import { loadConfigAside } from './config/load-aside.ts';
 import { formatErrors } from './config/located.ts';
+import type { Resolution } from './config/resolve.ts';
 import { systemClock, type Timer } from './lib/clock.ts';
+import { coalesced } from './lib/coalesced.ts';
 import { EgretError } from './lib/errors.ts';
 import { type Log, makeLog } from './lib/log.ts';
 import { systemRandom } from './lib/random.ts';
@@ -79,7 +82,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     process.on('SIGTERM', () => end('SIGTERM', () => appliance.stop()));
     process.on('SIGINT', () => end('SIGINT', () => appliance.stop()));
     process.on('SIGUSR2', () => end('SIGUSR2', () => appliance.abandon()));
-    const again = (): void => reload(options.configPath, appliance, log);
+    // A configuration that is read while the appliance ends is not taken.
+    const again = coalesced(async () => {
+      const read = await readAgain(options.configPath, appliance, log);
+      if (read && !isEnding) take(read, appliance, log);
+    });
     process.on('SIGHUP', again);
     if (loaded.model.appliance.isWatchingConfig) watchConfig(options.configPath, again);
   }).then((status) => process.exit(status));
@@ -94,17 +101,31 @@ function watchConfig(path: string, changed: () => void): void {
   });
 }
 
-/** Takes the configuration again, whole or not at all. */
-function reload(path: string, appliance: Appliance, log: Log): void {
-  const loaded = loadConfig(path);
-  if (loaded.kind === 'errors') {
-    const errors = formatErrors(loaded.errors).trimEnd().split('\n');
+/** @returns undefined when it could not even be read; then the running one stays */
+async function readAgain(
+  path: string,
+  appliance: Appliance,
+  log: Log,
+): Promise<Resolution | undefined> {
+  try {
+    return await loadConfigAside(path, () => appliance.clock.pause());
+  } catch (error) {
+    log.error({ error }, 'the configuration was not read, the running one stays');
+    appliance.refuseConfig([`${error}`]);
+    return undefined;
+  }
+}
+
+/** Takes a configuration whole or not at all. */
+function take(read: Resolution, appliance: Appliance, log: Log): void {
+  if (read.kind === 'errors') {
+    const errors = formatErrors(read.errors).trimEnd().split('\n');
     appliance.refuseConfig(errors);
     log.error({ errors }, 'configuration refused, the running one stays');
     return;
   }
   try {
-    appliance.apply(loaded.model);
+    appliance.apply(read.model);
     log.info({ generation: appliance.generation }, 'configuration taken');
   } catch (error) {
     const { at, message } = error as Partial<EgretError> & Error;

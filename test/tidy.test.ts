@@ -159,6 +159,11 @@ describe('one named file each', () => {
     expect(users.map(({ from }) => from)).toEqual(['src/dataplane/native.ts']);
   });
 
+  test('threads', () => {
+    const users = imports.filter(({ what }) => what === 'node:worker_threads');
+    expect(users.map(({ from }) => from)).toEqual(['src/config/load-aside.ts']);
+  });
+
   test('sockets: one file a folder', () => {
     const socket = /^node:(net|dgram|http|https|tls)$/;
     const users = imports.filter(({ what, isType }) => socket.test(what) && !isType);

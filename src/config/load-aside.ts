@@ -1,0 +1,96 @@
+/**
+ * loadConfig in a thread of its own: ten thousand documents take seconds, and the main thread has
+ * timers to keep. The only file that knows of the thread; it is both of its sides.
+ *
+ *   main                                      thread
+ *   loadConfigAside ── path ────────────────▶ loadConfig
+ *                   ◀── clients, by the thousand ──
+ *                   ◀── all the rest, or errors ── (copied), and the thread ends with its memory
+ *
+ * A thread lives for one reading: starting one takes some 150 ms of CPU, keeping one would cost its
+ * heap. So what is small is read here. Only clients are many; the main thread takes a thousand of them
+ * in one step.
+ */
+import {
+  MessageChannel,
+  type MessagePort,
+  parentPort,
+  receiveMessageOnPort,
+  Worker,
+  workerData,
+} from 'node:worker_threads';
+import type { Client } from '../model/model.ts';
+import { isSmall, loadConfig } from './load.ts';
+import type { Resolution } from './resolve.ts';
+
+interface Task {
+  readonly task: 'load-config';
+  readonly path: string;
+  /** Where clients go, before the answer. */
+  readonly clients: MessagePort;
+}
+
+const clientsInMessage = 1000;
+/** Of a mistake that ten thousand Pods share; `egret check` prints all of them. */
+const errorsMax = 1000;
+
+/**
+ * @param path - as loadConfig takes it
+ * @param pause - ends a step of the main thread
+ * @returns what loadConfig returns, of errors the first thousand
+ * @throws what kept the thread from answering, e.g. want of memory
+ */
+export async function loadConfigAside(
+  path: string,
+  pause: () => Promise<void>,
+): Promise<Resolution> {
+  await pause();
+  if (isSmall(path)) return loadConfig(path);
+  const { port1: port, port2 } = new MessageChannel();
+  try {
+    const task: Task = { task: 'load-config', path, clients: port2 };
+    const loaded = await answerOf(task);
+    if (loaded.kind === 'errors') return loaded;
+    const clients: Client[] = [];
+    for (;;) {
+      await pause();
+      const received = receiveMessageOnPort(port) as { message: Client[] } | undefined;
+      if (!received) return { kind: 'model', model: { ...loaded.model, clients } };
+      clients.push(...received.message);
+    }
+  } finally {
+    port.close();
+  }
+}
+
+function answerOf(task: Task): Promise<Resolution> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL(import.meta.url), {
+      workerData: task,
+      transferList: [task.clients],
+    });
+    worker.once('message', resolve);
+    worker.once('error', reject);
+    worker.once('exit', () => reject(new Error('the thread that read it ended without an answer')));
+  });
+}
+
+/** What the thread does. */
+function answer(task: Task): void {
+  const loaded = loadConfig(task.path);
+  if (loaded.kind === 'errors') {
+    const first: Resolution = { kind: 'errors', errors: loaded.errors.slice(0, errorsMax) };
+    parentPort?.postMessage(first);
+    return;
+  }
+  const { clients, ...rest } = loaded.model;
+  for (let from = 0; from < clients.length; from += clientsInMessage) {
+    task.clients.postMessage(clients.slice(from, from + clientsInMessage));
+  }
+  const model: Resolution = { kind: 'model', model: { ...rest, clients: [] } };
+  parentPort?.postMessage(model);
+}
+
+// Other threads may load this file, too: those of a test runner.
+const given = workerData as Task | null;
+if (given?.task === 'load-config') answer(given);
