@@ -26,6 +26,9 @@ export interface DaemonOptions {
   readonly isForwarderExternal: boolean;
 }
 
+const ownSignals = ['SIGTERM', 'SIGINT', 'SIGUSR2', 'SIGHUP'] as const;
+type OwnSignal = (typeof ownSignals)[number];
+
 const stopTimeoutMs = 15_000;
 const watchQuietMs = 200;
 
@@ -42,6 +45,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     return 2;
   }
   const log = makeLog(loaded.model.appliance.logLevel);
+  const followSignals = keepSignals();
   const runDir = RunDir.take(options.runDir);
   let appliance: Appliance;
   try {
@@ -79,17 +83,35 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         })
         .finally(() => late.clear());
     };
-    process.on('SIGTERM', () => end('SIGTERM', () => appliance.stop()));
-    process.on('SIGINT', () => end('SIGINT', () => appliance.stop()));
-    process.on('SIGUSR2', () => end('SIGUSR2', () => appliance.abandon()));
     // A configuration that is read while the appliance ends is not taken.
     const again = coalesced(async () => {
       const read = await readAgain(options.configPath, appliance, log);
       if (read && !isEnding) take(read, appliance, log);
     });
-    process.on('SIGHUP', again);
+    followSignals({
+      SIGTERM: () => end('SIGTERM', () => appliance.stop()),
+      SIGINT: () => end('SIGINT', () => appliance.stop()),
+      SIGUSR2: () => end('SIGUSR2', () => appliance.abandon()),
+      SIGHUP: again,
+    });
     if (loaded.model.appliance.isWatchingConfig) watchConfig(options.configPath, again);
   }).then((status) => process.exit(status));
+}
+
+/**
+ * Keeps the signals that come during the start, which is to end in order or to begin with the newest
+ * configuration too.
+ *
+ * @returns follows the signals from now on, those that were kept first
+ */
+function keepSignals(): (actions: Readonly<Record<OwnSignal, () => void>>) => void {
+  const kept = new Set<OwnSignal>();
+  const keep = (signal: NodeJS.Signals): void => void kept.add(signal as OwnSignal);
+  for (const signal of ownSignals) process.on(signal, keep);
+  return (actions) => {
+    for (const signal of ownSignals) process.off(signal, keep).on(signal, actions[signal]);
+    for (const signal of kept) actions[signal]();
+  };
 }
 
 /** Appliance.spec.config.watch: editors write a file in several steps, so quiet is waited for. */
