@@ -5,9 +5,9 @@
 import { type Test, test } from 'tap';
 import { ethernetHeader, ipv4Packet, udpFrame } from '../../images/lab/frames.ts';
 import { until } from '../../images/lab/process.ts';
-import { NumberedFlow } from '../../images/lab/traffic.ts';
 import { seededRandom } from '../../src/lib/random.ts';
 import { clientGateway, gatewayUplink, openScene, type Scene, server, source } from './scene.ts';
+import { lostNothing, steadyFlow } from './witness.ts';
 
 const seed = 20240607;
 const framesOfEachKind = 400;
@@ -19,15 +19,13 @@ test('the balance of frames', { timeout: 300_000 }, async (t) => {
   t.teardown(() => scene.lab.close());
   const { figure, egret, bird, frr } = scene;
   const { alpha, beta } = figure.clients;
-  const { north, south } = figure.networks;
+  const { north } = figure.networks;
   t.comment(`seed ${seed}`);
   const sessionsBefore = await frr.neighbor(gatewayUplink);
   const random = seededRandom(seed);
 
   await t.test('an honest flow beside rubbish loses nothing', async (t) => {
-    const honest = await NumberedFlow.open(beta.agent, south.serverAgent, server, {
-      packetsPerSecond: 1000,
-    });
+    const honest = await steadyFlow(scene, 'beta', 'south', 1000);
     const received = await egret.counter('received', { interface: 'cli0' });
     const kernel = await kernelReceived(scene, 'cli0');
     const clientFrames = rubbish(random, {
@@ -50,8 +48,7 @@ test('the balance of frames', { timeout: 300_000 }, async (t) => {
     t.equal(fromClient, clientFrames.length);
     t.equal(fromNetwork, networkFrames.length);
 
-    const { up, down } = await honest.finish();
-    t.match([up, down], [{ missingCount: 0 }, { missingCount: 0 }]);
+    await lostNothing(t, honest);
     t.match(await alpha.agent.ask('tcp', server), { network: 'north' }, 'who sent it still may');
     await until('all are counted', async () => {
       const seen = (await kernelReceived(scene, 'cli0')) - kernel;

@@ -4,8 +4,8 @@
  */
 import { type Test, test } from 'tap';
 import { until } from '../../images/lab/process.ts';
-import { NumberedFlow } from '../../images/lab/traffic.ts';
 import { clientAddress, clientResource, documents, openScene, server } from './scene.ts';
+import { lostNothing, steadyFlow } from './witness.ts';
 
 const podCount = 10_000;
 const stepCpuMsMax = 50;
@@ -39,11 +39,8 @@ test('ten thousand Pods', { timeout: 280_000 }, async (t) => {
   });
   t.teardown(() => scene.lab.close());
   const { egret, figure } = scene;
-  const { alpha, beta } = figure.clients;
-  const calm = await NumberedFlow.open(beta.agent, figure.networks.south.serverAgent, server, {
-    packetsPerSecond: 1000,
-  });
-  await until('it runs', async () => (await calm.now()).down.received > 100);
+  const { alpha } = figure.clients;
+  const calm = await steadyFlow(scene, 'beta', 'south', 1000);
 
   const alphaResource = (network: 'north' | 'south' | undefined): string =>
     documents(clientResource('alpha', [`${clientAddress(0)}/32`], network));
@@ -90,9 +87,7 @@ test('ten thousand Pods', { timeout: 280_000 }, async (t) => {
   });
 
   await t.test('the untouched client lost nothing', async (t) => {
-    const { up, down } = await calm.finish();
-    t.match(up, { missingCount: 0, duplicates: 0, refused: 0 });
-    t.match(down, { missingCount: 0, duplicates: 0, refused: 0 });
+    const { up } = await lostNothing(t, calm);
     t.equal(up.sources.length, 1);
   });
 
