@@ -7,8 +7,8 @@
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { EgretError } from './lib/errors.ts';
-import { endOfAnswer, type StatusRequest } from './status/server.ts';
-import { viewNames } from './status/views.ts';
+import type { StatusRequest } from './status/request.ts';
+import { endOfAnswer, viewNames } from './status/views.ts';
 
 interface Arguments {
   readonly words: readonly string[];

@@ -10,37 +10,34 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import * as v from 'valibot';
 import { lock } from '../dataplane/native.ts';
 import { EgretError } from '../lib/errors.ts';
 
-/** What a life leaves for the next. Addresses are text. */
-export interface State {
-  readonly version: 1;
-  /** "namespace/name" of a gateway → its addresses, by replica. */
-  readonly addresses: Readonly<Record<string, readonly string[]>>;
-  /** Network name ("" is the main table) → addresses announced. */
-  readonly announced: Readonly<Record<string, readonly string[]>>;
-  /** Route tables whose routes of our protocol are ours. */
-  readonly mirroredTables: readonly number[];
-  readonly mirrorProtocol: number;
-  /** Neighbors that were up, "network|address": their End-of-RIB is waited for. */
-  readonly neighborsUp: readonly string[];
-  /** Kernel settings as they were before us: path → value. */
-  readonly sysctls: Readonly<Record<string, string>>;
-  /** BGP identifier; empty: none was chosen. A neighbor takes another one for another router. */
-  readonly routerId: string;
-}
+const texts = v.optional(v.array(v.string()), []);
+const listsByName = v.optional(v.record(v.string(), v.array(v.string())), {});
 
-export const emptyState: State = {
-  version: 1,
-  addresses: {},
-  announced: {},
-  mirroredTables: [],
-  mirrorProtocol: 0,
-  neighborsUp: [],
-  sysctls: {},
-  routerId: '',
-};
+/** What a life leaves for the next. Addresses are text. */
+const stateShape = v.object({
+  version: v.literal(1),
+  /** "namespace/name" of a gateway → its addresses, by replica. */
+  addresses: listsByName,
+  /** Network name ("" is the main table) → addresses announced. */
+  announced: listsByName,
+  /** Route tables whose routes of our protocol are ours. */
+  mirroredTables: v.optional(v.array(v.number()), []),
+  mirrorProtocol: v.optional(v.number(), 0),
+  /** Neighbors that were up, "network|address": their End-of-RIB is waited for. */
+  neighborsUp: texts,
+  /** Kernel settings as they were before us: path → value. */
+  sysctls: v.optional(v.record(v.string(), v.string()), {}),
+  /** BGP identifier; empty: none was chosen. A neighbor takes another one for another router. */
+  routerId: v.optional(v.string(), ''),
+});
+
+export type State = v.InferOutput<typeof stateShape>;
+
+export const emptyState: State = v.parse(stateShape, { version: 1 });
 
 export class RunDir {
   readonly path: string;
@@ -76,8 +73,7 @@ export class RunDir {
   /** @returns what the last life left; emptyState when there is none or it cannot be read */
   readState(): State {
     try {
-      const state = JSON.parse(readFileSync(this.file('state.json'), 'utf8')) as State;
-      return state.version === 1 ? { ...emptyState, ...state } : emptyState;
+      return v.parse(stateShape, JSON.parse(readFileSync(this.file('state.json'), 'utf8')));
     } catch {
       return emptyState;
     }

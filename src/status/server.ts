@@ -13,26 +13,15 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../lib/clock.ts';
 import { EgretError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { parseRequest, type StatusRequest } from './request.ts';
 import type { StatusSource } from './source.ts';
-import { printView, printWhy, type ViewRequest, viewNames } from './views.ts';
-
-export type StatusRequest =
-  | ({ readonly command: 'show' } & ViewRequest)
-  | {
-      readonly command: 'why';
-      readonly client: string;
-      readonly destination: string;
-      readonly isJson: boolean;
-    };
+import { endOfAnswer, printView, printWhy } from './views.ts';
 
 const requestBytesMax = 65_536;
 const requestTimeoutMs = 10_000;
 /** How long a reader may pause, e.g. a person in a pager. */
 const readerTimeoutMs = 600_000;
 const connectionsMax = 128;
-
-/** Ends a complete answer; no text that is printed holds it. */
-export const endOfAnswer = '\0';
 
 export class StatusServer {
   readonly #server: Server;
@@ -153,29 +142,6 @@ function refusal(source: StatusSource): string | undefined {
 async function* run(request: StatusRequest, source: StatusSource): AsyncIterable<string> {
   if (request.command === 'show') yield* printView(source, request);
   else yield printWhy(source.why(request.client, request.destination), request.isJson);
-}
-
-function parseRequest(line: string): StatusRequest {
-  let request: Partial<StatusRequest>;
-  try {
-    request = JSON.parse(line) as Partial<StatusRequest>;
-  } catch {
-    throw new EgretError('USAGE', { what: 'The request is not JSON' });
-  }
-  if (request === null || typeof request !== 'object') {
-    throw new EgretError('USAGE', { what: 'The request is not an object' });
-  }
-  if (request.command === 'show' && viewNames.some((name) => name === request.view)) {
-    return request as StatusRequest;
-  }
-  if (
-    request.command === 'why' &&
-    typeof request.client === 'string' &&
-    typeof request.destination === 'string'
-  ) {
-    return request as StatusRequest;
-  }
-  throw new EgretError('USAGE', { what: 'The request names no command' });
 }
 
 function drained(socket: Socket): Promise<void> {

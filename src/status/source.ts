@@ -101,12 +101,12 @@ export interface CounterRow {
 
 export interface RouteQuery {
   /** Only this network; null: the main table. undefined: all. */
-  readonly network: string | null | undefined;
+  readonly network?: string | null | undefined;
   /** Only the table as the kernel has it: best routes, learned and static. */
   readonly isTable: boolean;
-  readonly table: number | undefined;
+  readonly table?: number | undefined;
   /** An address (longest match) or a prefix (exact). */
-  readonly prefix: string | undefined;
+  readonly prefix?: string | undefined;
 }
 
 export interface WhyStep {

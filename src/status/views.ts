@@ -34,6 +34,9 @@ export const viewNames = [
 ] as const;
 export type ViewName = (typeof viewNames)[number];
 
+/** Ends a complete answer; no text that is printed holds it. */
+export const endOfAnswer = '\0';
+
 const networkColumns: Column<NetworkRow>[] = [
   { title: 'NAME', text: (row) => row.name },
   { title: 'TABLE', text: (row) => String(row.table), isNumber: true },
@@ -137,7 +140,7 @@ const counterColumns: Column<CounterRow>[] = [
 export interface ViewRequest {
   readonly view: ViewName;
   readonly isJson: boolean;
-  readonly route?: RouteQuery;
+  readonly route?: RouteQuery | undefined;
 }
 
 /** Prints a view. @throws what the source throws, before anything was yielded */
@@ -146,12 +149,7 @@ export async function* printView(
   request: ViewRequest,
 ): AsyncIterable<string> {
   const { view, isJson } = request;
-  const query: RouteQuery = request.route ?? {
-    network: undefined,
-    isTable: false,
-    table: undefined,
-    prefix: undefined,
-  };
+  const query: RouteQuery = request.route ?? { isTable: false };
   if (view === 'route' && query.isTable && !isJson) {
     for await (const lines of source.routeLines(query)) yield lines.map((l) => `${l}\n`).join('');
     return;

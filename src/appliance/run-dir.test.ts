@@ -1,0 +1,36 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { emptyState, RunDir } from './run-dir.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'egret-run-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+test('what is written is read by the next life', () => {
+  const state = { ...emptyState, addresses: { 'edge/exit': ['192.0.2.16'] }, routerId: '10.0.0.1' };
+  const runDir = RunDir.take(folder);
+  expect(runDir.readState()).toEqual(emptyState);
+  runDir.writeState(state);
+  expect(runDir.readState()).toEqual(state);
+});
+
+test('what an older version did not write has its default', () => {
+  writeFileSync(join(folder, 'state.json'), '{"version":1,"routerId":"10.0.0.1","more":[]}');
+  expect(RunDir.take(folder).readState()).toEqual({ ...emptyState, routerId: '10.0.0.1' });
+});
+
+test.each([
+  '',
+  'null',
+  '{"version":2}',
+  '{"version":1,"addresses":null}',
+  '{"version":1,"announced":{"red":"10.0.0.1"}}',
+  '{"version":1,"neighborsUp":[1]}',
+])('a state file that is none of ours counts for nothing: %s', (text) => {
+  writeFileSync(join(folder, 'state.json'), text);
+  expect(RunDir.take(folder).readState()).toEqual(emptyState);
+});
