@@ -56,7 +56,8 @@ int64_t egret_plan_acknowledged(void *arena);
 int egret_fib_set_group(
 	void *arena, uint32_t group, const struct egret_adjacency *paths, uint32_t n);
 // Applies deltas to a network's FIB, in order, then bumps the versions of the chunks they touch.
-// Returns how many were applied; fewer than n with NO_SPACE left in egret_fib_last_status().
+// Returns how many were applied. Fewer than n: egret_fib_last_status() says why, and when it says
+// nothing enough was done for one step: call again with the rest, the next call for this network.
 int egret_fib_apply(
 	void *arena, uint16_t network, const struct egret_fib_delta *deltas, uint32_t n);
 // Why the last egret_fib_apply stopped early: -NO_SPACE, or -BAD_ARGUMENT for a delta out of range.

@@ -116,11 +116,13 @@ int fib_writer_begin(struct arena *arena, uint32_t half)
 	writer->ply_max = limits->plies;
 	writer->group_max = group_max(limits);
 	writer->tables = calloc(limits->networks, sizeof *writer->tables);
+	writer->resume_at = calloc(limits->networks, sizeof *writer->resume_at);
 	writer->ply_next = calloc((size_t)limits->plies + 1, sizeof *writer->ply_next);
 	writer->ply_specific = calloc((size_t)limits->plies + 1, sizeof *writer->ply_specific);
 	writer->ply_deeper = calloc((size_t)limits->plies + 1, sizeof *writer->ply_deeper);
 	arena->fib_writer = writer;
-	if (!writer->tables || !writer->ply_next || !writer->ply_specific || !writer->ply_deeper) {
+	if (!writer->tables || !writer->resume_at || !writer->ply_next || !writer->ply_specific ||
+		!writer->ply_deeper) {
 		fib_writer_free(arena);
 		return -EGRET_STATUS_NO_SPACE;
 	}
@@ -151,6 +153,7 @@ void fib_writer_free(struct arena *arena)
 	for (uint32_t i = 0; writer->tables && i < writer->network_max; i++)
 		prefix_table_clear(&writer->tables[i]);
 	free(writer->tables);
+	free(writer->resume_at);
 	free(writer->ply_next);
 	free(writer->ply_specific);
 	free(writer->ply_deeper);
@@ -198,8 +201,9 @@ int egret_fib_apply(
 	if (!writer || network >= writer->network_max || n > INT32_MAX)
 		return -EGRET_STATUS_BAD_ARGUMENT;
 	writer->status = EGRET_STATUS_OK;
+	fib_write_begin_step(writer);
 	uint32_t applied = 0;
-	for (; applied < n; applied++) {
+	for (; applied < n && !fib_write_must_pause(writer); applied++) {
 		const struct egret_fib_delta *delta = &deltas[applied];
 		if (!delta_is_valid(writer, delta)) {
 			writer->status = EGRET_STATUS_BAD_ARGUMENT;
@@ -211,6 +215,8 @@ int egret_fib_apply(
 			writer->status = EGRET_STATUS_NO_SPACE;
 			break;
 		}
+		if (fib_write_is_unfinished(writer, network))
+			break;
 	}
 	fib_write_bump(writer, network);
 	return (int)applied;

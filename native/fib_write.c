@@ -5,6 +5,9 @@
 
 // How long fib_write_reclaim waits for a worker in the middle of a batch.
 enum { RECLAIM_SPINS = 4096 };
+// Entries below a root that one call changes, about: a default route over a full table meets some
+// fifteen million, which takes too long for one step of egretd.
+enum { STEP_ENTRIES = 1 << 21 };
 
 // What to write over which entries: announcing replaces leaves of prefixes as long or shorter,
 // withdrawing exactly those that the prefix itself has written.
@@ -32,6 +35,11 @@ static uint32_t entry_ply(uint32_t entry)
 static uint32_t *ply_entries(const struct fib_writer *writer, uint32_t ply)
 {
 	return writer->plies + (uint64_t)ply * FIB_PLY_ENTRIES;
+}
+
+static uint32_t *root_of(const struct fib_writer *writer, uint16_t network)
+{
+	return writer->roots + (uint64_t)network * FIB_ROOT_ENTRIES;
 }
 
 static void store(uint32_t *entry, uint32_t value)
@@ -169,9 +177,10 @@ static void paint_ply(struct fib_writer *writer, uint32_t ply, uint32_t first, u
 {
 	uint32_t *entries = ply_entries(writer, ply);
 	uint16_t *specific = &writer->ply_specific[ply];
+	writer->entries_left -= count < writer->entries_left ? count : writer->entries_left;
 	if (change->length <= base && writer->ply_deeper[ply] == 0) {
 		// Nothing becomes specific or ceases to be: how a default route passes over a full
-		// table in some milliseconds.
+		// table in some tens of milliseconds.
 		for (uint32_t i = first; i < first + count; i++)
 			if (is_replaced(change, entries[i]))
 				store(&entries[i], change->leaf);
@@ -191,12 +200,20 @@ static void paint_ply(struct fib_writer *writer, uint32_t ply, uint32_t first, u
 	}
 }
 
-// The same for a root's entries.
-static void paint_root(struct fib_writer *writer, uint32_t *root, uint32_t first, uint32_t count,
+// The same for a root's entries, beginning where the last call stopped.
+static void paint_root(struct fib_writer *writer, uint16_t network, uint32_t first, uint32_t count,
 	const struct change *change)
 {
-	for (uint32_t i = first; i < first + count; i++) {
+	uint32_t *root = root_of(writer, network), *resume_at = &writer->resume_at[network];
+	uint32_t i = *resume_at ? *resume_at : first;
+	assert(i >= first && i < first + count);
+	*resume_at = 0;
+	for (; i < first + count; i++) {
 		if (entry_is_ply(root[i])) {
+			if (writer->entries_left == 0) {
+				*resume_at = i;
+				return;
+			}
 			paint_ply(writer, entry_ply(root[i]), 0, FIB_PLY_ENTRIES, 16, change);
 			collapse(writer, &root[i]);
 		} else if (is_replaced(change, root[i])) {
@@ -228,16 +245,16 @@ static int ply_below(struct fib_writer *writer, uint32_t *entry)
 	return 1;
 }
 
-// Changes everything that a prefix covers. Plies suffice.
+// Changes everything that a prefix covers, or as much as one call may. Plies suffice.
 static void paint(
-	struct fib_writer *writer, uint32_t *root, uint32_t prefix, const struct change *change)
+	struct fib_writer *writer, uint16_t network, uint32_t prefix, const struct change *change)
 {
 	uint32_t length = change->length;
 	if (length <= 16) {
-		paint_root(writer, root, prefix >> 16, 1u << (16 - length), change);
+		paint_root(writer, network, prefix >> 16, 1u << (16 - length), change);
 		return;
 	}
-	uint32_t *top = &root[prefix >> 16];
+	uint32_t *top = &root_of(writer, network)[prefix >> 16];
 	ply_below(writer, top);
 	uint32_t ply = entry_ply(*top), at = prefix >> 8 & 0xff;
 	if (length <= 24) {
@@ -257,21 +274,14 @@ static void paint(
 	collapse(writer, top);
 }
 
-static uint32_t *root_of(const struct fib_writer *writer, uint16_t network)
-{
-	return writer->roots + (uint64_t)network * FIB_ROOT_ENTRIES;
-}
-
-int fib_write_announce(
-	struct fib_writer *writer, uint16_t network, const struct egret_fib_delta *delta)
+// Enters a prefix in the table and makes sure of the plies it needs. 0: no room.
+static int enter(struct fib_writer *writer, uint16_t network, const struct egret_fib_delta *delta)
 {
 	struct prefix_table *table = &writer->tables[network];
 	uint32_t prefix = delta->prefix, length = delta->prefix_length;
-	if (prefix_table_get(table, prefix, length) == delta->group)
-		return 1;
 	if (!prefix_table_reserve(table, prefix))
 		return 0;
-	uint32_t *root = root_of(writer, network);
+	const uint32_t *root = root_of(writer, network);
 	if (plies_missing(writer, root, prefix, length) > plies_free(writer)) {
 		// Whoever cached a route that leads through these plies must hear of it first.
 		fib_write_bump(writer, network);
@@ -280,8 +290,21 @@ int fib_write_announce(
 			return 0;
 	}
 	prefix_table_set(table, prefix, length, delta->group);
+	return 1;
+}
+
+int fib_write_announce(
+	struct fib_writer *writer, uint16_t network, const struct egret_fib_delta *delta)
+{
+	uint32_t prefix = delta->prefix, length = delta->prefix_length;
+	if (writer->resume_at[network] == 0) {
+		if (prefix_table_get(&writer->tables[network], prefix, length) == delta->group)
+			return 1;
+		if (!enter(writer, network, delta))
+			return 0;
+	}
 	struct change change = {leaf_make(delta->group, length), length, 0};
-	paint(writer, root, prefix, &change);
+	paint(writer, network, prefix, &change);
 	touch(writer, prefix, length);
 	return 1;
 }
@@ -290,14 +313,31 @@ void fib_write_withdraw(
 	struct fib_writer *writer, uint16_t network, uint32_t prefix, uint32_t length)
 {
 	struct prefix_table *table = &writer->tables[network];
-	if (!prefix_table_get(table, prefix, length))
-		return;
-	prefix_table_remove(table, prefix, length);
+	if (writer->resume_at[network] == 0) {
+		if (!prefix_table_get(table, prefix, length))
+			return;
+		prefix_table_remove(table, prefix, length);
+	}
 	uint32_t cover_length;
 	uint32_t group = prefix_table_cover(table, prefix, length, &cover_length);
 	struct change change = {leaf_make(group, cover_length), length, 1};
-	paint(writer, root_of(writer, network), prefix, &change);
+	paint(writer, network, prefix, &change);
 	touch(writer, prefix, length);
+}
+
+void fib_write_begin_step(struct fib_writer *writer)
+{
+	writer->entries_left = STEP_ENTRIES;
+}
+
+int fib_write_must_pause(const struct fib_writer *writer)
+{
+	return writer->entries_left == 0;
+}
+
+int fib_write_is_unfinished(const struct fib_writer *writer, uint16_t network)
+{
+	return writer->resume_at[network] != 0;
 }
 
 void fib_write_clear(struct fib_writer *writer, uint16_t network)
@@ -321,6 +361,7 @@ void fib_write_clear(struct fib_writer *writer, uint16_t network)
 		ply_unlinked(writer, entry_ply(top));
 	}
 	prefix_table_clear(&writer->tables[network]);
+	writer->resume_at[network] = 0;
 	touch(writer, 0, 0);
 	fib_write_bump(writer, network);
 }

@@ -19,6 +19,8 @@ struct fib_writer {
 	uint32_t *roots, *plies, *versions;
 	struct fib_group *groups;
 	struct prefix_table *tables; // [network_max]
+	uint32_t *resume_at; // [network_max] root entry where a change goes on; 0: all are finished
+	uint32_t entries_left; // that this call may change
 	uint32_t *ply_next; // list of each ply that is not in use
 	uint16_t *ply_specific; // entries of a ply that need it: longer prefixes, deeper plies
 	uint16_t *ply_deeper; // those of them that are deeper plies
@@ -32,6 +34,13 @@ struct fib_writer {
 	enum egret_status status; // of the last apply
 	uint64_t touched[EGRET_VERSION_CHUNKS / 64]; // chunks whose version must ascend
 };
+
+// A short prefix may cover more than one call changes: it is then unfinished, readers see some of it,
+// and the next call for the network must be the same, and so on until it is finished.
+void fib_write_begin_step(struct fib_writer *writer);
+// 1 when enough was changed since the step began.
+int fib_write_must_pause(const struct fib_writer *writer);
+int fib_write_is_unfinished(const struct fib_writer *writer, uint16_t network);
 
 // Announces a valid prefix. 0 when plies or memory run out: nothing has changed then.
 int fib_write_announce(

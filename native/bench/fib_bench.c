@@ -87,13 +87,18 @@ static void apply_all(void *arena, const char *what, struct egret_fib_delta *del
 static void single_steps(void *arena)
 {
 	struct egret_fib_delta route = {0, 0, EGRET_GROUP_FIRST};
-	uint64_t start = egret_now_ns();
-	egret_fib_apply(arena, 1, &route, 1);
-	uint64_t announced = egret_now_ns();
+	uint64_t start = egret_now_ns(), announced = start, longest = 0;
+	for (int applied = 0; applied == 0;) {
+		uint64_t call_start = announced;
+		applied = egret_fib_apply(arena, 1, &route, 1);
+		announced = egret_now_ns();
+		longest = announced - call_start > longest ? announced - call_start : longest;
+	}
 	egret_fib_clear(arena, 1);
 	uint64_t cleared = egret_now_ns();
-	printf("default route over all of it %.2f ms, clear %.2f ms\n",
-		(double)(announced - start) / 1e6, (double)(cleared - announced) / 1e6);
+	printf("default route over all of it %.2f ms, longest call %.2f ms; clear %.2f ms\n",
+		(double)(announced - start) / 1e6, (double)longest / 1e6,
+		(double)(cleared - announced) / 1e6);
 }
 
 static void look_up(void *arena, const struct egret_fib_delta *deltas, uint32_t count)

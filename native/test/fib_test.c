@@ -361,6 +361,70 @@ static struct egret_fib_delta *many_prefixes(uint32_t count)
 	return deltas;
 }
 
+// Applies deltas as egretd does, call after call. Returns the number of calls, 0 when one failed.
+static uint32_t apply_all(
+	struct arena *arena, uint16_t network, const struct egret_fib_delta *deltas, uint32_t n)
+{
+	uint32_t calls = 0;
+	for (uint32_t at = 0; at < n; calls++) {
+		int applied = egret_fib_apply(arena, network, deltas + at, n - at);
+		if (applied < 0 || egret_fib_last_status(arena) != 0)
+			return 0;
+		at += (uint32_t)applied;
+	}
+	return calls;
+}
+
+// Of the 65,536 /16, how many have their first address led by a group.
+static uint32_t count_led(struct arena *arena, uint16_t network, uint32_t group)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < FIB_ROOT_ENTRIES; i++)
+		count += egret_fib_lookup(arena, network, i << 16) == group;
+	return count;
+}
+
+static void test_short_prefix(void)
+{
+	enum { TOPS = 40000, SPECIFIC = 5, FIRST = 2, SECOND = 3 };
+	struct egret_limits limits = fixture_limits;
+	limits.plies = TOPS;
+	struct arena *arena = begun(&limits);
+	struct egret_fib_delta *deltas = malloc(TOPS * sizeof *deltas);
+	for (uint32_t i = 0; i < TOPS; i++)
+		deltas[i] = (struct egret_fib_delta){i << 16 | 0xff00, 24, SPECIFIC};
+	tap_ok(apply_all(arena, 1, deltas, TOPS) == 1, "long prefixes take one call");
+
+	struct egret_fib_delta route = {0, 0, FIRST}, other = {0, 0, SECOND};
+	tap_ok(egret_fib_apply(arena, 1, &route, 1) == 0 && egret_fib_last_status(arena) == 0,
+		"a default route over %d plies takes more than one", TOPS);
+	uint32_t led = count_led(arena, 1, FIRST);
+	tap_ok(led > 0 && led < FIB_ROOT_ENTRIES, "one call has led %u of 65,536 there", led);
+	tap_ok(egret_fib_apply(arena, 0, &other, 1) == 1 &&
+			count_led(arena, 0, SECOND) == FIB_ROOT_ENTRIES &&
+			count_led(arena, 1, FIRST) == led,
+		"another network does not wait for it");
+	tap_ok(apply_all(arena, 1, &route, 1) > 1 && count_led(arena, 1, FIRST) == FIB_ROOT_ENTRIES,
+		"and all are led there in the end");
+
+	route.group = SECOND;
+	tap_ok(apply_all(arena, 1, &route, 1) > 1 &&
+			count_led(arena, 1, SECOND) == FIB_ROOT_ENTRIES,
+		"elsewhere, too");
+	route.group = EGRET_GROUP_NONE;
+	tap_ok(apply_all(arena, 1, &route, 1) > 1 && count_led(arena, 1, 0) == FIB_ROOT_ENTRIES &&
+			egret_fib_lookup(arena, 1, 0xff00) == SPECIFIC,
+		"and nowhere");
+	route.group = FIRST;
+	egret_fib_apply(arena, 1, &route, 1);
+	egret_fib_clear(arena, 1);
+	tap_ok(apply_all(arena, 1, &route, 1) == 1 &&
+			count_led(arena, 1, FIRST) == FIB_ROOT_ENTRIES,
+		"what was unfinished when the network was emptied is forgotten");
+	free(deltas);
+	egret_arena_close(arena);
+}
+
 static void test_many(void)
 {
 	enum { COUNT = 300000 };
@@ -369,16 +433,16 @@ static void test_many(void)
 	struct arena *arena = begun(&limits);
 	struct egret_fib_delta *deltas = many_prefixes(COUNT);
 	uint64_t start = egret_now_ns();
-	int applied = egret_fib_apply(arena, 1, deltas, COUNT);
+	uint32_t calls = apply_all(arena, 1, deltas, COUNT);
 	uint64_t end = egret_now_ns();
-	tap_ok(applied == COUNT, "%d of %d prefixes applied", applied, COUNT);
+	tap_ok(calls > 0, "%d prefixes applied in %u calls", COUNT, calls);
 	printf("# %.2f M deltas/s, %u plies\n", COUNT * 1e3 / (double)(end - start),
 		plies_used(arena));
 	for (uint32_t i = 0; i < COUNT; i++)
 		deltas[i].group = EGRET_GROUP_NONE;
-	applied = egret_fib_apply(arena, 1, deltas, COUNT);
+	calls = apply_all(arena, 1, deltas, COUNT);
 	int is_reclaimed = egret_fib_reclaim(arena);
-	tap_ok(applied == COUNT && is_reclaimed == 1 && plies_used(arena) == 0,
+	tap_ok(calls > 0 && is_reclaimed == 1 && plies_used(arena) == 0,
 		"and withdrawn, %u plies left", plies_used(arena));
 	free(deltas);
 	egret_arena_close(arena);
@@ -394,6 +458,7 @@ int main(void)
 	test_quiet_points();
 	for (uint64_t seed = 1; seed <= 3; seed++)
 		test_random(seed);
+	test_short_prefix();
 	test_many();
 	return tap_done();
 }

@@ -7,6 +7,7 @@
  */
 import { existsSync, symlinkSync, unlinkSync } from 'node:fs';
 import type { EgressPlan } from '../egress/plan.ts';
+import type { FibProgress } from '../fib/target.ts';
 import { EgretError } from '../lib/errors.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { NextHop } from '../rib/route.ts';
@@ -100,8 +101,9 @@ export class ArenaDataPlane implements DataPlane {
     native.setGroup(this.#arena, group, out.finish(), paths.length);
   }
 
-  apply(networkSlot: number, deltas: Uint32Array, count: number): number {
-    return native.applyDeltas(this.#arena, networkSlot, deltas, count);
+  apply(networkSlot: number, deltas: Uint32Array, count: number): FibProgress {
+    const applied = native.applyDeltas(this.#arena, networkSlot, deltas, count);
+    return { applied, isFull: applied < count && native.isFibFull(this.#arena) };
   }
 
   clear(networkSlot: number): void {

@@ -80,6 +80,7 @@ const c = {
   planAcknowledged: library.func('int64_t egret_plan_acknowledged(void *)'),
   setGroup: library.func('int egret_fib_set_group(void *, uint32_t, const void *, uint32_t)'),
   apply: library.func('int egret_fib_apply(void *, uint16_t, const void *, uint32_t)'),
+  fibLastStatus: library.func('int egret_fib_last_status(void *)'),
   clear: library.func('int egret_fib_clear(void *, uint16_t)'),
   reclaim: library.func('int egret_fib_reclaim(void *)'),
   memoryTrim: library.func('void egret_memory_trim(void *)'),
@@ -190,13 +191,15 @@ export const publishPlan = (arena: Handle, plan: Uint8Array): number =>
 export const planAcknowledged = (arena: Handle): number => Number(c.planAcknowledged(arena));
 export const setGroup = (arena: Handle, group: number, paths: Uint8Array, count: number): number =>
   checked('fib_set_group', c.setGroup(arena, group, paths, count));
-/** @returns how many deltas were applied */
+/** @returns how many deltas were applied; fewer than given: see isFibFull */
 export const applyDeltas = (
   arena: Handle,
   network: number,
   deltas: Uint32Array,
   count: number,
 ): number => checked('fib_apply', c.apply(arena, network, deltas, count));
+/** Whether the last applyDeltas stopped for want of room, and not to be called again at once. */
+export const isFibFull = (arena: Handle): boolean => c.fibLastStatus(arena) !== 0;
 export const clearNetwork = (arena: Handle, network: number): number =>
   checked('fib_clear', c.clear(arena, network));
 export const reclaim = (arena: Handle): boolean => c.reclaim(arena) === 1;

@@ -159,6 +159,19 @@ test('whenConverged waits for the RIB and the target', () => {
   expect(fib.isConverged).toBe(true);
 });
 
+test('what the target does not apply in one step goes out in the next ones, in order', () => {
+  const { clock, target, fixed, fib, ribForwarding } = setUp();
+  target.deltasPerStep = 300;
+  for (let i = 0; i < 5000; i += 1) fixed[0]!.announceVia(net(i), 24, nextHop(0));
+  clock.settle();
+  for (let i = 0; i < 5000; i += 1) fixed[0]!.announceVia(net(i), 24, nextHop(1));
+  for (let i = 0; i < 2500; i += 1) fixed[0]!.withdraw(net(i), 24);
+  clock.settle();
+  expect(target.forwarding(500)).toEqual(ribForwarding());
+  expect(fib.isConverged).toBe(true);
+  expect(fib.refusedCount).toBe(0);
+});
+
 test('closing empties the network and frees its groups', () => {
   const { clock, target, fixed, fib, rib, eth0, groups } = setUp();
   fixed[0]!.announceVia(net(0), 24, nextHop(0));
@@ -185,6 +198,7 @@ test('property: deltas applied to a model are the best routes, at every rest', (
         cpuPerLookMs: 5,
         groupsMax: 4096,
       });
+      target.deltasPerStep = 3;
       const rest = () => {
         clock.pass(2000);
         expect(target.forwarding(500)).toEqual(ribForwarding());

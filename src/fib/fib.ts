@@ -10,9 +10,10 @@
  * without members, which the target takes for unreachable; the RIB then withdraws its prefixes in its
  * own time. A group is freed when no prefix points to it in the RIB nor in the target.
  *
- * Changes go out in batches of up to 4096, in slices of 8 ms of CPU time. A prefix that finds the
- * target full is counted and tried again with all others half a minute later; one whose set finds no
- * free group number answers unreachable until there is one.
+ * Changes go out in batches of up to 4096, in slices of 8 ms of CPU time; what the target does not
+ * apply in one step waits for the next slice, in order. A prefix that finds the target full is counted
+ * and tried again with all others half a minute later; one whose set finds no free group number answers
+ * unreachable until there is one.
  *
  * Generations are the target's affair: a new life's Fib fills what the target began beside the one
  * that forwards, and `whenConverged` says when it may be committed.
@@ -133,12 +134,13 @@ export class Fib {
   #work(): void {
     const endMs = this.#clock.threadCpuMs() + sliceMs;
     const visit = (change: RouteChange) => this.#change(change);
-    do {
+    let isOut = this.#flush();
+    while (isOut && this.#consumer.pendingCount > 0 && this.#clock.threadCpuMs() < endMs) {
       this.#consumer.take(changesPerLook, visit);
-      if (this.#deltaCount > batchDeltas - changesPerLook) this.#flush();
-    } while (this.#consumer.pendingCount > 0 && this.#clock.threadCpuMs() < endMs);
-    this.#flush();
-    if (this.#consumer.pendingCount > 0) this.#schedule();
+      if (this.#deltaCount > batchDeltas - changesPerLook) isOut = this.#flush();
+    }
+    if (isOut) this.#flush();
+    if (this.pendingCount > 0) this.#schedule();
     else if (this.#converged.length > 0) {
       if (this.isConverged) for (const run of this.#converged.splice(0)) run();
       else this.#schedule();
@@ -181,27 +183,33 @@ export class Fib {
     if (group !== groupUnreachable) this.#retiring.push(group);
   }
 
-  #flush(): void {
+  /** @returns false when some of the batch is left for another slice */
+  #flush(): boolean {
     if (this.#deltaCount > 0) this.#apply();
+    if (this.#deltaCount > 0) return false;
     this.#freeRetired();
     if (this.#hasWithdrawals) this.#groups.entriesFreed();
     this.#hasWithdrawals = false;
+    return true;
   }
 
   #apply(): void {
     let from = 0;
     let refusedCount = 0;
-    while (from < this.#deltaCount) {
+    let isStepOver = false;
+    while (from < this.#deltaCount && !isStepOver) {
       const count = this.#deltaCount - from;
       const deltas = this.#deltas.subarray(from * 3, this.#deltaCount * 3);
-      const applied = this.#target.apply(this.#slot, deltas, count);
+      const { applied, isFull } = this.#target.apply(this.#slot, deltas, count);
       from += applied;
-      if (applied === count) break;
+      isStepOver = applied < count && !isFull;
+      if (!isFull) continue;
       // What did not fit is passed over; what follows may be withdrawals that make room.
       from += 1;
       refusedCount += 1;
     }
-    this.#deltaCount = 0;
+    this.#deltas.copyWithin(0, from * 3, this.#deltaCount * 3);
+    this.#deltaCount -= from;
     if (refusedCount > 0) this.#retryLater(refusedCount);
   }
 

@@ -1,7 +1,7 @@
 /** A data plane for tests: what a FibTarget was told, with the rules of target.ts checked. */
 import { assert } from '../lib/assert.ts';
 import type { NextHop } from '../rib/route.ts';
-import type { FibTarget } from './target.ts';
+import type { FibProgress, FibTarget } from './target.ts';
 
 export class ModelTarget implements FibTarget {
   /** Groups by number. */
@@ -10,6 +10,8 @@ export class ModelTarget implements FibTarget {
   readonly tables = new Map<number, Map<string, number>>();
   /** Prefixes that fit. */
   prefixesMax = Number.POSITIVE_INFINITY;
+  /** Deltas that one call applies. */
+  deltasPerStep = Number.POSITIVE_INFINITY;
   isReclaimed = true;
   reclaimCount = 0;
   setGroupCount = 0;
@@ -28,19 +30,20 @@ export class ModelTarget implements FibTarget {
     this.setGroupCount += 1;
   }
 
-  apply(networkSlot: number, deltas: Uint32Array, count: number): number {
+  apply(networkSlot: number, deltas: Uint32Array, count: number): FibProgress {
     const table = this.tables.get(networkSlot);
     assert(table !== undefined, 'a network has a slot before it has prefixes');
     this.batches.push(count);
-    for (let i = 0; i < count; i += 1) {
+    const end = Math.min(count, this.deltasPerStep);
+    for (let i = 0; i < end; i += 1) {
       const key = `${deltas[i * 3]}/${deltas[i * 3 + 1]}`;
       const group = deltas[i * 3 + 2]!;
       assert(group < 2 || this.groups.has(group), 'a group is set before a delta names it');
       if (group === 0) table.delete(key);
       else if (table.has(key) || table.size < this.prefixesMax) table.set(key, group);
-      else return i;
+      else return { applied: i, isFull: true };
     }
-    return count;
+    return { applied: end, isFull: false };
   }
 
   clear(networkSlot: number): void {

@@ -6,6 +6,13 @@
  */
 import type { NextHop } from '../rib/route.ts';
 
+/** How far a call came. */
+export interface FibProgress {
+  readonly applied: number;
+  /** The next one finds no room. */
+  readonly isFull: boolean;
+}
+
 export interface FibTarget {
   /** The small number of a network (undefined: the main table) that keeps its meaning. */
   networkSlot(routeTableIndex: number | undefined): number;
@@ -18,9 +25,10 @@ export interface FibTarget {
   /**
    * Applies changes of prefixes, three words each: network address, length, group (0 withdraws).
    *
-   * @returns how many were applied; fewer than given when the FIB is full
+   * A short prefix over a full table is much work. When fewer were applied than given and the FIB is
+   * not full, enough was done for one step: the next call for this network begins with the rest.
    */
-  apply(networkSlot: number, deltas: Uint32Array, count: number): number;
+  apply(networkSlot: number, deltas: Uint32Array, count: number): FibProgress;
   /** Empties a network. */
   clear(networkSlot: number): void;
   /** @returns true when every group freed before the last call may be used again */
