@@ -11,6 +11,7 @@
  */
 import type { FilterRule } from '../model/model.ts';
 import { formatIpv4, type Ipv4, prefixHolds } from '../net/ipv4.ts';
+import { PrefixSet } from '../rib/prefix-set.ts';
 import type { AdjRibIn, AttributesId, PathAttributes, RibInput } from '../rib/route.ts';
 import { isExternal, type SpeakerNeighbor } from './neighbor.ts';
 import { applyOperations, matchingRule, type PolicyContext } from './policy.ts';
@@ -43,8 +44,8 @@ export class ImportedRoutes {
   #rules: readonly FilterRule[];
   #session: ImportSession;
   #context: PolicyContext;
-  /** IPv4 prefixes announced but not accepted, as address * 64 + length. */
-  readonly #rejected = new Set<number>();
+  /** IPv4 prefixes announced but not accepted. */
+  readonly #rejected: PrefixSet;
   readonly #received6 = new Set<string>();
   /** Why the last UPDATE was refused as a whole, for status. */
   lastRefusal: string | undefined;
@@ -56,6 +57,7 @@ export class ImportedRoutes {
     session: ImportSession,
   ) {
     this.#rib = rib;
+    this.#rejected = new PrefixSet(rib.seed);
     this.#neighbor = neighbor;
     this.#rules = rules;
     this.#session = session;
@@ -82,7 +84,7 @@ export class ImportedRoutes {
   }
 
   get receivedCount(): number {
-    return this.#routes.routeCount + this.#rejected.size;
+    return this.#routes.routeCount + this.#rejected.count;
   }
 
   get received6Count(): number {
@@ -159,13 +161,13 @@ export class ImportedRoutes {
   }
 
   #withdraw(address: Ipv4, length: number): void {
-    if (this.#rejected.size > 0) this.#rejected.delete(address * 64 + length);
+    this.#rejected.delete(address, length);
     this.#routes.withdraw(address, length);
   }
 
   #reject(address: Ipv4, length: number): void {
     this.#routes.withdraw(address, length);
-    this.#rejected.add(address * 64 + length);
+    this.#rejected.add(address, length);
   }
 
   #announce6(nlri: Uint8Array, refusal: string | undefined): void {
@@ -209,7 +211,7 @@ export class ImportedRoutes {
           changed.set(rule, id);
         }
       }
-      if (this.#rejected.size > 0) this.#rejected.delete(address * 64 + length);
+      this.#rejected.delete(address, length);
       this.#routes.announce(address, length, id);
     });
   }

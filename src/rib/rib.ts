@@ -92,6 +92,7 @@ export interface RouteView {
 
 export class Rib implements RibInput {
   readonly name: string;
+  readonly seed: number;
   readonly attributes: InternedAttributes;
   readonly #clock: Clock;
   readonly #onIdle: () => void;
@@ -108,6 +109,7 @@ export class Rib implements RibInput {
 
   constructor(options: RibOptions) {
     this.name = options.name;
+    this.seed = options.seed ?? 0;
     this.attributes = options.attributes;
     this.#clock = options.clock;
     this.#onIdle = options.onIdle ?? (() => {});
@@ -115,7 +117,7 @@ export class Rib implements RibInput {
       clock: options.clock,
       attributes: options.attributes,
       isMultipath: options.isMultipath ?? true,
-      seed: options.seed ?? 0,
+      seed: this.seed,
       onUndecided: () => this.#schedule(),
       onOutcome: (row) => {
         for (const consumer of this.#consumers) consumer?.mark(row);

@@ -126,6 +126,8 @@ export interface LocalRoutes extends AdjRibIn {
 
 /** One VRF's RIB, as producers see it. */
 export interface RibInput {
+  /** Of hashes of prefixes: who announces them must not know it. */
+  readonly seed: number;
   readonly attributes: AttributeTable;
   openSource(source: RouteSource): AdjRibIn;
   openLocal(source: RouteSource & { readonly kind: 'connected' | 'static' }): LocalRoutes;
