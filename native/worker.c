@@ -53,8 +53,9 @@ int worker_make(struct arena *arena, struct worker **result)
 	worker->now_tick = (uint32_t)(worker->now_ns / EGRET_TICK_NS);
 	for (uint32_t slot = 0; slot < EGRET_PORT_MAX; slot++)
 		worker->ports[slot].fd = -1;
+	// All there from the start: no packet waits for a page, or ends the process for want of one.
 	worker->buffers = mmap(NULL, (uint64_t)BUFFER_COUNT * WORKER_BUFFER_BYTES,
-		PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (worker->buffers == MAP_FAILED)
 		worker->buffers = NULL;
 	worker->sessions = session_table_make(arena, worker->counters, worker->now_tick);
