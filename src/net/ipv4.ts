@@ -63,7 +63,7 @@ export function prefixesOverlap(a: Ipv4Prefix, b: Ipv4Prefix): boolean {
   return prefixHolds(a, b.address, b.length) || prefixHolds(b, a.address, a.length);
 }
 
-/** By address, then by length: the order in which tables are printed. */
+/** By address, then by length. */
 export function comparePrefixes(a: Ipv4Prefix, b: Ipv4Prefix): number {
   return a.address - b.address || a.length - b.length;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
+import { formatIpv4Prefix, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
 import { InternedAttributes } from './attributes.ts';
 import { ManualClock } from './manual-clock.ts';
 import { Rib } from './rib.ts';
@@ -352,6 +352,20 @@ describe('size', () => {
     expect(loaded[0]! / distinct.length).toBeLessThan(80);
   });
 
+  test('a listing goes by address, the longest first, as Linux lists a table', () => {
+    const { rib, announce, clock } = setUp();
+    const bgp = rib.openSource(neighbor('172.16.1.140'));
+    const listed = ['0.0.0.0/0', '10.0.0.0/8', '192.0.2.0/25', '192.0.2.0/24', '192.0.2.7/32'];
+    for (const prefix of listed) announce(bgp, prefix, attributesTo('172.16.1.140'));
+    clock.settle();
+    const listing = rib.openListing();
+    const found: string[] = [];
+    const visit = (address: number, length: number) =>
+      found.push(formatIpv4Prefix({ address, length }));
+    while (listing.next(100, visit)) clock.settle();
+    expect(found.filter((prefix) => listed.includes(prefix))).toEqual(listed);
+  });
+
   test('a listing is sorted, whole, and in slices', () => {
     const { rib, announce, clock, attributes } = setUp();
     const bgp = rib.openSource(neighbor('172.16.1.140'));
@@ -367,7 +381,7 @@ describe('size', () => {
     let isMore = true;
     while (isMore) {
       const before = keys.length;
-      isMore = listing.next(100, (address, length) => keys.push(address * 64 + length));
+      isMore = listing.next(100, (address, length) => keys.push(address * 64 - length));
       expect(keys.length - before).toBeLessThanOrEqual(100);
     }
     expect(keys.length).toBe(rib.routeCount);

@@ -1,5 +1,6 @@
 /**
- * Prefixes of a RIB in printing order (address, then length), a slice at a time.
+ * Prefixes of a RIB in printing order, a slice at a time: by address, and of one address the longest
+ * first, as Linux lists a table (net/ipv4/fib_trie.c).
  *
  * Sorting a million keys in one go takes longer than a slice may. So the listing goes through the
  * table twice, counting and then placing keys by their upper 16 bits, and sorts one bucket after the
@@ -8,7 +9,6 @@
  */
 import { freeArray } from '../lib/free-array.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
-import { prefixKey } from './next-hop.ts';
 import {
   metaLength,
   type PrefixTable,
@@ -91,7 +91,7 @@ export class RouteListing {
     // Announced since they were counted: there is no room.
     if (at === this.#starts[bucket + 1]) return;
     this.#filled[bucket]! += 1;
-    this.#keys[at] = prefixKey(address, length);
+    this.#keys[at] = address * 64 + (32 - length);
   }
 
   #endPlace(): void {
@@ -108,7 +108,7 @@ export class RouteListing {
       for (; this.#next < filled; this.#next += 1) {
         if (visited === keysMax) return;
         const key = this.#keys[start + this.#next]!;
-        visit(Math.floor(key / 64), key % 64);
+        visit(Math.floor(key / 64), 32 - (key % 64));
         visited += 1;
       }
       this.#next = 0;
