@@ -34,3 +34,17 @@ test.each([
   writeFileSync(join(folder, 'state.json'), text);
   expect(RunDir.take(folder).readState()).toEqual(emptyState);
 });
+
+test('a run directory that cannot be one is an operating error', () => {
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  const unusable = expect.objectContaining({ code: 'RUN_DIR_UNUSABLE', exit: 1 });
+  expect(() => RunDir.take(file)).toThrow(unusable);
+  expect(() => RunDir.take(join(file, 'below'))).toThrow(unusable);
+});
+
+test('sockets have room in the longest path that is taken', () => {
+  const longest = join(folder, 'x'.repeat(107 - '/forwarder.sock'.length - folder.length - 1));
+  expect(() => RunDir.take(`${longest}x`)).toThrow(/1 bytes too long for a socket/);
+  expect(RunDir.take(longest).file('forwarder.sock').length).toBe(107);
+});

@@ -39,6 +39,9 @@ export type State = v.InferOutput<typeof stateShape>;
 
 export const emptyState: State = v.parse(stateShape, { version: 1 });
 
+/** unix(7): sun_path, and the zero behind it. */
+const socketPathBytesMax = 107;
+
 export class RunDir {
   readonly path: string;
   /** Short name of this instance, for names in the kernel. */
@@ -50,15 +53,29 @@ export class RunDir {
     this.id = createHash('sha256').update(path).digest('hex').slice(0, 8);
   }
 
-  /** Creates the directory and takes its lock. @throws RUN_DIR_LOCKED */
+  /** Creates the directory and takes its lock. @throws RUN_DIR_LOCKED, RUN_DIR_UNUSABLE */
   static take(path: string): RunDir {
     const runDir = new RunDir(resolve(path));
-    mkdirSync(runDir.path, { recursive: true, mode: 0o755 });
+    runDir.#make();
     if (lock(runDir.file('lock')) === undefined) {
       throw new EgretError('RUN_DIR_LOCKED', { path: runDir.path });
     }
     writeFileSync(runDir.file('egretd.pid'), `${process.pid}\n`);
     return runDir;
+  }
+
+  #make(): void {
+    const unusable = (reason: string, cause?: unknown): EgretError =>
+      new EgretError('RUN_DIR_UNUSABLE', { path: this.path, reason }, { cause });
+    const pathBytes = Buffer.byteLength(this.file('forwarder.sock'));
+    if (pathBytes > socketPathBytesMax) {
+      throw unusable(`its path is ${pathBytes - socketPathBytesMax} bytes too long for a socket`);
+    }
+    try {
+      mkdirSync(this.path, { recursive: true, mode: 0o755 });
+    } catch (cause) {
+      throw unusable((cause as NodeJS.ErrnoException).code ?? 'mkdir failed', cause);
+    }
   }
 
   file(name: string): string {

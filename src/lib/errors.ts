@@ -43,6 +43,11 @@ const registry = {
     hint: 'Each daemon needs a --run-dir of its own.',
     exit: 1,
   },
+  RUN_DIR_UNUSABLE: {
+    message: ({ path, reason }) => `${path} cannot be a run directory: ${reason}.`,
+    hint: 'Give another --run-dir; it is made when it does not exist.',
+    exit: 1,
+  },
   NATIVE_FAILED: {
     message: ({ call, code, reason }) => `${call} failed: ${code}${reason ? ` (${reason})` : ''}.`,
     hint: 'The log before this line says what egretd was doing.',
