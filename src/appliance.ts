@@ -16,10 +16,10 @@ import { EgressControl } from './appliance/egress-control.ts';
 import { formerAssignment, formerExports, formerGateways } from './appliance/former-life.ts';
 import {
   checkHost,
-  gatewayRoutes,
   hostLinks,
   neighborsToKeep,
   plumbingWanted,
+  portsOf,
 } from './appliance/host-view.ts';
 import { checkRoom, limitsFor, needsRestart } from './appliance/limits.ts';
 import { liveParts } from './appliance/live-parts.ts';
@@ -38,7 +38,7 @@ import { ArenaDataPlane } from './dataplane/arena.ts';
 import { Forwarder } from './dataplane/forwarder.ts';
 import { shrinkHeap } from './dataplane/native.ts';
 import { type AddressAssignment, assignAddresses, reservedAddresses } from './egress/addresses.ts';
-import { choosePorts, interfacesOf, localAddresses, type PortChoice } from './egress/ports.ts';
+import { interfacesOf, localAddresses, type PortChoice } from './egress/ports.ts';
 import { makeProbeTransport } from './health/sockets.ts';
 import { type HostState, openHostState } from './kernel/host.ts';
 import { Plumbing } from './kernel/plumbing.ts';
@@ -329,7 +329,7 @@ export class Appliance {
       for (const note of this.model.notes) this.log.info({ at: note.at }, note.text);
     }
     const snapshot = this.host.snapshot();
-    this.ports = choosePorts(this.model, hostLinks(snapshot), gatewayRoutes(snapshot));
+    this.ports = portsOf(this.model, snapshot);
     this.vrfs.follow(this.model, interfacesOf(this.ports), snapshot);
   }
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { HostSnapshot } from '../kernel/host.ts';
 import type { Model } from '../model/model.ts';
 import { formatIpv4, formatIpv4Prefix, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
-import { hostLinks, mainRoutes, neighborsToKeep, plumbingWanted } from './host-view.ts';
+import { hostLinks, mainRoutes, neighborsToKeep, plumbingWanted, portsOf } from './host-view.ts';
 
 const ip = (text: string): number => parseIpv4(text)!;
 const names = ['lo', 'eth0', 'ens5'];
@@ -79,6 +79,24 @@ test("the main table keeps routes by a network's interface: nothing less specifi
     '10.9.0.0/16 eth0',
     '0.0.0.0/0 ens5',
   ]);
+});
+
+test('a client that has a route of its own to an interface makes that a port, not the default route', () => {
+  const host = {
+    ...snapshot,
+    mainRoutes: [
+      ...snapshot.mainRoutes,
+      { prefix: parseIpv4Prefix('10.244.0.5/32'), nextHops: [{ interface: 'pod5', address: 0 }] },
+    ],
+  } as unknown as HostSnapshot;
+  const one = {
+    ...model,
+    networks: [],
+    neighbors: [],
+    clients: [{ name: 'pod', prefixes: [{ address: ip('10.244.0.5'), length: 32 }] }],
+    appliance: { staticRoutes: [], interfaces: [] },
+  } as unknown as Model;
+  expect(portsOf(one, host).map((port) => port.name)).toEqual(['pod5']);
 });
 
 test('next hops and directly connected clients are kept resolved', () => {

@@ -2,6 +2,7 @@
 import { checkAgainstHost } from '../config/host.ts';
 import { formatErrors } from '../config/located.ts';
 import {
+  choosePorts,
   type HostLink,
   type HostRoute,
   type InterfacesOf,
@@ -51,8 +52,13 @@ const macBytes = (text: string): Uint8Array => {
   return bytes;
 };
 
+/** The ports that this Model needs on this host. */
+export function portsOf(model: Model, snapshot: HostSnapshot): PortChoice[] {
+  return choosePorts(model, hostLinks(snapshot), snapshot.mainRoutes);
+}
+
 /** Routes of the main table with a gateway. */
-export function gatewayRoutes(snapshot: HostSnapshot): HostRoute[] {
+function gatewayRoutes(snapshot: HostSnapshot): HostRoute[] {
   return snapshot.mainRoutes
     .filter((route) => route.nextHops.some((hop) => hop.address !== 0))
     .map(({ prefix, nextHops }) => ({ prefix, nextHops }));

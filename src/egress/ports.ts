@@ -25,9 +25,10 @@ export interface HostLink {
   }[];
 }
 
-/** A route of the kernel's main table with a next hop. */
+/** A route of the kernel's main table. */
 export interface HostRoute {
   readonly prefix: Ipv4Prefix;
+  /** Address 0: on the link. */
   readonly nextHops: readonly { readonly interface: string; readonly address: Ipv4 }[];
 }
 
