@@ -19,7 +19,10 @@ enum {
 	ERROR_TOS = 0xc0, // RFC 1812 §4.3.2.5: internetwork control
 	LIMITER_BUCKETS = 4096,
 	LIMITER_WAYS = 4,
+	LIMITER_FLOWS = 4096,
 };
+
+#define FLOW_KNOWN_NS 1000000000ull
 
 // Credit in nanoseconds of waiting. A new address takes the bucket that was used longest ago.
 struct icmp_bucket {
@@ -27,8 +30,15 @@ struct icmp_bucket {
 	uint64_t full_ns; // when it will be (or was) full again
 };
 
+// A flow that was told something not long ago. The newest of two with the same place stays.
+struct icmp_flow {
+	uint32_t hash;
+	uint64_t known_ns; // until then
+};
+
 struct icmp_limiter {
 	struct icmp_bucket buckets[LIMITER_BUCKETS];
+	struct icmp_flow flows[LIMITER_FLOWS];
 };
 
 struct icmp_limiter *icmp_limiter_make(void)
@@ -57,19 +67,37 @@ static struct icmp_bucket *find_bucket(struct icmp_limiter *limiter, uint32_t ad
 	return oldest;
 }
 
-// Takes a token: as many a second as the plan says, a second's worth at once. A little chance keeps
-// others from reading the bucket's level off our answers (the attack known as SAD DNS, CVE-2020-25705).
-static int is_within_limit(struct worker *worker, uint32_t address)
+// Which flow a quoted packet belongs to: its addresses, and its ports or its query id.
+static uint32_t flow_of(const uint8_t *ip)
+{
+	const uint8_t *l4 = ip + (ip[0] & 0xf) * 4;
+	uint32_t ends = ip[IPV4_PROTOCOL] == IPPROTO_ICMP ? read16(l4 + ICMP_ID) : read32(l4);
+	uint64_t hash = ((uint64_t)read32(ip + IPV4_SOURCE) << 32 | read32(ip + IPV4_DESTINATION)) *
+		0x9e3779b97f4a7c15ull;
+	hash = (hash ^ hash >> 29 ^ ends ^ (uint64_t)ip[IPV4_PROTOCOL] << 32) *
+		0xbf58476d1ce4e5b9ull;
+	return (uint32_t)(hash >> 32);
+}
+
+// Takes a token: as many a second as the plan says, a second's worth at once. Half as many lie in
+// reserve for flows that were told nothing yet, so that a busy one does not leave the others without a
+// word. A little chance keeps others from reading the bucket's level off our answers (the attack known
+// as SAD DNS, CVE-2020-25705).
+static int is_within_limit(struct worker *worker, const uint8_t *ip)
 {
 	uint32_t rate = worker->plan.plan->icmp_errors_per_second;
 	if (rate == 0)
 		return 0;
-	struct icmp_bucket *bucket = find_bucket(worker->icmp, address);
+	struct icmp_bucket *bucket = find_bucket(worker->icmp, read32(ip + IPV4_SOURCE));
+	uint32_t hash = flow_of(ip);
+	struct icmp_flow *flow = &worker->icmp->flows[hash % LIMITER_FLOWS];
+	int is_known = flow->hash == hash && worker->now_ns < flow->known_ns;
 	uint64_t second = 1000000000ull, cost = second / rate;
 	uint64_t full_ns = bucket->full_ns > worker->now_ns ? bucket->full_ns : worker->now_ns;
-	if (full_ns + cost - worker->now_ns > second)
+	if (full_ns + cost - worker->now_ns > second + (is_known ? 0 : second / 2))
 		return 0;
 	bucket->full_ns = full_ns + cost + worker_random(worker) % (cost / 16 + 1);
+	*flow = (struct icmp_flow){.hash = hash, .known_ns = worker->now_ns + FLOW_KNOWN_NS};
 	return 1;
 }
 
@@ -163,7 +191,7 @@ void icmp_send_error(
 	if (!port || port->address == 0 || packet->l3 == 0)
 		return;
 	offload_complete(packet);
-	uint8_t original[ERROR_BYTES_MAX];
+	uint8_t original[ERROR_BYTES_MAX] = {0};
 	uint32_t bytes = packet_ip_bytes(packet);
 	if (bytes > ERROR_BYTES_MAX - IPV4_BYTES_MIN - ICMP_BYTES)
 		bytes = ERROR_BYTES_MAX - IPV4_BYTES_MIN - ICMP_BYTES;
@@ -176,7 +204,7 @@ void icmp_send_error(
 	struct packet path = {0};
 	if (!find_path_back(worker, port, sender_network(worker, packet, port), sender, &path))
 		return;
-	if (!is_within_limit(worker, sender)) {
+	if (!is_within_limit(worker, original)) {
 		worker_count(worker, packet->port, EGRET_PORT_COUNTER_ICMP_LIMITED, 1);
 		return;
 	}

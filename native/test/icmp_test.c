@@ -92,6 +92,15 @@ static void test_ttl_and_arrival_address(void)
 	tap_ok(sent <= 11 && sent >= 8 && sent + limited == 31,
 		"RFC 1812 §4.3.2.8: ten a second (%u sent, %u not)", (unsigned)sent,
 		(unsigned)limited);
+	gateway_send(g, CLIENT_PORT, with_ttl(udp("10.1.0.2", 4001, "192.0.2.10", 1), 1));
+	tap_ok(gateway_counter(g, CLIENT_PORT, EGRET_PORT_COUNTER_GENERATED) == sent + 1,
+		"a flow that was told nothing yet is told at once");
+	for (uint16_t i = 0; i < 30; i++)
+		gateway_send(
+			g, CLIENT_PORT, with_ttl(udp("10.1.0.2", 5000 + i, "192.0.2.10", 1), 1));
+	sent = gateway_counter(g, CLIENT_PORT, EGRET_PORT_COUNTER_GENERATED);
+	tap_ok(sent >= 13 && sent <= 16, "and all of them get no more than the reserve (%u sent)",
+		(unsigned)sent);
 	gateway_free(g);
 }
 
