@@ -21,7 +21,7 @@ import {
   plumbingWanted,
   portsOf,
 } from './appliance/host-view.ts';
-import { checkRoom, limitsFor, needsRestart } from './appliance/limits.ts';
+import { fits, limitsFor, needsRestart, takeRoom } from './appliance/limits.ts';
 import { liveParts } from './appliance/live-parts.ts';
 import { Memory } from './appliance/memory.ts';
 import { Mirrors } from './appliance/mirrors.ts';
@@ -117,10 +117,14 @@ export class Appliance {
     this.#former = state;
     this.assignment = this.#assign(model, formerAssignment(state));
     this.plumbing = new Plumbing(rtnetlink, runDir.path, state.sysctls, log);
-    this.dataPlane = ArenaDataPlane.open(runDir.file('arena'), runDir.arenaPath, limitsFor(model));
+    this.dataPlane = ArenaDataPlane.open(
+      runDir.file('arena'),
+      runDir.arenaPath,
+      limitsFor(model),
+      (limits) => fits(model, limits),
+    );
     // Reserving the memory of a new arena takes long, and nobody is there yet who would wait.
     if (!this.dataPlane.hasEarlierGeneration) clock.disregard();
-    checkRoom(model, this.dataPlane.limits);
     this.forwarder = new Forwarder({
       socketPath: runDir.file('forwarder.sock'),
       pidPath: runDir.file('forwarder.pid'),
@@ -190,6 +194,7 @@ export class Appliance {
       await clock.pause();
       appliance = new Appliance(options, clock, rtnetlink, host, state);
       await clock.pause();
+      takeRoom(model, appliance.dataPlane);
       await appliance.#begin();
       return appliance;
     } catch (error) {
@@ -257,7 +262,7 @@ export class Appliance {
   /** Takes a new Model, whole. @throws EgretError CONFIG_INVALID, ARENA_TOO_SMALL; the running one stays */
   apply(model: Model): void {
     checkHost(model, this.host.snapshot());
-    checkRoom(model, this.dataPlane.limits);
+    takeRoom(model, this.dataPlane);
     this.#newModel = model;
     this.configErrors = [];
     this.#reconcileSoon();

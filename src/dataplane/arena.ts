@@ -59,12 +59,20 @@ export class ArenaDataPlane implements DataPlane {
    * @param linkPath - RUN/arena, a link to the file
    * @param sharedPath - where a new arena is created (on tmpfs)
    * @param limits - sizes of a new one; an existing arena keeps its own
+   * @param isEnough - whether the sizes of an existing one will do; if not, a new one takes its place
    */
-  static open(linkPath: string, sharedPath: string, limits: Limits): ArenaDataPlane {
+  static open(
+    linkPath: string,
+    sharedPath: string,
+    limits: Limits,
+    isEnough: (found: Limits) => boolean,
+  ): ArenaDataPlane {
     const found = new Uint8Array(abi.limitsBytes);
     if (existsSync(linkPath)) {
       try {
-        return new ArenaDataPlane(native.arenaOpen(linkPath, found), decodeLimits(found));
+        const earlier = native.arenaOpen(linkPath, found);
+        if (isEnough(decodeLimits(found))) return new ArenaDataPlane(earlier, decodeLimits(found));
+        native.arenaClose(earlier);
       } catch (error) {
         const status = native.nativeStatusOf(error);
         if (status !== 'NATIVE_BAD_ARENA' && status !== 'NATIVE_ABI_MISMATCH') throw error;

@@ -48,6 +48,12 @@ const registry = {
     hint: 'Give another --run-dir; it is made when it does not exist.',
     exit: 1,
   },
+  ARENA_TOO_SMALL: {
+    message: ({ what, room }) =>
+      `The configuration needs more ${what} than the arena has room for (${room}).`,
+    hint: 'An orderly stop and a start make an arena that fits; sessions end.',
+    exit: 1,
+  },
   NATIVE_FAILED: {
     message: ({ call, code, reason }) => `${call} failed: ${code}${reason ? ` (${reason})` : ''}.`,
     hint: 'The log before this line says what egretd was doing.',
@@ -66,12 +72,6 @@ const registry = {
   MIRROR_TABLE_FOREIGN: {
     message: ({ table, routes }) => `Table ${table} holds routes that are not ours: ${routes}.`,
     hint: 'Remove them, choose another routeTableIndex, or set routes.mirror: false.',
-    exit: 1,
-  },
-  ARENA_TOO_SMALL: {
-    message: ({ what, count, max }) =>
-      `The configuration has ${count} ${what}; the arena has room for ${max}.`,
-    hint: 'Stop egretd in order (SIGTERM) and start it: the arena is made anew, large enough.',
     exit: 1,
   },
   FORWARDER_FAILED: {
