@@ -154,7 +154,8 @@ export class Appliance {
       changed: (event) => this.#speakerChanged(event),
     });
     this.#neighbors = new BgpNeighbors(this.speaker, parseIpv4(state.routerId));
-    this.mirrors = new Mirrors({ rtnetlink, host, clock, log, model, state });
+    const remember = (): void => this.runDir.writeState(this.#state());
+    this.mirrors = new Mirrors({ rtnetlink, host, clock, log, model, state, remember });
     const { vrfs: tables, mirrors, dataPlane } = this;
     this.#memory = new Memory({ clock, tables, mirrors, dataPlane, shrinkHeap });
     this.#publication = new Publication({

@@ -20,6 +20,8 @@ export interface MirrorsOptions {
   readonly model: Model;
   /** What an earlier life left in the kernel. */
   readonly state: State;
+  /** Writes `tables` down for the next life: a table is named there before its first route. */
+  readonly remember: () => void;
 }
 
 export class Mirrors {
@@ -28,10 +30,13 @@ export class Mirrors {
   readonly #options: MirrorsOptions;
   readonly #mirror: Mirror;
   readonly #sources = new Map<number, NetworkSource>();
+  /** Tables of an earlier life that were not looked at yet. */
+  readonly #former: Set<number>;
 
   constructor(options: MirrorsOptions) {
     const { rtnetlink, host, clock, log } = options;
     this.#options = options;
+    this.#former = new Set(options.state.mirroredTables);
     this.protocol = options.model.appliance.mirror.protocol;
     this.#mirror = openMirror({
       native: mirrorNative,
@@ -45,7 +50,7 @@ export class Mirrors {
 
   /** Tables that hold routes of ours. */
   get tables(): number[] {
-    return [...this.#sources.keys()];
+    return [...new Set([...this.#former, ...this.#sources.keys()])];
   }
 
   mirroredCount(network: Network): number {
@@ -61,13 +66,19 @@ export class Mirrors {
   }
 
   /**
-   * Takes over the tables of this Model, before there is a route for them.
+   * Takes over the tables of this Model, before there is a route for them, and empties those that only
+   * an earlier life had.
    *
    * @throws EgretError MIRROR_TABLE_FOREIGN
    */
   async open(model: Model): Promise<void> {
-    if (!model.appliance.mirror.isOn) return;
-    for (const network of model.networks) await this.#add(network.routeTableIndex);
+    const networks = model.appliance.mirror.isOn ? model.networks : [];
+    for (const network of networks) await this.#add(network.routeTableIndex);
+    for (const table of this.#former) {
+      await this.#add(table, true);
+      this.#sources.delete(table);
+      await this.#mirror.remove(table);
+    }
   }
 
   /** Opens tables of new networks, gives back those of removed ones, and reads from the RIBs. */
@@ -82,8 +93,11 @@ export class Mirrors {
       source.detach();
       await this.#mirror.remove(table);
     }
-    for (const [table, rib] of wanted) {
+    for (const table of wanted.keys()) {
       if (!this.#sources.has(table)) await this.#add(table);
+    }
+    this.#options.remember();
+    for (const [table, rib] of wanted) {
       this.#sources.get(table)!.attach(rib, () => this.#mirror.wake(table));
       this.#mirror.wake(table);
     }
@@ -103,12 +117,14 @@ export class Mirrors {
     this.#mirror.close();
   }
 
-  async #add(table: number): Promise<void> {
+  async #add(table: number, isShared = false): Promise<void> {
     const { mirrorProtocol } = this.#options.state;
     const source = new NetworkSource();
-    const formerProtocols =
-      mirrorProtocol !== 0 && mirrorProtocol !== this.protocol ? [mirrorProtocol] : [];
-    await this.#mirror.open(table, source, { formerProtocols });
+    const isNew = !this.#former.has(table);
+    const isFormer = !isNew && mirrorProtocol !== this.protocol;
+    const formerProtocols = isFormer ? [mirrorProtocol] : [];
+    await this.#mirror.open(table, source, { isShared, isNew, formerProtocols });
+    this.#former.delete(table);
     this.#sources.set(table, source);
   }
 }

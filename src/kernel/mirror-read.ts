@@ -18,12 +18,13 @@ const routesShownMax = 5;
 /**
  * Marks in `table.installed` what the kernel holds for us.
  *
+ * @param protocol - of our routes; undefined: none that is there can be ours
  * @param visitOther - a route of another protocol, or of a shape that the mirror never writes
  */
 export async function readMirrorTable(
   rtnetlink: Rtnetlink,
   table: MirrorTable,
-  protocol: number,
+  protocol: number | undefined,
   pathSets: PathSets,
   visitOther: (route: RouteMessage) => void,
 ): Promise<void> {

@@ -56,6 +56,8 @@ export interface MirrorStatus {
 export interface MirrorTableOptions {
   /** The table is also others' (main): their routes are no error. */
   readonly isShared?: boolean;
+  /** No earlier life mirrored here (state file): routes of our protocol are others', too. */
+  readonly isNew?: boolean;
   /** Protocols under which an earlier life mirrored (state file); those routes are removed. */
   readonly formerProtocols?: readonly number[];
 }
@@ -345,13 +347,14 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
   async function openTable(
     number: number,
     source: MirrorSource,
-    { isShared = false, formerProtocols = [] }: MirrorTableOptions = {},
+    { isShared = false, isNew = false, formerProtocols = [] }: MirrorTableOptions = {},
   ): Promise<void> {
     assert(!tables.has(number), 'a table is mirrored once');
     const table = new MirrorTable(number, source);
     const former: RouteMessage[] = [];
     const foreign = new ForeignRoutes(snapshot);
-    await readMirrorTable(rtnetlink, table, protocol, pathSets, (route) => {
+    const ours = isNew ? undefined : protocol;
+    await readMirrorTable(rtnetlink, table, ours, pathSets, (route) => {
       if (formerProtocols.includes(route.protocol)) former.push(route);
       else foreign.add(route);
     });

@@ -48,6 +48,10 @@ test('refused at start, refused while it runs', { timeout: 300_000 }, async (t) 
   const foreign = await start('foreign', felix);
   t.equal(foreign.status, 1, 'a foreign route in the table ends it with status 1');
   t.match(foreign.stderr, `203.0.113.0/24 via ${router} dev wan0`, 'and is listed');
+  await gateway.ip(`route replace 203.0.113.0/24 via ${router} dev wan0 table 1400 proto bgp`);
+  const namesake = await start('namesake', felix);
+  t.equal(namesake.status, 1, 'also one that another daemon put there under our protocol');
+  t.match(namesake.stderr, `203.0.113.0/24 via ${router} dev wan0 proto bgp`);
   const { stdout: tables } = await gateway.run(['nft', 'list', 'tables']);
   t.equal(tables.match(/netdev/g)?.length, 1, 'no guard of it is left');
   const { stdout: rules } = await gateway.run(['ip', 'rule']);

@@ -3,14 +3,14 @@
  * back, a forwarder of another build, on another arena, or one that does not answer.
  */
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, readlink, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
 import { egretProgram } from '../../images/lab/egret.ts';
 import { run, until } from '../../images/lab/process.ts';
-import { gatewayUplink, openScene, router } from './scene.ts';
+import { gatewayUplink, networks, openScene, prefix, router } from './scene.ts';
 import { comesBack, sawNoLeak, steadyFlow, watchLeaks } from './witness.ts';
 
 const rootDir = fileURLToPath(new URL('../..', import.meta.url));
@@ -81,6 +81,28 @@ test('what another life left', { timeout: 280_000 }, async (t) => {
     process.kill(forwarder, 'SIGSTOP');
     await egret.launch(20_000);
     t.notOk(isRunning(forwarder), 'the old one is gone');
+    await comesBack(t, scene);
+  });
+
+  await t.test('a table that a network had in the former life is emptied', async (t) => {
+    const inKernel = async (table: number): Promise<string> => {
+      const argv = ['ip', 'route', 'show', 'table', String(table)];
+      return (await figure.gateway.run(argv, { statuses: 'any' })).stdout;
+    };
+    const file = 'network-south.yaml';
+    const text = await readFile(join(egret.configDir, file), 'utf8');
+    const { table } = networks.south;
+    for (const [before, after] of [
+      [table, table + 1],
+      [table + 1, table],
+    ] as const) {
+      t.match(await inKernel(before), prefix);
+      await egret.killDaemon();
+      await egret.writeConfig({ [file]: text.replace(String(table), String(after)) });
+      await egret.launch();
+      await until('the new table is filled', async () => (await inKernel(after)).includes(prefix));
+      t.equal(await inKernel(before), '');
+    }
     await comesBack(t, scene);
   });
 
