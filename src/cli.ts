@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { EgretError } from './lib/errors.ts';
 import type { StatusRequest } from './status/request.ts';
 import { endOfAnswer, viewNames } from './status/views.ts';
+import { version } from './version.ts';
 
 interface Arguments {
   readonly words: readonly string[];
@@ -16,6 +17,7 @@ interface Arguments {
   readonly configPath: string | undefined;
   readonly isJson: boolean;
   readonly isForwarderExternal: boolean;
+  readonly isHelp: boolean;
 }
 
 interface Command {
@@ -40,6 +42,7 @@ const commands: readonly Command[] = [
     help: 'Run egretd in the foreground.',
     words: ['--config', '--run-dir', '--forwarder'],
     run: async (args) => {
+      takesNoWords('run', args);
       if (args.configPath === undefined) throw usage('run needs --config PATH');
       const { runDaemon } = await import('./main.ts');
       return runDaemon({
@@ -85,22 +88,44 @@ const commands: readonly Command[] = [
     usage: 'completion',
     help: 'Print a completion script for bash.',
     words: [],
-    run: async () => {
+    run: async (args) => {
+      takesNoWords('completion', args);
       process.stdout.write(completionScript());
       return 0;
     },
   },
   {
-    name: 'help',
-    usage: 'help',
-    help: 'Show this list.',
+    name: 'version',
+    usage: 'version',
+    help: 'Print the version.',
     words: [],
-    run: async () => {
-      process.stdout.write(helpText());
+    run: async (args) => {
+      takesNoWords('version', args);
+      process.stdout.write(`egret ${version}\n`);
+      return 0;
+    },
+  },
+  {
+    name: 'help',
+    usage: 'help [COMMAND]',
+    help: 'Show this list, or one command of it.',
+    words: [],
+    run: async ({ words: [name] }) => {
+      process.stdout.write(helpText(name === undefined ? commands : [commandOf(name)]));
       return 0;
     },
   },
 ];
+
+function commandOf(name: string | undefined): Command {
+  const command = commands.find((candidate) => candidate.name === name);
+  if (command) return command;
+  throw usage(name === undefined ? 'a command is needed' : `there is no command ${name}`);
+}
+
+function takesNoWords(name: string, { words: [first] }: Arguments): void {
+  if (first !== undefined) throw usage(`${name} takes no ${first}`);
+}
 
 function showRequest(args: Arguments): StatusRequest {
   const [view, ...rest] = args.words;
@@ -174,7 +199,8 @@ function parseArguments(argv: readonly string[]): Arguments & { command: string 
   let configPath: string | undefined;
   let isJson = false;
   let isForwarderExternal = false;
-  const rest = [...argv];
+  let isHelp = false;
+  const rest = argv.flatMap((word) => /^(--[a-z-]+)=(.*)$/s.exec(word)?.slice(1) ?? word);
   const value = (option: string): string => {
     const next = rest.shift();
     if (next === undefined) throw usage(`${option} needs a value`);
@@ -184,7 +210,8 @@ function parseArguments(argv: readonly string[]): Arguments & { command: string 
     if (word === '--run-dir') runDir = value(word);
     else if (word === '--config') configPath = value(word);
     else if (word === '--json') isJson = true;
-    else if (word === '--help' || word === '-h') words.unshift('help');
+    else if (word === '--help' || word === '-h') isHelp = true;
+    else if (word === '--version') words.unshift('version');
     else if (word === '--forwarder') {
       const mode = value(word);
       if (mode !== 'external') throw usage(`--forwarder takes external, not ${mode}`);
@@ -193,14 +220,14 @@ function parseArguments(argv: readonly string[]): Arguments & { command: string 
     else words.push(word);
   }
   const command = words.shift();
-  return { command, words, runDir, configPath, isJson, isForwarderExternal };
+  return { command, words, runDir, configPath, isJson, isForwarderExternal, isHelp };
 }
 
 const usage = (what: string): EgretError => new EgretError('USAGE', { what });
 
-function helpText(): string {
-  const width = Math.max(...commands.map((command) => command.name.length));
-  const lines = commands.map(
+function helpText(shown: readonly Command[]): string {
+  const width = Math.max(...shown.map((command) => command.name.length));
+  const lines = shown.map(
     (command) =>
       `  ${command.name.padEnd(width)}  ${command.help}\n  ${' '.repeat(width)}  egret ${command.usage}\n`,
   );
@@ -227,11 +254,11 @@ complete -F _egret egret
 async function main(): Promise<number> {
   try {
     const args = parseArguments(process.argv.slice(2));
-    const command = commands.find((candidate) => candidate.name === args.command);
-    if (!command) {
-      throw usage(args.command ? `there is no command ${args.command}` : 'a command is needed');
+    if (args.isHelp) {
+      process.stdout.write(helpText(args.command ? [commandOf(args.command)] : commands));
+      return 0;
     }
-    return await command.run(args);
+    return await commandOf(args.command).run(args);
   } catch (error) {
     if (!(error instanceof EgretError)) throw error;
     process.stderr.write(`egret: ${error.message}\n  ${error.hint}\n`);

