@@ -185,6 +185,8 @@ void neighbor_update(struct neighbor_table *table, uint16_t port, uint32_t addre
 	neighbor->dump = table->dump;
 	switch (state) {
 	case NEIGHBOR_REACHABLE:
+		if (memcmp(&row->mac0, mac, 6) != 0)
+			neighbor->is_silent = 0; // that one was not asked yet
 		memcpy(&row->mac0, mac, 6);
 		neighbor_row_store_state(row, NEIGHBOR_REACHABLE);
 		break;

@@ -5,7 +5,7 @@
 // kernel, which updates its table and tells us (neighbor_netlink.c); here it only counts as a sign of
 // life. So a next hop that changes its MAC address without a word is followed within two seconds, also
 // when nothing comes back from it. What the neighbor is stays the kernel's word: no number of polls
-// without an answer makes one fail.
+// without an answer makes one fail. But of several paths, those by a silent one are taken last.
 //
 // Quiet neighbors cost nothing, and all of them together POLL_BUDGET frames in POLL_BUDGET_NS: where
 // thousands are used, each waits for its turn.
@@ -42,6 +42,7 @@ void neighbor_confirm(
 		return;
 	struct neighbor *neighbor = &table->neighbors[index];
 	neighbor->unanswered = 0;
+	neighbor->is_silent = 0;
 	if (neighbor->poll_ns != UINT64_MAX)
 		neighbor->poll_ns = table->now_ns + POLL_INTERVAL_NS;
 }
@@ -56,8 +57,16 @@ void neighbor_doubt(struct neighbor_table *table, uint16_t port, uint32_t addres
 void neighbor_trust(struct neighbor_table *table, uint16_t port, uint32_t address)
 {
 	uint32_t index = neighbor_row_find(table, port, address);
-	if (index != NEIGHBOR_NONE)
-		table->neighbors[index].poll_ns = UINT64_MAX;
+	if (index == NEIGHBOR_NONE)
+		return;
+	table->neighbors[index].poll_ns = UINT64_MAX;
+	table->neighbors[index].is_silent = 0;
+}
+
+int neighbor_is_silent(const struct neighbor_table *table, uint16_t port, uint32_t address)
+{
+	uint32_t index = neighbor_row_find(table, port, address);
+	return index != NEIGHBOR_NONE && table->neighbors[index].is_silent;
 }
 
 // Puts a question into the batch.
@@ -85,8 +94,9 @@ static int poll_one(struct worker *worker, uint32_t index)
 	if (table->now_ns < neighbor->poll_ns)
 		return neighbor->unanswered > 0;
 	if (neighbor->unanswered >= POLL_ATTEMPTS) {
-		neighbor->unanswered =
-			1; // everybody is asked again when it is used after the pause
+		neighbor->is_silent = 1;
+		// Everybody is asked again when it is used after the pause.
+		neighbor->unanswered = 1;
 		neighbor->poll_ns = table->now_ns + POLL_PAUSE_NS;
 		return 0;
 	}

@@ -30,6 +30,7 @@ struct neighbor {
 	uint8_t held_count;
 	uint8_t is_polled; // in polled[]
 	uint8_t unanswered; // polls since the last answer
+	uint8_t is_silent; // POLL_ATTEMPTS polls in a row were in vain, and nothing was heard since
 	uint8_t kernel_flags, kernel_flags_ext; // NTF_*, NTF_EXT_* that a request must repeat
 };
 

@@ -237,6 +237,32 @@ static void test_ecmp(void)
 	}
 	tap_ok(is_stable && by[0] > 10 && by[1] > 10, "ECMP: both used (%u, %u), each flow by one",
 		by[0], by[1]);
+	// It is asked, and does not answer: for two seconds its flows are lost, then they go the other way.
+	neighbor_doubt(g->worker->neighbors, RED_PORT, paths[1].next_hop);
+	uint32_t lost_until = 0;
+	for (uint32_t round = 0; round < 40; round++) {
+		for (uint16_t i = 0; i < 64; i++) {
+			gateway_send(g, CLIENT_PORT,
+				udp("10.1.0.2", (uint16_t)(4000 + i), "192.0.2.10", 53));
+			for (uint32_t out = 0; out < g->out_count; out++) {
+				int is_arp = read16(g->out[out]->data + 12) == 0x0806;
+				if (!is_arp && g->out[out]->data[5] == 141)
+					lost_until = round + 1;
+			}
+		}
+		gateway_wait(g, 100000000ull);
+	}
+	tap_ok(lost_until > 5 && lost_until < 25, "a silent member is passed over after %u00 ms",
+		lost_until);
+	uint8_t mac[6] = {2, 1};
+	write32(mac + 2, paths[1].next_hop);
+	neighbor_confirm(g->worker->neighbors, RED_PORT, paths[1].next_hop, mac);
+	uint32_t back = 0;
+	for (uint16_t i = 0; i < 64; i++)
+		back += gateway_send(g, CLIENT_PORT,
+				udp("10.1.0.2", (uint16_t)(4000 + i), "192.0.2.10", 53))
+				->data[5] == 141;
+	tap_ok(back == by[1], "and taken again when it answers");
 	paths[1].next_hop = address_of("172.16.1.142"); // nobody there
 	egret_fib_set_group(g->arena, GROUP_RED, paths, 2);
 	uint32_t sent = 0;
