@@ -94,7 +94,7 @@ export class GatewayProbes {
     return this.#prober.verdicts();
   }
 
-  counters(): Record<string, number> {
+  counters(): Record<'probes_sent' | 'probes_answered', number> {
     const { sentCount, answeredCount } = this.#prober;
     return { probes_sent: sentCount, probes_answered: answeredCount };
   }

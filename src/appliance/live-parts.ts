@@ -13,6 +13,7 @@ import type { MeasuredClock } from '../lib/measured-clock.ts';
 import { gatewayKey } from '../model/gateway-key.ts';
 import type { Model } from '../model/model.ts';
 import { formatIpv4, formatIpv4Prefix } from '../net/ipv4.ts';
+import type { DaemonCounter } from '../status/daemon-counters.ts';
 import type { LiveParts } from '../status/parts.ts';
 import type { NeighborRow } from '../status/source.ts';
 import type { EgressControl } from './egress-control.ts';
@@ -85,7 +86,7 @@ function gatewayReadiness(appliance: Running): ReadonlyMap<string, Readiness> {
 
 const starting: Readiness = { isReady: false, reason: 'starting' };
 
-function daemonCounters(appliance: Running): Record<string, number> {
+function daemonCounters(appliance: Running): Record<DaemonCounter, number> {
   const { clock, speaker, forwarder, dataPlane, host } = appliance;
   const { pliesUsed, pliesMax } = dataPlane.fibUsage();
   return {

@@ -7,6 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Model, Network } from '../model/model.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Rib } from '../rib/rib.ts';
+import type { DaemonCounter } from './daemon-counters.ts';
 import type { NeighborRow } from './source.ts';
 
 export interface LiveParts {
@@ -29,7 +30,6 @@ export interface LiveParts {
   readonly rpFilter: (interfaceName: string) => number | null;
   /** Why nothing is forwarded at all; undefined: the forwarder works. */
   readonly forwarderTrouble: string | undefined;
-  /** Counters of egretd itself: name → value. */
-  readonly daemonCounters: () => Readonly<Record<string, number>>;
+  readonly daemonCounters: () => Readonly<Record<DaemonCounter, number>>;
   readonly configErrors: readonly string[];
 }

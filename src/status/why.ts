@@ -73,7 +73,8 @@ type Step = (name: string, found: string) => void;
 function explainClient(model: Model, decision: Decision, step: Step): void {
   const client = decision.client === undefined ? undefined : model.clients[decision.client];
   if (!client) {
-    step('client', 'none has this source');
+    // Some drops come before anybody asks whose packet it is.
+    if (decision.drop === 'not_a_client') step('client', 'none has this source');
     return;
   }
   const name = client.namespace === undefined ? client.name : `${client.namespace}/${client.name}`;

@@ -1,0 +1,19 @@
+/** Counters of egretd itself, beside those of the data plane (native/abi.h). docs/counters.md lists them. */
+
+/** What each means. */
+export const daemonCounterMeanings = {
+  step_cpu_microseconds_max: 'CPU time of the longest step of the main thread',
+  bgp_connections_refused: 'Connections from nobody that the configuration names',
+  forwarder_deaths: 'Times that a forwarder died under this egretd',
+  forwarder_pid: 'Process id of the forwarder (a gauge; 0: none)',
+  forwarder_silent_milliseconds: 'Since when the forwarder gives no sign of life (a gauge)',
+  host_overruns:
+    "Times the kernel's events of links, addresses and routes overran and were read again in full",
+  overlapping_prefixes: 'Pairs of networks of one gateway and a prefix that both have (a gauge)',
+  fib_plies_used: 'Pieces of the FIB in use (a gauge)',
+  fib_plies_max: 'Pieces of the FIB that there are',
+  probes_sent: 'Probes of gateways (egressGatewayFailureDetection)',
+  probes_answered: 'Probes of gateways that were answered in time',
+} as const;
+
+export type DaemonCounter = keyof typeof daemonCounterMeanings;
