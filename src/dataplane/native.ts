@@ -53,14 +53,22 @@ export const forwarderPath = join(buildDir, 'egret-forwarder');
 const library = koffi.load(join(buildDir, 'libegret.so'));
 
 // V8's own interface (v8-isolate.h), as C++ names it: Node does not hand this part on to scripts.
-const v8 = koffi.load(null);
-const isolate = {
-  current: v8.func('void *_ZN2v87Isolate10GetCurrentEv()'),
-  memoryPressure: v8.func(
-    'void _ZN2v87Isolate26MemoryPressureNotificationENS_19MemoryPressureLevelE(void *, int)',
-  ),
-};
+const isolate = findIsolate();
 const moderatePressure = 1;
+
+function findIsolate() {
+  try {
+    const node = koffi.load(null);
+    return {
+      current: node.func('void *_ZN2v87Isolate10GetCurrentEv()'),
+      memoryPressure: node.func(
+        'void _ZN2v87Isolate26MemoryPressureNotificationENS_19MemoryPressureLevelE(void *, int)',
+      ),
+    };
+  } catch {
+    return undefined; // another V8 than the pinned one
+  }
+}
 
 koffi.struct('egret_tcp_options', {
   local_address: 'const char *',
@@ -400,4 +408,8 @@ export const mirrorClose = (mirror: Handle): void => c.mirrorClose(mirror);
  * Makes V8 collect, move together what is left and give back the pages that come free. It does so
  * by and by, in short steps; `gc()` would be one long one and keep the pages (docs/adr/0009-heap.md).
  */
-export const shrinkHeap = (): void => isolate.memoryPressure(isolate.current(), moderatePressure);
+export function shrinkHeap(): void {
+  isolate?.memoryPressure(isolate.current(), moderatePressure);
+}
+/** A Node whose V8 spells these names otherwise shrinks its heap when it likes. */
+export const canShrinkHeap = isolate !== undefined;
