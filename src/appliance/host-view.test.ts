@@ -2,7 +2,14 @@ import { expect, test } from 'vitest';
 import type { HostSnapshot } from '../kernel/host.ts';
 import type { Model } from '../model/model.ts';
 import { formatIpv4, formatIpv4Prefix, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
-import { hostLinks, mainRoutes, neighborsToKeep, plumbingWanted, portsOf } from './host-view.ts';
+import {
+  hostLinks,
+  mainRoutes,
+  neighborsToKeep,
+  networkRoutes,
+  plumbingWanted,
+  portsOf,
+} from './host-view.ts';
 
 const ip = (text: string): number => parseIpv4(text)!;
 const names = ['lo', 'eth0', 'ens5'];
@@ -68,6 +75,14 @@ test('links are worked out once for a snapshot', () => {
   expect(links.map(({ name }) => name)).toEqual(names);
   expect(hostLinks(snapshot)).toBe(links);
   expect(hostLinks({ ...snapshot })).not.toBe(links);
+});
+
+test('a network reaches nothing by a link without a carrier', () => {
+  const [red] = model.networks;
+  const down = { ...snapshot.links.get('ens5')!, hasCarrier: false };
+  const cut = { ...snapshot, links: new Map([...snapshot.links, ['ens5', down]]) };
+  expect(networkRoutes(model, red!, ['ens5'], snapshot)).toHaveLength(1);
+  expect(networkRoutes(model, red!, ['ens5'], cut)).toEqual([]);
 });
 
 test("the main table keeps routes by a network's interface: nothing less specific may catch them", () => {

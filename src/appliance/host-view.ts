@@ -93,8 +93,11 @@ export function networkRoutes(
   const reachable = model.neighbors
     .filter((row) => row.network === network.name && row.reachableBy !== undefined)
     .map((row) => staticRoute({ address: row.address, length: 32 }, row.reachableBy!));
+  // Without a carrier nothing is reached there; another path may, and the kernel's table is to say so.
+  const { links } = snapshot;
+  const carriers = interfaces.filter((name) => links.get(name)?.hasCarrier);
   return [
-    ...connected(snapshot, interfaces),
+    ...connected(snapshot, carriers),
     ...network.staticRoutes.map((row) => staticRoute(row.destination, row.nextHop)),
     ...reachable,
   ];

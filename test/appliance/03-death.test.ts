@@ -6,7 +6,15 @@ import { test } from 'tap';
 import { udpFrame } from '../../images/lab/frames.ts';
 import { until } from '../../images/lab/process.ts';
 import { transferPort } from '../../images/lab/traffic.ts';
-import { gatewayUplink, hasEgressRoute, openScene, router, server } from './scene.ts';
+import {
+  gatewayUplink,
+  hasEgressRoute,
+  kernelTable,
+  networks,
+  openScene,
+  router,
+  server,
+} from './scene.ts';
 import { comesBack, lostNothing, sawNoLeak, steadyFlow, watchLeaks } from './witness.ts';
 
 test('death', { timeout: 300_000 }, async (t) => {
@@ -16,7 +24,7 @@ test('death', { timeout: 300_000 }, async (t) => {
   });
   t.teardown(() => scene.lab.close());
   const { lab, figure, egret, bird, frr } = scene;
-  const { alpha } = figure.clients;
+  const { alpha, beta } = figure.clients;
   const { north, south } = figure.networks;
 
   const leaks = await watchLeaks(scene);
@@ -149,7 +157,15 @@ test('death', { timeout: 300_000 }, async (t) => {
     await flow.finish();
   });
 
-  await t.test('an interface goes and comes back while both live', async (t) => {
+  await t.test('a link loses its carrier, then its interface, and comes back', async (t) => {
+    await south.router.ip('link set up0 down');
+    await until(
+      'no route leads there',
+      async () => (await kernelTable(scene, networks.south.table)).length === 0,
+      1000,
+    );
+    t.match(await egret.why(beta.address, server), /dropped/);
+    t.match(await alpha.agent.ask('udp', server), { network: 'north' }, 'the other stays');
     await figure.gateway.run(['ip', 'link', 'delete', 'wan1']);
     await new Promise((resolve) => setTimeout(resolve, 300));
     t.match(await alpha.agent.ask('udp', server), { network: 'north' }, 'the other stays');
