@@ -44,6 +44,11 @@ metadata:
 status: { podIPs: [{ ip: 10.1.1.2 }] }
 `;
 
+/** What iperf3 -J prints, as far as it is read. */
+interface Iperf {
+  readonly end: { readonly sum_received?: { readonly bits_per_second: number } };
+}
+
 interface Measured {
   readonly gateway: string;
   readonly up: number;
@@ -85,11 +90,12 @@ async function measure(
     red.server.start(['iperf3', '-s']);
     const gigabits = async (...words: string[]): Promise<number> => {
       const argv = ['iperf3', '-J', '-t', `${seconds}`, '-c', server, ...words];
-      const { stdout } = await until('iperf3 runs', () =>
-        client.host.run(argv, { timeoutMs: (seconds + 20) * 1000 }),
-      );
-      const { end } = JSON.parse(stdout) as { end: { sum_received: { bits_per_second: number } } };
-      return end.sum_received.bits_per_second / 1e9;
+      const { bits_per_second } = await until('iperf3 runs', async () => {
+        const { stdout } = await client.host.run(argv, { timeoutMs: (seconds + 20) * 1000 });
+        // Absent when the server was not there yet, or was busy.
+        return (JSON.parse(stdout) as Iperf).end.sum_received;
+      });
+      return bits_per_second / 1e9;
     };
     return {
       gateway,
