@@ -44,7 +44,7 @@ export function readCatalog(documents: Iterable<Parsed>, report: Report): Catalo
     if (document.isBroken || report.errors.length > errorCount) brokenKinds.add(peeked?.kind ?? '');
     if (kind === undefined || resource === undefined) continue;
     const key = `${groupOf(document.root)}/${kind.kind}/${resource.namespace ?? ''}/${resource.name}`;
-    const first = firsts.get(key);
+    const first = resource.name === '' ? undefined : firsts.get(key);
     if (first !== undefined) {
       report.error(
         resource.nameAt,

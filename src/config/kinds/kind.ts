@@ -31,6 +31,7 @@ type Document<F extends Fields> = Read<F> & {
 /** A resource that was read. Broken fields are absent, and reported. */
 export interface Resource<F extends Fields> extends Place {
   readonly kind: string;
+  /** Empty when it is missing or broken (reported): what else is wrong is to be found all the same. */
   readonly name: string;
   readonly nameAt: Place;
   /** undefined for a kind of the whole cluster. */
@@ -72,7 +73,7 @@ export const metadataFields = {
   selfLink: ignored('of the cluster', 'silent'),
 } as const;
 
-/** Reads a document of a kind. @returns undefined when it has no usable name */
+/** Reads a document of a kind, also when its name is broken. @returns undefined when it is no mapping */
 export function readResource<F extends Fields>(
   kind: Kind<F>,
   root: MapValue,
@@ -81,8 +82,8 @@ export function readResource<F extends Fields>(
   checkVersion(kind, root, report);
   const read = kind.shape.read(root, '', report);
   const metadata = read?.metadata;
-  if (read === undefined || metadata?.name === undefined) return undefined;
-  if (metadata.namespace !== undefined && !kind.isNamespaced) {
+  if (read === undefined) return undefined;
+  if (metadata?.namespace !== undefined && !kind.isNamespaced) {
     report.note(
       metadata.namespace.at,
       `${kind.kind} has no namespace; metadata.namespace is ignored`,
@@ -90,11 +91,11 @@ export function readResource<F extends Fields>(
   }
   const resource: Resource<F> = {
     kind: kind.kind,
-    name: metadata.name.value,
-    nameAt: { at: metadata.name.at, path: metadata.name.path },
-    namespace: kind.isNamespaced ? (metadata.namespace?.value ?? 'default') : undefined,
-    labels: textsOf(metadata.labels),
-    annotations: metadata.annotations,
+    name: metadata?.name?.value ?? '',
+    nameAt: { at: metadata?.name?.at ?? root.at, path: 'metadata.name' },
+    namespace: kind.isNamespaced ? (metadata?.namespace?.value ?? 'default') : undefined,
+    labels: textsOf(metadata?.labels),
+    annotations: metadata?.annotations,
     fields: read,
     at: root.at,
     path: '',
