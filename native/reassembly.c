@@ -25,6 +25,7 @@ struct datagram {
 	uint32_t deadline_tick;
 	uint32_t held; // frames of it that wait
 	uint32_t payload_bytes; // 0: the last fragment has not come
+	uint32_t end_bytes; // of the fragment that reaches furthest
 	uint32_t units; // that have come
 	uint64_t has[UNITS / 64];
 	uint8_t header[IPV4_BYTES_MAX];
@@ -130,7 +131,9 @@ static int take_units(struct datagram *d, uint32_t offset, uint32_t bytes)
 	return 1;
 }
 
-// Puts a fragment in. Returns 0 when it condemns the datagram.
+// Puts a fragment in. Returns 0 when it condemns the datagram. Nothing may lie behind the last
+// fragment's end: as many units as a whole datagram has are the whole datagram only then, and a gap
+// would send on what the buffer held before.
 static int add(struct datagram *d, const uint8_t *ip)
 {
 	uint32_t header = ipv4_header_bytes(ip);
@@ -142,12 +145,14 @@ static int add(struct datagram *d, const uint8_t *ip)
 		is_evil(ip, offset, bytes) || !take_units(d, offset, bytes))
 		return 0;
 	if (is_last) {
-		if (d->payload_bytes || d->units > (offset + bytes + 7) / 8)
+		if (d->payload_bytes || d->end_bytes > offset + bytes)
 			return 0;
 		d->payload_bytes = offset + bytes;
 	} else if (d->payload_bytes && offset + bytes > d->payload_bytes) {
 		return 0;
 	}
+	if (d->end_bytes < offset + bytes)
+		d->end_bytes = offset + bytes;
 	if (offset == 0) {
 		memcpy(d->header, ip, header);
 		d->header_bytes = (uint8_t)header;

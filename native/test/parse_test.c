@@ -121,6 +121,15 @@ static void test_fragments(void)
 		"an overlap condemns the datagram");
 	gateway_send(g, CLIENT_PORT, frame_fragment(whole, 600, 600, 1));
 	tap_ok(gateway_drops(g, EGRET_DROP_FRAGMENT) == 3, "and what still comes of it");
+	// As many units as the whole has, but one fragment behind its end and a gap in the middle.
+	whole = with_id(frame_udp(frame_ipv4("10.1.0.2", "192.0.2.10"), 4000, 53, 2392), 998);
+	write16(frame_l4(whole) + UDP_LENGTH, 1800);
+	write16(frame_l4(whole) + UDP_CHECKSUM, 0);
+	gateway_send(g, CLIENT_PORT, frame_fragment(whole, 1800, 600, 0));
+	gateway_send(g, CLIENT_PORT, frame_fragment(whole, 1200, 600, 1));
+	gateway_send(g, CLIENT_PORT, frame_fragment(whole, 0, 600, 0));
+	tap_ok(g->out_count == 0 && gateway_drops(g, EGRET_DROP_FRAGMENT) == 6,
+		"a fragment behind the last one's end condemns, too: no gap passes for a whole");
 	struct frame *tiny = frame_fragment(
 		with_id(tcp("10.1.0.2", 1, "192.0.2.10", 80, TCP_SYN), 999), 0, 8, 0);
 	DROPPED(CLIENT_PORT, tiny, FRAGMENT, "RFC 1858: a first fragment without TCP's flags");
