@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { silentLog } from '../lib/log.ts';
 import { seededRandom } from '../lib/random.ts';
 import type { BgpFilter, FilterRule } from '../model/model.ts';
@@ -238,6 +238,16 @@ describe('two speakers', () => {
     a.speaker.apply(config([toB({ interfaces: ['eth0', 'eth1'] })]));
     clock.pass(1_000);
     expect(a.row()).toMatchObject({ state: 'Established', downCount: 0 });
+  });
+
+  test('listen anew when the network gets another table', () => {
+    const listen = vi.spyOn(a.host, 'listen');
+    const marks = () => listen.mock.calls.map(([{ mark }]) => mark);
+    a.speaker.apply(config([toB()]));
+    a.speaker.apply(config([toB()]));
+    expect(marks()).toEqual([500]);
+    a.speaker.apply(config([toB({ mark: 501 })]));
+    expect(marks()).toEqual([500, 501]);
   });
 
   test('need the same TCP-MD5 key', () => {

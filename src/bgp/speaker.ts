@@ -267,7 +267,10 @@ export class Speaker {
   }
 }
 
-/** Where to listen: one place for each (network, interface), one for the main table. */
+/**
+ * Where to listen: one place for each (network, interface), one for the main table. A socket keeps the
+ * mark it was opened with, so another mark is another place.
+ */
 interface ListenPlace {
   readonly network: string | undefined;
   readonly interface: string | undefined;
@@ -276,13 +279,13 @@ interface ListenPlace {
 }
 
 /** Key of the main table's place. */
-const mainPlace = '/';
+const mainPlace = '//';
 
 /** The main table's place, if there is one, comes first. */
 function listenPlaces(config: SpeakerConfig): Map<string, ListenPlace> {
   const places = new Map<string, ListenPlace>();
   const placeFor = (network?: string, name?: string, mark?: number) => {
-    const key = `${network ?? ''}/${name ?? ''}`;
+    const key = `${network ?? ''}/${name ?? ''}/${mark ?? ''}`;
     const place = places.get(key) ?? { network, interface: name, mark, neighbors: [] };
     places.set(key, place);
     return place;
