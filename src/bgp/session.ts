@@ -318,9 +318,13 @@ export class Session {
 
   #moved(peering: Peering, from: FsmState): void {
     const to = peering.state.name;
-    if (to === 'Idle') {
-      if (peering === this.#secondary) this.#secondary = undefined;
-      else if (peering === this.#primary && this.#secondary) this.#promote();
+    if (peering === this.#secondary) {
+      // Its connection was all that it was there for: to connect is the first one's business.
+      if (to !== 'Idle' && to !== 'Active') return;
+      this.#secondary = undefined;
+      peering.abandon();
+    } else if (to === 'Idle' && peering === this.#primary && this.#secondary) {
+      this.#promote();
     }
     if (peering !== this.#primary) return;
     this.#sinceMs = this.#around.clock.nowMs();

@@ -11,6 +11,8 @@ import { NetworkRib } from './network-rib.ts';
 import { Speaker, type SpeakerConfig, type SpeakerEvent } from './speaker.ts';
 import type { Connection } from './transport.ts';
 import { noBytes } from './wire/bytes.ts';
+import type { GracefulRestart } from './wire/capability.ts';
+import { ipv4Unicast } from './wire/family.ts';
 import { encodeMessage, Framer, headerBytes, messageType } from './wire/header.ts';
 import { encodeNlri } from './wire/nlri.ts';
 import { decodeOpen, encodeOpen, type Open } from './wire/open.ts';
@@ -522,6 +524,14 @@ class Script {
   }
 }
 
+const restarts: GracefulRestart = {
+  kind: 'gracefulRestart',
+  isRestarting: false,
+  hasNotification: false,
+  restartTimeSeconds: 120,
+  families: [],
+};
+
 const internal: PathAttributes = { ...noAttributes, nextHop: addressB, localPref: 100 };
 
 function announcement(attributes: PathAttributes, ...prefixes: string[]): Uint8Array {
@@ -738,6 +748,19 @@ describe('against a script', () => {
     const types = script.received.slice(before).map((each) => [each.type, each.body[2]]);
     expect(types.map(([type]) => type)).toEqual([5, 2, 5]);
     expect([types[0]![1], types[2]![1]]).toEqual([1, 2]);
+  });
+
+  test('makes no connection of its own after a second one of the neighbor was lost', () => {
+    const families = [{ family: ipv4Unicast, isForwarding: true }];
+    script.establish({ capabilities: [{ ...restarts, families }] });
+    const options = { remotePort: 179, localAddress: undefined, interface: 'eth0', mark: 500 };
+    b.host.connect(
+      { ...options, remoteAddress: addressA, ttl: { ttl: 64, minTtl: 0 }, md5Key: undefined },
+      { connected: (second) => second.destroy(), failed: () => {} },
+    );
+    clock.pass(20_000);
+    expect(script.opens()).toHaveLength(1);
+    expect(a.row()).toMatchObject({ state: 'Established', establishedCount: 1 });
   });
 
   test('sets R until the first session stands, F as told', () => {
