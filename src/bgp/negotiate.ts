@@ -98,8 +98,9 @@ export function negotiate(ours: Open, theirs: Open, neighbor: SpeakerNeighbor): 
     hasRouteRefresh: hasBoth('routeRefresh'),
     hasEnhancedRouteRefresh: hasBoth('enhancedRouteRefresh') && hasBoth('routeRefresh'),
     hasExtendedMessage: hasBoth('extendedMessage'),
+    // Of several the last counts (RFC 4724 §3).
     gracefulRestart: hasBoth('gracefulRestart')
-      ? theirs.capabilities.find((each) => each.kind === 'gracefulRestart')
+      ? theirs.capabilities.findLast((each) => each.kind === 'gracefulRestart')
       : undefined,
   };
 }

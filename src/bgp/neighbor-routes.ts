@@ -168,14 +168,20 @@ export class NeighborRoutes {
     const { family, subtype } = decoded.value;
     if (!negotiated?.families.includes(family)) return undefined;
     if (subtype === refreshSubtype.request) this.#repeatExports(family, negotiated);
-    if (!negotiated.hasEnhancedRouteRefresh) return undefined;
-    if (subtype === refreshSubtype.begin) {
-      if (family === ipv4Unicast) this.#imported?.markStale4();
-      if (family === ipv6Unicast) this.#imported?.markStale6();
-    } else if (subtype === refreshSubtype.end && family === ipv4Unicast) {
-      this.#imported?.sweepStale();
-    }
+    if (negotiated.hasEnhancedRouteRefresh) this.#repeated(family, subtype, negotiated);
     return undefined;
+  }
+
+  /**
+   * RFC 7313 §4: what the neighbor does not repeat between BoRR and EoRR goes. Before the End-of-RIB
+   * that it owes us, neither counts: what is stale then is so by its restart.
+   */
+  #repeated(family: Family, subtype: number, negotiated: Negotiated): void {
+    if (family === ipv6Unicast && subtype === refreshSubtype.begin) this.#imported?.markStale6();
+    if (family !== ipv4Unicast) return;
+    if (negotiated.gracefulRestart && !this.#isEndOfRibReceived) return;
+    if (subtype === refreshSubtype.begin) this.#imported?.markStale4();
+    if (subtype === refreshSubtype.end) this.#imported?.sweepStale();
   }
 
   /** Its part of a row. */

@@ -17,7 +17,7 @@ import { encodeMessage, Framer, headerBytes, messageType } from './wire/header.t
 import { encodeNlri } from './wire/nlri.ts';
 import { decodeOpen, encodeOpen, type Open } from './wire/open.ts';
 import { encodePathAttributes } from './wire/path-attribute.ts';
-import { encodeUpdate } from './wire/update.ts';
+import { encodeEndOfRib, encodeUpdate } from './wire/update.ts';
 
 const ip = (text: string): Ipv4 => parseIpv4(text)!;
 
@@ -748,6 +748,34 @@ describe('against a script', () => {
     const types = script.received.slice(before).map((each) => [each.type, each.body[2]]);
     expect(types.map(([type]) => type)).toEqual([5, 2, 5]);
     expect([types[0]![1], types[2]![1]]).toEqual([1, 2]);
+  });
+
+  test('takes no BoRR and EoRR before End-of-RIB (RFC 7313 §4)', () => {
+    script.establish({
+      capabilities: [
+        { kind: 'routeRefresh' },
+        { kind: 'enhancedRouteRefresh' },
+        { ...restarts, families: [{ family: ipv4Unicast, isForwarding: true }] },
+      ],
+    });
+    script.say(messageType.update, announcement(internal, '192.0.2.0/24'));
+    const repeatNothing = () => {
+      script.say(messageType.routeRefresh, Uint8Array.of(0, 1, 1, 1));
+      script.say(messageType.routeRefresh, Uint8Array.of(0, 1, 2, 1));
+    };
+    repeatNothing();
+    expect(a.row()).toMatchObject({ state: 'Established', accepted: 1 });
+    script.say(messageType.update, encodeEndOfRib(ipv4Unicast));
+    repeatNothing();
+    expect(a.row()).toMatchObject({ state: 'Established', accepted: 0 });
+  });
+
+  test('takes the last of several graceful restart capabilities (RFC 4724 §3)', () => {
+    const families = [{ family: ipv4Unicast, isForwarding: true }];
+    script.establish({ capabilities: [restarts, { ...restarts, families }] });
+    script.say(messageType.update, announcement(internal, '192.0.2.0/24'));
+    script.disconnect();
+    expect(a.row()).toMatchObject({ isStale: true, accepted: 1 });
   });
 
   test('makes no connection of its own after a second one of the neighbor was lost', () => {
