@@ -165,4 +165,12 @@ class NetworkSource implements MirrorSource {
   refresh(): void {
     this.#consumer?.refresh();
   }
+
+  get pendingCount(): number {
+    return this.#consumer?.pendingCount ?? 0;
+  }
+
+  get routeCount(): number {
+    return this.#rib?.learnedCount ?? 0;
+  }
 }

@@ -22,6 +22,10 @@ export interface MirrorSource {
   lookup(address: Ipv4, length: number): readonly MirrorNextHop[];
   /** Makes every prefix one that changed. */
   refresh(): void;
+  /** Prefixes that changed and were not visited yet. */
+  readonly pendingCount: number;
+  /** Prefixes that have a route. */
+  readonly routeCount: number;
 }
 
 export interface MirrorNextHop {
@@ -55,6 +59,25 @@ export class MirrorTable {
 
   get repairCount(): number {
     return (this.#repairs.length - this.#repairHead) / 2;
+  }
+
+  /** Prefixes that the kernel may not have as the source has them. */
+  get pendingCount(): number {
+    const changed = this.isClosing ? 0 : this.source.pendingCount;
+    return changed + this.repairCount + this.inFlight.size;
+  }
+
+  /**
+   * Routes that the kernel holds, less those whose next hops it has yet to be told. What is pending is
+   * to come, to go or to be replaced; those that come or go are already the difference to the source.
+   * With both at once the count may be too small, never too large.
+   */
+  get mirroredCount(): number {
+    const { count } = this.installed;
+    if (this.isClosing) return count;
+    const replaced =
+      this.pendingCount - Math.abs(this.source.routeCount - this.failed.count - count);
+    return Math.max(0, count - Math.max(0, replaced));
   }
 
   /** What the prefix should lead to. */

@@ -42,7 +42,7 @@ const retryDelayMaxMs = 60_000;
 const reconcileDelayMs = 500;
 
 export interface MirrorStatus {
-  /** Routes that the kernel holds for us. */
+  /** Routes that the kernel holds for us, with the next hops that they have now. */
   readonly mirrored: number;
   /** Routes that it refused; they are tried again. */
   readonly failed: number;
@@ -392,7 +392,7 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
       const table = tables.get(number);
       if (!table) return undefined;
       return {
-        mirrored: table.installed.count,
+        mirrored: table.mirroredCount,
         failed: table.failed.count,
         pending: table.inFlight.size + table.repairCount,
         isReconciling: reconciling.has(number),

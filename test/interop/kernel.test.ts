@@ -441,6 +441,14 @@ class TestSource implements MirrorSource {
   refresh(): void {
     for (const key of this.routes.keys()) this.#mark(key);
   }
+
+  get pendingCount(): number {
+    return this.#queue.length;
+  }
+
+  get routeCount(): number {
+    return this.routes.size;
+  }
 }
 
 test('the mirror', { timeout: 200_000 }, async (t) => {
@@ -501,6 +509,22 @@ test('the mirror', { timeout: 200_000 }, async (t) => {
     mirror.wake(500);
     await settled();
     t.equal(inKernel(), count);
+  });
+
+  t.test('counts a route with other next hops when the kernel has them', async (t) => {
+    const wayOf = (nextHop: string) =>
+      Number(run(`ip route show table 500 | grep -c 'via ${nextHop} ' || true`));
+    for (const key of source.routes.keys()) {
+      source.put(Math.floor(key / 64), key % 64, via('10.9.0.3'));
+    }
+    mirror.wake(500);
+    t.equal(mirror.status(500)?.mirrored, 0);
+    await until('mirrored', () => mirror.status(500)?.mirrored === count, 60_000);
+    t.equal(wayOf('10.9.0.3'), count);
+    fill();
+    mirror.wake(500);
+    await settled();
+    t.equal(wayOf('10.9.0.2'), count);
   });
 
   t.test('shows what the kernel refuses, and tries again', async (t) => {
