@@ -119,17 +119,19 @@ const pollLongestMs = 50;
 
 export function makeSocketTransport(sockets: BgpSockets, clock: Clock): Transport {
   return {
-    listen: (options, accepted) => listen(sockets, options, accepted),
+    listen: (options, accepted) => listen(sockets, clock, options, accepted),
     connect: (options, handlers) => connect(sockets, clock, options, handlers),
   };
 }
 
 function listen(
   sockets: BgpSockets,
+  clock: Clock,
   options: ListenOptions,
   accepted: (connection: Connection) => void,
 ): Listener {
   const { port, mark, ttl } = options;
+  let isClosed = false;
   const fd = sockets.listen({
     port,
     interface: options.interface,
@@ -140,9 +142,12 @@ function listen(
   const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: false }, (socket) => {
     // A connection may be gone again before it is seen here.
     socket.on('error', () => {});
-    const connection = wrap(sockets, socket);
-    if (connection) accepted(connection);
-    else socket.destroy();
+    // Connections begin a step of their own: a flood of them is many short ones.
+    clock.soon(() => {
+      const connection = isClosed ? undefined : wrap(sockets, socket);
+      if (connection) accepted(connection);
+      else socket.destroy();
+    });
   });
   // Accept errors (no descriptors left) pass; the listener stays.
   server.on('error', () => {});
@@ -151,7 +156,10 @@ function listen(
     setMd5: (remoteAddress, key) => sockets.setMd5(fd, remoteAddress, key),
     setTtl: (policy) => sockets.setMinTtl(fd, policy.minTtl, policy.ttl),
     // The descriptor is the server's own since listen({ fd }).
-    close: () => server.close(),
+    close() {
+      isClosed = true;
+      server.close();
+    },
   };
 }
 
