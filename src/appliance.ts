@@ -414,10 +414,10 @@ export class Appliance {
       if (waiting > 0 || this.#isEnding) return;
       this.dataPlane.commitGeneration();
       this.forwarder.wake();
-      this.#memory.giveBack();
       this.#publication.hold(false);
       this.log.info({ reason }, 'this life forwards by its own routes');
       this.mirrors.reconcileAll();
+      this.#memory.tookOver();
       this.egress.forget();
       this.#evaluateSoon();
     };

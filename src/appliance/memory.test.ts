@@ -28,7 +28,7 @@ function bench() {
     memory.changed();
   };
   const turn = () => timers.shift()?.();
-  return { tables, mirrors, done, hold, turn };
+  return { memory, tables, mirrors, done, hold, turn };
 }
 
 test('a table that went is given back, in two rounds, once', () => {
@@ -54,6 +54,17 @@ test('not before the mirror has followed', () => {
   mirrors.isSettled = true;
   turn();
   expect(done).toEqual(['shrink']);
+});
+
+test("what an earlier life's routes took is given back when they have gone", () => {
+  const { memory, mirrors, done, turn } = bench();
+  mirrors.isSettled = false;
+  memory.tookOver();
+  turn();
+  expect(done).toEqual([]);
+  mirrors.isSettled = true;
+  for (let i = 0; i < 5; i += 1) turn();
+  expect(done).toEqual(['shrink', 'trim', 'shrink', 'trim']);
 });
 
 test('a table that grows, or shrinks a little, is left alone', () => {

@@ -51,7 +51,12 @@ export class Memory {
     if (this.#peakBytes - bytes > worthBytes && bytes * 2 < this.#peakBytes) this.#lookLater();
   }
 
-  giveBack(): void {
+  /** An earlier life's routes may go yet, which count in no table: looks when all has settled. */
+  tookOver(): void {
+    this.#lookLater();
+  }
+
+  #giveBack(): void {
     this.#peakBytes = this.#options.tables.tableBytes;
     this.#round(rounds);
   }
@@ -71,7 +76,7 @@ export class Memory {
     this.#options.clock.after(lookMs, () => {
       this.#isLooking = false;
       const { tables, mirrors } = this.#options;
-      if (tables.isSettled && mirrors.isSettled) this.giveBack();
+      if (tables.isSettled && mirrors.isSettled) this.#giveBack();
       else this.#lookLater();
     });
   }
