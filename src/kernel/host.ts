@@ -37,6 +37,8 @@ import {
 } from './rtnetlink-codec.ts';
 
 const rereadDelayMs = 20;
+/** After a read that failed. */
+const rereadRetryMs = 1_000;
 
 export interface HostLink extends LinkMessage {
   /** How often it went down or away since egretd started: a flap is seen even between snapshots. */
@@ -209,7 +211,11 @@ export async function openHostState(
     log.debug({ why }, 'host state: reading everything again');
     readAll().catch((error: unknown) => {
       waiting = undefined;
-      if (!isClosed) log.error({ error }, 'host state: reading everything failed');
+      if (isClosed) return;
+      log.error({ error }, 'host state: reading everything failed; it is tried again');
+      // What came meanwhile is lost with it.
+      reread?.clear();
+      reread = clock.after(rereadRetryMs, () => reading('the last time it failed'));
     });
   }
 

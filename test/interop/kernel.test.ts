@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import koffi from 'koffi';
 import { test } from 'tap';
 import { plumbingRoutes, setPlumbingRoutes } from '../../src/kernel/connected.ts';
@@ -20,7 +21,7 @@ import type { MirrorNative, NetlinkSockets } from '../../src/kernel/native.ts';
 import { setNeighbors } from '../../src/kernel/neighbors.ts';
 import { flagCreate, flagReplace } from '../../src/kernel/netlink-codec.ts';
 import { formatIpRoute } from '../../src/kernel/route-format.ts';
-import { openRtnetlink } from '../../src/kernel/rtnetlink.ts';
+import { openRtnetlink, type Rtnetlink } from '../../src/kernel/rtnetlink.ts';
 import {
   decodeRoute,
   encodeNewRoute,
@@ -30,6 +31,7 @@ import {
 import { rulesFor, setRules } from '../../src/kernel/rules.ts';
 import { makeSysctls } from '../../src/kernel/sysctl.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { EgretError } from '../../src/lib/errors.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { parseIpv4, parseIpv4Prefix } from '../../src/net/ipv4.ts';
 
@@ -204,6 +206,32 @@ test('the host state follows the kernel', async (t) => {
   run('ip link del hs0');
   await until('the link is gone', () => host.snapshot().links.get('hs0') === undefined);
   t.equal(host.snapshot().addresses.filter(({ interface: name }) => name === 'hs0').length, 0);
+  host.close();
+  rtnetlink.close();
+});
+
+test('the host state reads again what it could not read', async (t) => {
+  const rtnetlink = openRtnetlink(sockets, systemClock);
+  let isRefusing = false;
+  let refusals = 0;
+  const dump: Rtnetlink['dump'] = async (what, body, decode) => {
+    if (!isRefusing) return rtnetlink.dump(what, body, decode);
+    refusals += 1;
+    throw new EgretError('NETLINK_REFUSED', { request: what, reason: 'it never held still' });
+  };
+  const refusing = { ...rtnetlink, dump };
+  const host = await openHostState(socketsWith(4096), refusing, systemClock, silentLog, 186);
+  run('ip link add hs0 type veth peer name hs1; ip link set hs0 up');
+  await until('the link', () => host.snapshot().links.get('hs0')?.isUp === true);
+  isRefusing = true;
+  run('for i in $(seq 1 250); do echo addr add 10.66.$i.1/24 dev hs0; done | ip -batch -');
+  await until('a read is refused', () => refusals > 0);
+  await sleep(200);
+  isRefusing = false;
+  const own = () => host.snapshot().addresses.filter((each) => each.interface === 'hs0');
+  await until('all addresses', () => own().length === 250);
+  t.ok(host.overrunCount > 0);
+  run('ip link del hs0');
   host.close();
   rtnetlink.close();
 });
