@@ -11,7 +11,7 @@
  * which it stood still count, so that a pause of the whole box is nobody's fault; it is said after three
  * of them and, since a busy forwarder beats too, after ten it is killed like one that does not answer.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Clock, Timer } from '../lib/clock.ts';
@@ -62,6 +62,8 @@ export class Forwarder {
   #netlinkFd = -1;
   #backOffMs = 0;
   #retry: Timer | undefined;
+  /** What was started and does not listen yet. */
+  #starting: ChildProcess | undefined;
   #isStopping = false;
   #startedAtMs = 0;
   #heartbeatNs = 0n;
@@ -148,6 +150,8 @@ export class Forwarder {
     this.#isStopping = true;
     this.#retry?.clear();
     this.#heartbeatCheck?.clear();
+    // Nobody could ask it to end, and it would keep the arena's memory.
+    this.#starting?.kill('SIGKILL');
     const connection = this.#connection;
     if (connection) {
       native.forwarderStop(connection.fd);
@@ -239,6 +243,7 @@ export class Forwarder {
   }
 
   async #spawn(): Promise<void> {
+    if (this.#isStopping) return;
     const { clock, log, arenaPath, socketPath, pidPath, isExternal } = this.#options;
     let ended: string | undefined;
     if (!isExternal) {
@@ -254,6 +259,7 @@ export class Forwarder {
         if (code !== exitClaimed) ended = signal ?? `exit status ${code}`;
       });
       child.unref();
+      this.#starting = child;
     }
     const deadline = clock.nowMs() + startTimeoutMs;
     while (!(await this.#connects())) {
@@ -264,6 +270,7 @@ export class Forwarder {
       }
       await new Promise<void>((resolve) => clock.after(connectRetryMs, resolve));
     }
+    this.#starting = undefined;
     for (const port of this.#ports.values()) {
       // What queued while none ran is old: it is counted and thrown away.
       native.forwarderAddPort(this.#connection!.fd, port, true);
