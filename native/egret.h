@@ -189,6 +189,8 @@ struct egret_mirror_route {
 int egret_mirror_open(uint8_t protocol, void **mirror, int *events);
 // Queues up to n routes; returns how many were taken (the queue is bounded).
 int egret_mirror_submit(void *mirror, const struct egret_mirror_route *routes, uint32_t n);
+// From here on the thread is as important as any other: nobody waits for anything else.
+void egret_mirror_hurry(void *mirror);
 void egret_mirror_close(void *mirror);
 
 // -- Packets in memory (memory.c): tests, fuzzing, benchmarks -------------------------------------

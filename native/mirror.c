@@ -49,6 +49,7 @@ struct mirror {
 	pthread_t thread;
 	atomic_int is_stopping;
 	atomic_int is_asleep;
+	atomic_int is_urgent;
 
 	// The ring: tail is the producer's, head the consumer's. Both only ever grow.
 	_Alignas(64) atomic_uint_least64_t tail;
@@ -119,6 +120,12 @@ int egret_mirror_submit(void *handle, const struct egret_mirror_route *routes, u
 	if (n > 0 && atomic_exchange(&mirror->is_asleep, 0))
 		eventfd_write(mirror->wake_fd, 1);
 	return (int)n;
+}
+
+void egret_mirror_hurry(void *handle)
+{
+	struct mirror *mirror = handle;
+	atomic_store(&mirror->is_urgent, 1);
 }
 
 void egret_mirror_close(void *handle)
@@ -472,7 +479,12 @@ static void *mirror_run(void *argument)
 		{.fd = mirror->wake_fd, .events = POLLIN},
 		{.fd = mirror->watch_fd, .events = POLLIN},
 	};
+	int is_nice = 1;
 	while (!atomic_load(&mirror->is_stopping)) {
+		if (is_nice && atomic_load(&mirror->is_urgent)) {
+			is_nice = 0;
+			setpriority(PRIO_PROCESS, (id_t)gettid(), 0);
+		}
 		uint32_t n = run_batch(mirror);
 		if (n == 0)
 			atomic_store(&mirror->is_asleep, 1);

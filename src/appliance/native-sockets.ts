@@ -63,5 +63,6 @@ export const netlinkSockets: NetlinkSockets = {
 export const mirrorNative: MirrorNative = {
   open: native.mirrorOpen,
   submit: (handle, rows, count) => native.mirrorSubmit(handle as native.Handle, rows, count),
+  hurry: (handle) => native.mirrorHurry(handle as native.Handle),
   close: (handle) => native.mirrorClose(handle as native.Handle),
 };

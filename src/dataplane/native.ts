@@ -147,6 +147,7 @@ const c = {
   netlinkSend: library.func('int egret_netlink_send(int, const void *, uint32_t)'),
   mirrorOpen: library.func('int egret_mirror_open(uint8_t, _Out_ void **, _Out_ int *)'),
   mirrorSubmit: library.func('int egret_mirror_submit(void *, const void *, uint32_t)'),
+  mirrorHurry: library.func('void egret_mirror_hurry(void *)'),
   mirrorClose: library.func('void egret_mirror_close(void *)'),
 } as const;
 
@@ -402,6 +403,7 @@ export function mirrorOpen(protocol: number): { handle: Handle; events: number }
 /** @returns how many routes were taken; fewer than given when the queue is full */
 export const mirrorSubmit = (mirror: Handle, rows: Uint8Array, count: number): number =>
   checked('mirror_submit', c.mirrorSubmit(mirror, rows, count));
+export const mirrorHurry = (mirror: Handle): void => c.mirrorHurry(mirror);
 export const mirrorClose = (mirror: Handle): void => c.mirrorClose(mirror);
 
 /**

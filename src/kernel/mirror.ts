@@ -404,6 +404,7 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
       if (table) await removeTable(table);
     },
     async removeAll() {
+      native.hurry(handle);
       await Promise.all([...tables.values()].map(removeTable));
     },
     close() {

@@ -34,5 +34,7 @@ export interface MirrorNative {
    * @returns how many were taken; the rest did not fit
    */
   submit(handle: unknown, rows: Uint8Array, count: number): number;
+  /** From here on nothing is more important. */
+  hurry(handle: unknown): void;
   close(handle: unknown): void;
 }

@@ -43,6 +43,7 @@ const netlinkSend = library.func('int egret_netlink_send(int, const void *, uint
 const closeFd = library.func('int egret_close(int)');
 const mirrorOpen = library.func('int egret_mirror_open(uint8_t, _Out_ void **, _Out_ int *)');
 const mirrorSubmit = library.func('int egret_mirror_submit(void *, const void *, uint32_t)');
+const mirrorHurry = library.func('void egret_mirror_hurry(void *)');
 const mirrorClose = library.func('void egret_mirror_close(void *)');
 
 const check = (result: number): number => {
@@ -72,6 +73,7 @@ const mirrorNative: MirrorNative = {
     return { handle: handle[0], events: events[0]! };
   },
   submit: (handle, rows, count) => check(mirrorSubmit(handle, rows, count)),
+  hurry: (handle) => void mirrorHurry(handle),
   close: (handle) => void mirrorClose(handle),
 };
 
