@@ -41,7 +41,7 @@ import { type AddressAssignment, assignAddresses, reservedAddresses } from './eg
 import { interfacesOf, localAddresses, type PortChoice } from './egress/ports.ts';
 import { makeProbeTransport } from './health/sockets.ts';
 import { type HostState, openHostState } from './kernel/host.ts';
-import { Plumbing } from './kernel/plumbing.ts';
+import { Plumbing, type WantedNeighbor } from './kernel/plumbing.ts';
 import { openRtnetlink, type Rtnetlink } from './kernel/rtnetlink.ts';
 import type { Clock } from './lib/clock.ts';
 import { coalesced } from './lib/coalesced.ts';
@@ -97,6 +97,8 @@ export class Appliance {
   #isForwardingPreserved = false;
   readonly #neighbors: BgpNeighbors;
   readonly #reconcileSoon: () => void;
+  /** The reconciliation that is under way, or the last one. */
+  #reconciling: Promise<void> = Promise.resolve();
   #isEvaluatingSoon = false;
   #isEnding = false;
 
@@ -281,6 +283,8 @@ export class Appliance {
     this.egress.readinesses.stop();
     await this.speaker.stop();
     await this.forwarder.stop();
+    // What it asked of the kernel last is to be undone, too.
+    await this.#reconciling.catch(() => {});
     await this.mirrors.removeAll();
     await this.plumbing.remove();
     await this.plumbing.removeGuard();
@@ -309,8 +313,10 @@ export class Appliance {
   async #reconcileOrRetry(): Promise<void> {
     if (this.#isEnding) return;
     try {
-      await this.#reconcileOnce();
+      this.#reconciling = this.#reconcileOnce();
+      await this.#reconciling;
     } catch (error) {
+      if (this.#isEnding) return;
       this.log.error({ error }, 'the kernel refused a change; it is tried again');
       this.clock.after(retryMs, () => this.#reconcileSoon());
     }
@@ -339,30 +345,42 @@ export class Appliance {
     this.vrfs.follow(this.model, interfacesOf(this.ports), snapshot);
   }
 
-  /** In steps: each is short also with ten thousand clients, and other work gets its turn between. */
+  /**
+   * In steps: each is short also with ten thousand clients, other work gets its turn between, and when
+   * the appliance ends meanwhile no further one is taken.
+   */
   async #reconcileOnce(): Promise<void> {
     const { clock, host } = this;
-    await clock.pause();
-    this.#follow();
-    await clock.pause();
-    await this.plumbing.apply(plumbingWanted(this.model, this.ports), host.snapshot());
-    await clock.pause();
-    // The plan names the ports before they open: a frame without one would be dropped.
-    this.#evaluate();
-    openPorts(this.ports, host.snapshot(), this.dataPlane, this.forwarder, this.log);
-    await this.mirrors.follow(this.model, this.vrfs);
-    this.#neighbors.follow(this.model, this.ports, host.snapshot(), {
-      isRestarting: this.#former.neighborsUp.length > 0,
-      isForwardingPreserved: this.#isForwardingPreserved,
-    });
-    this.#takeover?.keep(
-      new Set(this.model.neighbors.map((row) => neighborKey(row.network, row.address))),
-    );
-    this.#evaluate();
-    await clock.pause();
-    const kept = neighborsToKeep(this.model, interfacesOf(this.ports), host.snapshot());
-    await clock.pause();
-    await this.plumbing.keepResolved(kept, host.snapshot());
+    let kept: WantedNeighbor[] = [];
+    const steps: (() => void | Promise<void>)[] = [
+      () => this.#follow(),
+      () => this.plumbing.apply(plumbingWanted(this.model, this.ports), host.snapshot()),
+      () => {
+        // The plan names the ports before they open: a frame without one would be dropped.
+        this.#evaluate();
+        openPorts(this.ports, host.snapshot(), this.dataPlane, this.forwarder, this.log);
+      },
+      () => this.mirrors.follow(this.model, this.vrfs),
+      () => {
+        this.#neighbors.follow(this.model, this.ports, host.snapshot(), {
+          isRestarting: this.#former.neighborsUp.length > 0,
+          isForwardingPreserved: this.#isForwardingPreserved,
+        });
+        this.#takeover?.keep(
+          new Set(this.model.neighbors.map((row) => neighborKey(row.network, row.address))),
+        );
+        this.#evaluate();
+      },
+      () => {
+        kept = neighborsToKeep(this.model, interfacesOf(this.ports), host.snapshot());
+      },
+      () => this.plumbing.keepResolved(kept, host.snapshot()),
+    ];
+    for (const step of steps) {
+      await clock.pause();
+      if (this.#isEnding) return;
+      await step();
+    }
   }
 
   #speakerChanged(event: SpeakerEvent): void {

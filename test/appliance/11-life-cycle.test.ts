@@ -119,6 +119,17 @@ test('life cycle', { timeout: 280_000 }, async (t) => {
     t.strictSame(await traces(figure.gateway), untouched);
   });
 
+  await t.test('SIGTERM in the middle of a change leaves nothing behind either', async (t) => {
+    for (const delayMs of [0, 5, 20]) {
+      await egret.launch();
+      await figure.gateway.run(['ip', 'link', 'add', 'change0', 'type', 'veth']);
+      await sleep(delayMs);
+      await egret.stop();
+      await figure.gateway.run(['ip', 'link', 'del', 'change0']);
+      t.strictSame(await traces(figure.gateway), untouched, `after ${delayMs} ms`);
+    }
+  });
+
   await t.test('a supervisor runs the forwarder', async (t) => {
     const daemon = egret.begin({ words: ['--forwarder', 'external'] });
     await until('there is an arena', () => arenaOf(egret.runDir));
