@@ -34,7 +34,6 @@ export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const ETH_P_ALL_BE = 0x0300;
 export const MSG_DONTWAIT = 0x40;
-export const EAGAIN = 11;
 export const EMSGSIZE = 90;
 
 /** A classic BPF instruction: code, jump if true, jump if false, operand. */

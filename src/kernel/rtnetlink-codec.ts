@@ -34,7 +34,6 @@ export const rtmGetRule = 34;
 
 /** RTNLGRP_* */
 export const groupLink = 1;
-export const groupNeighbor = 3;
 export const groupIpv4Address = 5;
 export const groupIpv4Route = 7;
 

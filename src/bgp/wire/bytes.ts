@@ -14,12 +14,6 @@ export function u32(bytes: Uint8Array, at: number): number {
   );
 }
 
-export function areEqualBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let at = 0; at < a.length; at += 1) if (a[at] !== b[at]) return false;
-  return true;
-}
-
 export const noBytes: Uint8Array = new Uint8Array(0);
 
 /** Appends; values must fit their field. */
