@@ -1,0 +1,401 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { parseIpv4Prefix } from '../net/ipv4.ts';
+import { noAttributes, type PathAttributes } from '../rib/route.ts';
+import type { Connection } from './transport.ts';
+import { a, addressA, addressB, b, beginAnew, clock, config, ip, toB } from './two-speakers.ts';
+import { noBytes } from './wire/bytes.ts';
+import type { GracefulRestart } from './wire/capability.ts';
+import { ipv4Unicast } from './wire/family.ts';
+import { encodeMessage, Framer, headerBytes, messageType } from './wire/header.ts';
+import { encodeNlri } from './wire/nlri.ts';
+import { decodeOpen, encodeOpen, type Open } from './wire/open.ts';
+import { encodePathAttributes } from './wire/path-attribute.ts';
+import { encodeEndOfRib, encodeUpdate } from './wire/update.ts';
+
+beforeEach(() => beginAnew());
+
+/** A neighbor that says what the test wants, byte for byte. */
+class Script {
+  readonly received: { type: number; body: Uint8Array }[] = [];
+  isClosed = false;
+  #connection: Connection | undefined;
+
+  constructor() {
+    b.host.listen(
+      { port: 179, interface: 'eth0', mark: undefined, ttl: { ttl: 64, minTtl: 0 } },
+      (connection) => this.#take(connection),
+    );
+  }
+
+  #take(connection: Connection): void {
+    const framer = new Framer();
+    this.#connection = connection;
+    this.isClosed = false;
+    connection.attach({
+      received: (chunk) => {
+        framer.push(chunk);
+        for (;;) {
+          const next = framer.next();
+          if (!next.ok || !next.value) return;
+          this.received.push({ type: next.value.type, body: next.value.body.slice() });
+        }
+      },
+      closed: () => {
+        this.isClosed = true;
+      },
+    });
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#connection?.write(bytes);
+    clock.pass(10);
+  }
+
+  say(type: number, body: Uint8Array = noBytes): void {
+    this.raw(encodeMessage(type, body));
+  }
+
+  open(fields: Partial<Open> = {}): void {
+    this.say(
+      messageType.open,
+      encodeOpen({
+        as: 64512,
+        holdTimeSeconds: 90,
+        bgpId: ip('2.2.2.2'),
+        capabilities: [],
+        ...fields,
+      }),
+    );
+  }
+
+  establish(fields: Partial<Open> = {}): void {
+    this.open(fields);
+    this.say(messageType.keepalive);
+  }
+
+  /** [code, subcode] of the NOTIFICATIONs. */
+  get notifications(): number[][] {
+    return this.received
+      .filter((each) => each.type === messageType.notification)
+      .map(({ body }) => [body[0]!, body[1]!]);
+  }
+
+  opens(): Open[] {
+    return this.received
+      .filter((each) => each.type === messageType.open)
+      .map(({ body }) => {
+        const open = decodeOpen(body);
+        if (!open.ok) throw new Error(open.fault.reason);
+        return open.value;
+      });
+  }
+
+  disconnect(): void {
+    this.#connection?.destroy();
+    clock.pass(5);
+  }
+}
+
+const restarts: GracefulRestart = {
+  kind: 'gracefulRestart',
+  isRestarting: false,
+  hasNotification: false,
+  restartTimeSeconds: 120,
+  families: [],
+};
+
+const internal: PathAttributes = { ...noAttributes, nextHop: addressB, localPref: 100 };
+
+function announcement(attributes: PathAttributes, ...prefixes: string[]): Uint8Array {
+  return encodeUpdate({
+    attributes: encodePathAttributes(attributes, { isFourOctet: false }),
+    nlri: encodeNlri(prefixes.map((each) => parseIpv4Prefix(each)!)),
+  });
+}
+
+describe('against a script', () => {
+  let script: Script;
+
+  beforeEach(() => {
+    script = new Script();
+    a.speaker.apply(config([toB()]));
+    clock.pass(10);
+  });
+
+  test('sends OPEN first, with its capabilities', () => {
+    const [open] = script.opens();
+    expect(open?.capabilities.map((each) => each.kind)).toEqual([
+      'multiprotocol',
+      'multiprotocol',
+      'routeRefresh',
+      'extendedMessage',
+      'gracefulRestart',
+      'fourOctetAs',
+      'enhancedRouteRefresh',
+    ]);
+  });
+
+  test.each([
+    ['a foreign AS', { as: 65000 }, [2, 2]],
+    ['our own identifier', { bgpId: ip('1.1.1.1') }, [2, 3]],
+    ['an identifier of zero', { bgpId: 0 }, [2, 3]],
+    ['a hold time of 2 s', { holdTimeSeconds: 2 }, [2, 6]],
+  ])('refuses %s', (_, fields, notification) => {
+    script.open(fields);
+    expect(script.notifications).toEqual([notification]);
+    expect(a.row().lastError).toMatchObject({
+      sender: 'local',
+      code: notification[0],
+      subcode: notification[1],
+    });
+    clock.pass(5);
+    expect(script.isClosed).toBe(true);
+  });
+
+  test('answers broken headers (RFC 4271 §6.1)', () => {
+    script.raw(new Uint8Array(19));
+    expect(script.notifications).toEqual([[1, 1]]);
+  });
+
+  test('answers a length of 4097 with Bad Message Length', () => {
+    script.establish();
+    const message = encodeMessage(messageType.update, new Uint8Array(4097 - headerBytes));
+    script.raw(message);
+    expect(script.notifications).toEqual([[1, 2]]);
+  });
+
+  test('answers messages out of turn (RFC 6608)', () => {
+    script.say(messageType.update, encodeUpdate({}));
+    expect(script.notifications).toEqual([[5, 1]]);
+    clock.pass(10_000);
+    script.open();
+    script.say(messageType.update, encodeUpdate({}));
+    expect(script.notifications.at(-1)).toEqual([5, 2]);
+    clock.pass(10_000);
+    script.establish();
+    script.open();
+    expect(script.notifications.at(-1)).toEqual([5, 3]);
+  });
+
+  test('waits longer after each error, up to a minute, and refuses the neighbor meanwhile', () => {
+    const tries: number[] = [];
+    let seen = 1;
+    script.open({ as: 1 });
+    for (let ms = 0; ms < 400_000; ms += 100) {
+      clock.pass(100);
+      if (script.opens().length > seen) {
+        seen = script.opens().length;
+        tries.push(ms);
+        script.open({ as: 1 });
+      }
+    }
+    const gaps = tries.map((each, index) => each - (tries[index - 1] ?? 0));
+    expect(gaps[0]).toBeLessThan(1_200);
+    for (const [index, gap] of gaps.entries()) {
+      const longest = Math.min(60_000, 1_000 * 2 ** index);
+      expect(gap).toBeGreaterThanOrEqual(longest * 0.75 - 100);
+      expect(gap).toBeLessThanOrEqual(longest + 300);
+    }
+    expect(gaps.length).toBeGreaterThan(8);
+  });
+
+  test('is quiet two seconds after the last UPDATE without End-of-RIB', () => {
+    script.establish();
+    clock.pass(1_500);
+    script.say(messageType.update, announcement(internal, '192.0.2.0/24'));
+    clock.pass(1_900);
+    expect(a.kinds()).toEqual(['established']);
+    clock.pass(200);
+    expect(a.kinds()).toEqual(['established', 'quiet']);
+    script.say(messageType.update, encodeUpdate({}));
+    expect(a.kinds()).toEqual(['established', 'quiet', 'endOfRib']);
+  });
+
+  test('pauses only, when it has said that it sends End-of-RIB (RFC 4724 §2)', () => {
+    script.establish({ capabilities: [restarts] });
+    clock.pass(3_000);
+    expect(a.kinds()).toEqual(['established', 'pause']);
+    script.say(messageType.update, encodeUpdate({}));
+    expect(a.kinds()).toEqual(['established', 'pause', 'endOfRib']);
+  });
+
+  test('is not waited for while it restarts itself (RFC 4724 §4.1)', () => {
+    script.establish({ capabilities: [{ ...restarts, isRestarting: true }] });
+    clock.pass(3_000);
+    expect(a.kinds()).toEqual(['established', 'quiet']);
+  });
+
+  test('gives up a neighbor that announces prefixes without end (RFC 4486 §4)', () => {
+    script.establish();
+    // Multicast prefixes: received, never accepted.
+    const attributes = encodePathAttributes(internal, { isFourOctet: true });
+    const nlri = new Uint8Array(800 * 5);
+    let next = 0xe000_0000;
+    for (let sent = 0; sent <= 4_000 && script.notifications.length === 0; sent += 800) {
+      for (let at = 0; at < nlri.length; at += 5) {
+        nlri.set([32, next >>> 24, next >>> 16, next >>> 8, next], at);
+        next += 1;
+      }
+      script.say(messageType.update, encodeUpdate({ attributes, nlri }));
+    }
+    expect(script.notifications).toEqual([[6, 1]]);
+  });
+
+  test('takes UPDATEs, counts them, and treats faulty ones as withdrawn (RFC 7606)', () => {
+    script.establish();
+    script.say(messageType.update, announcement(internal, '192.0.2.0/24', '198.51.100.0/24'));
+    expect(a.rib('red').routes).toEqual(['192.0.2.0/24', '198.51.100.0/24']);
+    const attributes = Uint8Array.of(0x40, 1, 1, 9, 0x40, 2, 0, 0x40, 3, 4, 10, 0, 0, 1);
+    const nlri = encodeNlri([parseIpv4Prefix('192.0.2.0/24')!]);
+    script.say(messageType.update, encodeUpdate({ attributes, nlri }));
+    expect(a.rib('red').routes).toEqual(['198.51.100.0/24']);
+    expect(a.row()).toMatchObject({
+      state: 'Established',
+      received: 2,
+      accepted: 1,
+      attributeFaults: { 'treat-as-withdraw': 1 },
+    });
+    script.say(messageType.update, encodeUpdate({ withdrawn: nlri }));
+    expect(a.row()).toMatchObject({ received: 1, accepted: 1 });
+  });
+
+  test('ends the session over a prefix that is none', () => {
+    script.establish();
+    script.say(messageType.update, encodeUpdate({ withdrawn: Uint8Array.of(33, 1, 2, 3, 4, 5) }));
+    expect(script.notifications).toEqual([[3, 10]]);
+  });
+
+  test.each([
+    ['our AS in AS_PATH', { asPath: [{ kind: 'AS_SEQUENCE', asNumbers: [64512] }] }],
+    ['our ORIGINATOR_ID', { originatorId: ip('1.1.1.1') }],
+    ['our identifier in CLUSTER_LIST', { clusterList: [7, ip('1.1.1.1')] }],
+    ['our own next hop', { nextHop: addressA }],
+    ['a next hop of zero', { nextHop: 0 }],
+    ['a multicast next hop', { nextHop: ip('224.0.0.5') }],
+    ['a loopback next hop', { nextHop: ip('127.0.0.1') }],
+  ] as [string, Partial<PathAttributes>][])('does not accept %s', (_, fields) => {
+    script.establish();
+    script.say(messageType.update, announcement({ ...internal, ...fields }, '192.0.2.0/24'));
+    expect(a.row()).toMatchObject({ state: 'Established', received: 1, accepted: 0 });
+    script.say(messageType.update, announcement(internal, '192.0.2.0/24'));
+    expect(a.row()).toMatchObject({ received: 1, accepted: 1 });
+  });
+
+  test('does not accept prefixes that no host has', () => {
+    script.establish();
+    const prefixes = ['127.1.0.0/16', '224.0.0.0/8', '0.1.0.0/16', '0.0.0.0/0'];
+    script.say(messageType.update, announcement(internal, ...prefixes));
+    expect(a.rib('red').routes).toEqual(['0.0.0.0/0']);
+  });
+
+  test('never passes on what it learned, whatever its communities', () => {
+    script.establish();
+    const noExport = { ...internal, communities: [0xffff_ff01, 0xffff_ff02] };
+    script.say(messageType.update, announcement(noExport, '192.0.2.0/24'));
+    expect(a.row()).toMatchObject({ accepted: 1, announced: 0 });
+    expect(script.received.filter((each) => each.type === messageType.update)).toEqual([]);
+  });
+
+  test('repeats its routes when asked (RFC 2918), also in between BoRR and EoRR', () => {
+    a.speaker.setExports('red', [ip('10.50.0.2')]);
+    script.establish({
+      capabilities: [{ kind: 'routeRefresh' }, { kind: 'enhancedRouteRefresh' }],
+    });
+    const before = script.received.length;
+    script.say(messageType.routeRefresh, Uint8Array.of(0, 1, 0, 1));
+    const types = script.received.slice(before).map((each) => [each.type, each.body[2]]);
+    expect(types.map(([type]) => type)).toEqual([5, 2, 5]);
+    expect([types[0]![1], types[2]![1]]).toEqual([1, 2]);
+  });
+
+  test('takes no BoRR and EoRR before End-of-RIB (RFC 7313 §4)', () => {
+    script.establish({
+      capabilities: [
+        { kind: 'routeRefresh' },
+        { kind: 'enhancedRouteRefresh' },
+        { ...restarts, families: [{ family: ipv4Unicast, isForwarding: true }] },
+      ],
+    });
+    script.say(messageType.update, announcement(internal, '192.0.2.0/24'));
+    const repeatNothing = () => {
+      script.say(messageType.routeRefresh, Uint8Array.of(0, 1, 1, 1));
+      script.say(messageType.routeRefresh, Uint8Array.of(0, 1, 2, 1));
+    };
+    repeatNothing();
+    expect(a.row()).toMatchObject({ state: 'Established', accepted: 1 });
+    script.say(messageType.update, encodeEndOfRib(ipv4Unicast));
+    repeatNothing();
+    expect(a.row()).toMatchObject({ state: 'Established', accepted: 0 });
+  });
+
+  test('takes the last of several graceful restart capabilities (RFC 4724 §3)', () => {
+    const families = [{ family: ipv4Unicast, isForwarding: true }];
+    script.establish({ capabilities: [restarts, { ...restarts, families }] });
+    script.say(messageType.update, announcement(internal, '192.0.2.0/24'));
+    script.disconnect();
+    expect(a.row()).toMatchObject({ isStale: true, accepted: 1 });
+  });
+
+  test('makes no connection of its own after a second one of the neighbor was lost', () => {
+    const families = [{ family: ipv4Unicast, isForwarding: true }];
+    script.establish({ capabilities: [{ ...restarts, families }] });
+    const options = { remotePort: 179, localAddress: undefined, interface: 'eth0', mark: 500 };
+    b.host.connect(
+      { ...options, remoteAddress: addressA, ttl: { ttl: 64, minTtl: 0 }, md5Key: undefined },
+      { connected: (second) => second.destroy(), failed: () => {} },
+    );
+    clock.pass(20_000);
+    expect(script.opens()).toHaveLength(1);
+    expect(a.row()).toMatchObject({ state: 'Established', establishedCount: 1 });
+  });
+
+  test('sets R until the first session stands, F as told', () => {
+    const flags = () => {
+      const open = script.opens().at(-1);
+      const restart = open?.capabilities.find((each) => each.kind === 'gracefulRestart');
+      return [restart?.isRestarting, restart?.families[0]?.isForwarding];
+    };
+    a.crash();
+    a.speaker.apply(
+      config([toB()], { restart: { isRestarting: true, isForwardingPreserved: true } }),
+    );
+    clock.pass(10);
+    expect(flags()).toEqual([true, true]);
+    script.establish();
+    expect(a.row().state).toBe('Established');
+    script.disconnect();
+    clock.pass(20_000);
+    expect(flags()).toEqual([false, true]);
+  });
+
+  test('sends an OPEN without capabilities to who refuses them (RFC 5492 §3)', () => {
+    script.say(messageType.notification, Uint8Array.of(2, 4));
+    clock.pass(10_000);
+    expect(script.opens().at(-1)?.capabilities).toEqual([]);
+  });
+
+  test('shows the words of the neighbor (RFC 9003)', () => {
+    script.establish();
+    const words = new TextEncoder().encode('maintenance');
+    script.say(messageType.notification, Uint8Array.of(6, 2, words.length, ...words));
+    expect(a.row().lastError).toMatchObject({
+      sender: 'remote',
+      code: 6,
+      subcode: 2,
+      text: 'Cease: Administrative Shutdown (maintenance)',
+    });
+  });
+
+  test('does not end a session whose bytes wait to be read', () => {
+    script.establish({ holdTimeSeconds: 3 });
+    // More than the read limit at once, and nothing else for longer than the hold time.
+    const update = encodeMessage(messageType.update, announcement(internal, '192.0.2.0/24'));
+    for (let count = 0; count < 40; count += 1) script.raw(update);
+    clock.pass(2_900);
+    script.say(messageType.keepalive);
+    clock.pass(2_900);
+    expect(a.row().state).toBe('Established');
+    clock.pass(300);
+    expect(script.notifications).toEqual([[4, 0]]);
+  });
+});
