@@ -95,6 +95,8 @@ export class Appliance {
   #takeover: Takeover | undefined;
   #status: StatusServer | undefined;
   #isForwardingPreserved = false;
+  /** An earlier life left its guard: only an orderly stop removes it. */
+  #hadGuard = false;
   readonly #neighbors: BgpNeighbors;
   readonly #reconcileSoon: () => void;
   /** The reconciliation that is under way, or the last one. */
@@ -212,12 +214,12 @@ export class Appliance {
     }
   }
 
-  /** Undoes a start that failed; an earlier life's forwarder goes on, as after a crash. */
+  /** Undoes a start that failed; an earlier life's forwarder goes on, as after a crash, and its guard stays. */
   async #giveUp(): Promise<void> {
     try {
       if (!this.dataPlane.hasEarlierGeneration) {
         const late = new Promise<void>((resolve) => this.clock.after(giveUpMs, resolve));
-        await Promise.race([this.stop(), late]);
+        await Promise.race([this.stop(this.#hadGuard), late]);
       } else {
         await this.abandon();
         this.host.close();
@@ -246,6 +248,7 @@ export class Appliance {
       dataPlane.commitGeneration();
     }
     this.#follow();
+    this.#hadGuard = await this.plumbing.hasGuard();
     await this.plumbing.apply(plumbingWanted(this.model, this.ports), this.host.snapshot());
     const how = await forwarder.start();
     this.#isForwardingPreserved = how === 'adopted' && dataPlane.hasEarlierGeneration;
@@ -276,7 +279,7 @@ export class Appliance {
   }
 
   /** Stops everything: NOTIFICATION, ports closed, mirror and guard removed last. */
-  async stop(): Promise<void> {
+  async stop(isGuardLeft = false): Promise<void> {
     this.#isEnding = true;
     this.#takeover?.stop();
     this.#publication.stop();
@@ -287,7 +290,7 @@ export class Appliance {
     await this.#reconciling.catch(() => {});
     await this.mirrors.removeAll();
     await this.plumbing.remove();
-    await this.plumbing.removeGuard();
+    if (!isGuardLeft) await this.plumbing.removeGuard();
     this.#status?.close();
     this.host.close();
     this.#rtnetlink.close();

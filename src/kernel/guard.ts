@@ -38,6 +38,8 @@ export interface Guard {
    * @throws EgretError NFT_FAILED; the guard before stands on
    */
   set(ports: readonly GuardPort[], snapshot: HostSnapshot): Promise<void>;
+  /** Whether it stands in the kernel, e.g. since an earlier life. */
+  stands(): Promise<boolean>;
   /** Removes it: the last step of an orderly stop. */
   remove(): Promise<void>;
 }
@@ -68,6 +70,12 @@ export function makeGuard(runDir: string, runNft: RunNft = systemNft): Guard {
         await runNft(script);
         standing = wanted;
       });
+    },
+    stands() {
+      return inOrder(() => runNft(`list table inet ${table}\n`)).then(
+        () => true,
+        () => false,
+      );
     },
     remove() {
       return inOrder(async () => {

@@ -95,6 +95,11 @@ export class Plumbing {
     this.#sysctls.restore();
   }
 
+  /** Whether an earlier life left its guard. To be asked before `apply`. */
+  hasGuard(): Promise<boolean> {
+    return this.#guard.stands();
+  }
+
   /** The last step of the orderly stop. */
   async removeGuard(): Promise<void> {
     await this.#guard.remove();

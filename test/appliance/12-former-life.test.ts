@@ -84,6 +84,25 @@ test('what another life left', { timeout: 280_000 }, async (t) => {
     await comesBack(t, scene);
   });
 
+  await t.test('a start that fails leaves the guard of an earlier life', async (t) => {
+    const { table } = networks.north;
+    const foreign = `203.0.113.0/24 via ${router} dev wan0 table ${table} proto static`;
+    const forwarder = await egret.forwarderPid();
+    await egret.killDaemon();
+    process.kill(forwarder, 'SIGKILL');
+    await rm(await readlink(join(egret.runDir, 'arena')));
+    await figure.gateway.ip(`route add ${foreign}`);
+    const argv = [egretProgram, 'run', '--config', egret.configDir, '--run-dir', egret.runDir];
+    const failed = await figure.gateway.run(argv, { statuses: 'any', timeoutMs: 15_000 });
+    t.equal(failed.status, 1);
+    t.match(failed.stderr, /holds routes that are not ours/);
+    const { stdout } = await figure.gateway.run(['nft', 'list', 'tables']);
+    t.match(stdout, /table inet egret_/);
+    await figure.gateway.ip(`route del ${foreign}`);
+    await egret.launch();
+    await comesBack(t, scene);
+  });
+
   await t.test('a table that a network had in the former life is emptied', async (t) => {
     const inKernel = async (table: number): Promise<string> => {
       const argv = ['ip', 'route', 'show', 'table', String(table)];
