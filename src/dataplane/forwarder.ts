@@ -12,7 +12,7 @@
  * of them and, since a busy forwarder beats too, after ten it is killed like one that does not answer.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { EgretError } from '../lib/errors.ts';
@@ -221,15 +221,21 @@ export class Forwarder {
     }
   }
 
-  /** Kills a forwarder that lives by its pid file but does not answer: it would keep the arena. */
+  /**
+   * Kills a forwarder that lives but does not answer, or cannot be asked since the run directory was
+   * deleted: it would keep the arena, and forward beside the new one.
+   */
   async #endUnreachable(): Promise<void> {
-    const { pidPath, log, isExternal } = this.#options;
-    if (isExternal || !existsSync(pidPath)) return;
-    const pid = Number(readFileSync(pidPath, 'utf8'));
-    if (!isForwarder(pid)) return;
-    log.error({ pid }, 'forwarder does not answer, it is killed');
-    process.kill(pid, 'SIGKILL');
-    await this.#end(pid);
+    const { pidPath, arenaPath, log, isExternal } = this.#options;
+    if (isExternal) return;
+    const pids = new Set(forwardersHere(arenaPath));
+    if (existsSync(pidPath)) pids.add(Number(readFileSync(pidPath, 'utf8')));
+    for (const pid of pids) {
+      if (!isForwarder(pid)) continue;
+      log.error({ pid }, 'forwarder does not answer, it is killed');
+      process.kill(pid, 'SIGKILL');
+      await this.#end(pid);
+    }
   }
 
   /** Waits until a forwarder has ended, and kills it when that takes too long. */
@@ -363,4 +369,20 @@ function isForwarder(pid: number | undefined): pid is number {
   } catch {
     return false;
   }
+}
+
+/** Forwarders of this network namespace that were started for an arena: a path means one box only there. */
+function forwardersHere(arenaPath: string): number[] {
+  const network = readlinkSync('/proc/self/ns/net');
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      if (!isForwarder(pid)) return false;
+      try {
+        const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+        return argv.includes(arenaPath) && readlinkSync(`/proc/${pid}/ns/net`) === network;
+      } catch {
+        return false; // it has just ended
+      }
+    });
 }

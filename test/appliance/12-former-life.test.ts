@@ -103,6 +103,22 @@ test('what another life left', { timeout: 280_000 }, async (t) => {
     await comesBack(t, scene);
   });
 
+  await t.test(
+    'a run directory that was deleted: the forwarder does not go on beside',
+    async (t) => {
+      const forwarder = await egret.forwarderPid();
+      await egret.killDaemon();
+      await rm(egret.runDir, { recursive: true });
+      // Whose the routes in the tables are is forgotten, too.
+      for (const { table } of Object.values(networks)) {
+        await figure.gateway.ip(`route flush table ${table}`);
+      }
+      await egret.launch();
+      t.notOk(isRunning(forwarder), 'the old one is gone');
+      await comesBack(t, scene);
+    },
+  );
+
   await t.test('a table that a network had in the former life is emptied', async (t) => {
     const inKernel = async (table: number): Promise<string> => {
       const argv = ['ip', 'route', 'show', 'table', String(table)];
