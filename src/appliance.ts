@@ -66,6 +66,8 @@ export interface ApplianceOptions {
 const giveUpMs = 5_000;
 /** Until what the kernel refused is tried again. */
 const retryMs = 1_000;
+/** Until a state file that could not be written is tried again. */
+const forgetfulRetryMs = 5_000;
 
 export class Appliance {
   readonly log: Log;
@@ -102,6 +104,8 @@ export class Appliance {
   /** The reconciliation that is under way, or the last one. */
   #reconciling: Promise<void> = Promise.resolve();
   #isEvaluatingSoon = false;
+  /** The state file could not be written. */
+  #isForgetful = false;
   #isEnding = false;
 
   private constructor(
@@ -158,7 +162,7 @@ export class Appliance {
       changed: (event) => this.#speakerChanged(event),
     });
     this.#neighbors = new BgpNeighbors(this.speaker, parseIpv4(state.routerId));
-    const remember = (): void => this.runDir.writeState(this.#state());
+    const remember = (): void => this.#remember();
     this.mirrors = new Mirrors({ rtnetlink, host, clock, log, model, state, remember });
     const { vrfs: tables, mirrors, dataPlane } = this;
     this.#memory = new Memory({ clock, tables, mirrors, dataPlane, shrinkHeap });
@@ -297,14 +301,14 @@ export class Appliance {
     this.dataPlane.close();
     // Only which address each gateway has is remembered after an orderly stop.
     const { addresses, mirrorProtocol } = this.#state();
-    this.runDir.writeState({ ...emptyState, addresses, mirrorProtocol });
+    this.#remember({ ...emptyState, addresses, mirrorProtocol });
     this.runDir.clean();
   }
 
   /** Ends egretd alone: forwarder, mirror and guard stay for the next life. */
   async abandon(): Promise<void> {
     this.#isEnding = true;
-    this.runDir.writeState(this.#state());
+    this.#remember();
     await this.speaker.abandon();
     this.forwarder.abandon();
     this.#status?.close();
@@ -419,12 +423,12 @@ export class Appliance {
       neighbors: this.speaker.snapshot(),
       heldGateways: isHeld ? formerGateways(this.#former, assignment) : [],
     });
-    this.runDir.writeState(this.#state());
+    this.#remember();
   }
 
   #announce(exports: Exports): void {
     for (const [network, addresses] of exports) this.speaker.setExports(network, addresses);
-    this.runDir.writeState(this.#state());
+    this.#remember();
   }
 
   #takeOver(reason: string): void {
@@ -446,6 +450,19 @@ export class Appliance {
   }
 
   // -- What the next life needs -------------------------------------------------------------------
+
+  /** Writes the state file. A full disk costs the next life something, and this one nothing. */
+  #remember(state: State = this.#state()): void {
+    try {
+      this.runDir.writeState(state);
+      this.#isForgetful = false;
+    } catch (error) {
+      if (!this.#isForgetful)
+        this.log.error({ error }, 'the state file was not written; the old one stays');
+      this.#isForgetful = true;
+      if (!this.#isEnding) this.clock.after(forgetfulRetryMs, () => this.#evaluateSoon());
+    }
+  }
 
   #state(): State {
     const text = (addresses: readonly number[]): string[] => addresses.map(formatIpv4);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -41,6 +41,20 @@ test('a run directory that cannot be one is an operating error', () => {
   const unusable = expect.objectContaining({ code: 'RUN_DIR_UNUSABLE', exit: 1 });
   expect(() => RunDir.take(file)).toThrow(unusable);
   expect(() => RunDir.take(join(file, 'below'))).toThrow(unusable);
+});
+
+test('a run directory that takes no file is an operating error, with the reason', () => {
+  for (const name of ['lock', 'egretd.pid']) {
+    const path = join(folder, name);
+    mkdirSync(path);
+    expect(() => RunDir.take(folder)).toThrow(
+      expect.objectContaining({
+        code: 'RUN_DIR_UNUSABLE',
+        message: expect.stringMatching(/: .*(EISDIR|on a directory)/),
+      }),
+    );
+    rmSync(path, { recursive: true });
+  }
 });
 
 test('sockets have room in the longest path that is taken', () => {

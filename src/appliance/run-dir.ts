@@ -56,26 +56,34 @@ export class RunDir {
   /** Creates the directory and takes its lock. @throws RUN_DIR_LOCKED, RUN_DIR_UNUSABLE */
   static take(path: string): RunDir {
     const runDir = new RunDir(resolve(path));
-    runDir.#make();
-    if (lock(runDir.file('lock')) === undefined) {
+    const pathBytes = Buffer.byteLength(runDir.file('forwarder.sock'));
+    if (pathBytes > socketPathBytesMax) {
+      const tooLong = pathBytes - socketPathBytesMax;
+      throw runDir.#unusable(`its path is ${tooLong} bytes too long for a socket`);
+    }
+    runDir.#writable(() => mkdirSync(runDir.path, { recursive: true, mode: 0o755 }));
+    if (runDir.#writable(() => lock(runDir.file('lock'))) === undefined) {
       throw new EgretError('RUN_DIR_LOCKED', { path: runDir.path });
     }
-    writeFileSync(runDir.file('egretd.pid'), `${process.pid}\n`);
+    runDir.#writable(() => writeFileSync(runDir.file('egretd.pid'), `${process.pid}\n`));
     return runDir;
   }
 
-  #make(): void {
-    const unusable = (reason: string, cause?: unknown): EgretError =>
-      new EgretError('RUN_DIR_UNUSABLE', { path: this.path, reason }, { cause });
-    const pathBytes = Buffer.byteLength(this.file('forwarder.sock'));
-    if (pathBytes > socketPathBytesMax) {
-      throw unusable(`its path is ${pathBytes - socketPathBytesMax} bytes too long for a socket`);
-    }
+  /** Does what a directory that is read-only or full refuses. */
+  #writable<Value>(act: () => Value): Value {
     try {
-      mkdirSync(this.path, { recursive: true, mode: 0o755 });
+      return act();
     } catch (cause) {
-      throw unusable((cause as NodeJS.ErrnoException).code ?? 'mkdir failed', cause);
+      const { code, message } = cause as NodeJS.ErrnoException;
+      throw this.#unusable(
+        cause instanceof EgretError ? message.replace(/\.$/, '') : (code ?? message),
+        cause,
+      );
     }
+  }
+
+  #unusable(reason: string, cause?: unknown): EgretError {
+    return new EgretError('RUN_DIR_UNUSABLE', { path: this.path, reason }, { cause });
   }
 
   file(name: string): string {
@@ -96,6 +104,7 @@ export class RunDir {
     }
   }
 
+  /** Replaces the state file. @throws the system's error, e.g. ENOSPC; the old file stays */
   writeState(state: State): void {
     const text = `${JSON.stringify(state)}\n`;
     if (text === this.#stateText) return;

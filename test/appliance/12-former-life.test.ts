@@ -3,7 +3,7 @@
  * back, a forwarder of another build, on another arena, or one that does not answer.
  */
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readdir, readFile, readlink, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, readlink, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -118,6 +118,21 @@ test('what another life left', { timeout: 280_000 }, async (t) => {
       await comesBack(t, scene);
     },
   );
+
+  await t.test('a full run directory costs the state file and nothing else', async (t) => {
+    // A directory where the new file would be stands for a disk that takes none.
+    const inTheWay = join(egret.runDir, 'state.json.new');
+    await egret.killDaemon();
+    await mkdir(inTheWay);
+    await egret.launch();
+    await comesBack(t, scene);
+    t.match(egret.log(), /the state file was not written/);
+    t.notMatch(egret.log(), /the kernel refused a change/);
+    await rm(inTheWay, { recursive: true });
+    const former = join(egret.runDir, 'state.json');
+    const { mtimeMs } = await stat(former);
+    await until('it is written again', async () => (await stat(former)).mtimeMs > mtimeMs);
+  });
 
   await t.test('a table that a network had in the former life is emptied', async (t) => {
     const inKernel = async (table: number): Promise<string> => {
