@@ -50,3 +50,14 @@ test('what does not fit a living arena is refused; at a start, a new arena takes
   takeRoom(model(45), larger);
   larger.close();
 });
+
+test('an arena that nobody has the memory for is an operating error with its size', () => {
+  const limits = limitsFor(model(2));
+  const path = join(folder, 'missing', 'arena');
+  expect(() => ArenaDataPlane.open(join(folder, 'none'), path, limits, () => true)).toThrow(
+    expect.objectContaining({
+      code: 'ARENA_NOT_MADE',
+      message: expect.stringMatching(/arena of \d+ bytes .* no such file or directory/),
+    }),
+  );
+});

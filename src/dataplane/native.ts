@@ -175,9 +175,17 @@ export const nowNs = (): bigint => BigInt(c.nowNs());
 
 export const arenaBytes = (limits: Uint8Array): number => Number(c.arenaBytes(limits));
 
+/** @throws ARENA_NOT_MADE when the system refuses the file or its memory */
 export function arenaCreate(path: string, limits: Uint8Array): Handle {
   const out: Handle[] = [undefined as unknown as Handle];
-  checked('arena_create', c.arenaCreate(path, limits, out));
+  try {
+    checked('arena_create', c.arenaCreate(path, limits, out));
+  } catch (cause) {
+    if (nativeStatusOf(cause) !== 'NATIVE_SYSTEM') throw cause;
+    const { errno } = (cause as EgretError).cause as NativeCause;
+    const reason = getSystemErrorMessage(-errno);
+    throw new EgretError('ARENA_NOT_MADE', { path, bytes: arenaBytes(limits), reason }, { cause });
+  }
   return out[0]!;
 }
 

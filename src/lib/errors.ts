@@ -54,6 +54,12 @@ const registry = {
     hint: 'An orderly stop and a start make an arena that fits; sessions end.',
     exit: 1,
   },
+  ARENA_NOT_MADE: {
+    message: ({ path, bytes, reason }) =>
+      `The arena of ${bytes} bytes could not be made at ${path}: ${reason}.`,
+    hint: 'Make room there (mount -o remount,size=SIZE /dev/shm), or lower limits of the Appliance.',
+    exit: 1,
+  },
   NATIVE_FAILED: {
     message: ({ call, code, reason }) => `${call} failed: ${code}${reason ? ` (${reason})` : ''}.`,
     hint: 'The log before this line says what egretd was doing.',
