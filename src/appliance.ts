@@ -299,9 +299,10 @@ export class Appliance {
     this.host.close();
     this.#rtnetlink.close();
     this.dataPlane.close();
-    // Only which address each gateway has is remembered after an orderly stop.
+    // Only which address each gateway has is remembered after an orderly stop; what an earlier life
+    // left, like its routes in tables that were not reached, stays known.
     const { addresses, mirrorProtocol } = this.#state();
-    this.#remember({ ...emptyState, addresses, mirrorProtocol });
+    this.#remember(isGuardLeft ? this.#former : { ...emptyState, addresses, mirrorProtocol });
     this.runDir.clean();
   }
 
