@@ -43,7 +43,7 @@ import { makeProbeTransport } from './health/sockets.ts';
 import { type HostState, openHostState } from './kernel/host.ts';
 import { Plumbing, type WantedNeighbor } from './kernel/plumbing.ts';
 import { openRtnetlink, type Rtnetlink } from './kernel/rtnetlink.ts';
-import type { Clock } from './lib/clock.ts';
+import type { Clock, Timer } from './lib/clock.ts';
 import { coalesced } from './lib/coalesced.ts';
 import type { Log } from './lib/log.ts';
 import { MeasuredClock } from './lib/measured-clock.ts';
@@ -104,8 +104,8 @@ export class Appliance {
   /** The reconciliation that is under way, or the last one. */
   #reconciling: Promise<void> = Promise.resolve();
   #isEvaluatingSoon = false;
-  /** The state file could not be written. */
-  #isForgetful = false;
+  /** The state file could not be written: it will be tried again. */
+  #forgetful: Timer | undefined;
   #isEnding = false;
 
   private constructor(
@@ -456,12 +456,13 @@ export class Appliance {
   #remember(state: State = this.#state()): void {
     try {
       this.runDir.writeState(state);
-      this.#isForgetful = false;
     } catch (error) {
-      if (!this.#isForgetful)
-        this.log.error({ error }, 'the state file was not written; the old one stays');
-      this.#isForgetful = true;
-      if (!this.#isEnding) this.clock.after(forgetfulRetryMs, () => this.#evaluateSoon());
+      if (this.#forgetful || this.#isEnding) return;
+      this.log.error({ error }, 'the state file was not written; the old one stays');
+      this.#forgetful = this.clock.after(forgetfulRetryMs, () => {
+        this.#forgetful = undefined;
+        this.#evaluateSoon();
+      });
     }
   }
 
