@@ -124,8 +124,7 @@ int egret_mirror_submit(void *handle, const struct egret_mirror_route *routes, u
 
 void egret_mirror_hurry(void *handle)
 {
-	struct mirror *mirror = handle;
-	atomic_store(&mirror->is_urgent, 1);
+	atomic_store(&((struct mirror *)handle)->is_urgent, 1);
 }
 
 void egret_mirror_close(void *handle)
@@ -479,12 +478,9 @@ static void *mirror_run(void *argument)
 		{.fd = mirror->wake_fd, .events = POLLIN},
 		{.fd = mirror->watch_fd, .events = POLLIN},
 	};
-	int is_nice = 1;
 	while (!atomic_load(&mirror->is_stopping)) {
-		if (is_nice && atomic_load(&mirror->is_urgent)) {
-			is_nice = 0;
+		if (atomic_exchange(&mirror->is_urgent, 0))
 			setpriority(PRIO_PROCESS, (id_t)gettid(), 0);
-		}
 		uint32_t n = run_batch(mirror);
 		if (n == 0)
 			atomic_store(&mirror->is_asleep, 1);

@@ -133,7 +133,8 @@ export async function until<T>(
       last = error;
     }
     if (performance.now() > end) {
-      throw new Error(`${what}: not within ${timeoutMs} ms`, { cause: last });
+      const why = last instanceof Error ? `: ${last.message}` : '';
+      throw new Error(`${what}: not within ${timeoutMs} ms${why}`, { cause: last });
     }
     await sleep(intervalMs);
   }
