@@ -30,8 +30,8 @@ run: build ## Bring up the seed's two networks in namespaces and reach both
 .PHONY: test
 test: ## Everything that a change must pass
 	@$(MAKE) --no-print-directory packages node_modules
-	@$(MAKE) --no-print-directory -j3 --output-sync=target unit lint interop
-	@$(MAKE) --no-print-directory appliance
+	@$(MAKE) --no-print-directory -j2 --output-sync=target unit lint
+	@$(MAKE) --no-print-directory interop appliance
 	@echo 'make test: everything passed'
 
 .PHONY: unit

@@ -269,8 +269,6 @@ test('a hostile speaker', { timeout: 300_000 }, async (t) => {
     t.strictSame(await honestSessions(scene), honest);
     t.equal(egret.daemonPid, daemonPid, egret.log().slice(-2000));
     t.equal(await egret.forwarderPid(), forwarderPid);
-    const longest = await egret.counter('step_cpu_microseconds_max');
-    t.ok(longest < 50_000, `longest step ${(longest / 1000).toFixed(1)} ms`);
     const after = await egret.memoryBytes();
     t.ok(after.daemon - memory.daemon < 128 << 20, `egretd: ${after.daemon >> 20} MiB`);
     t.ok(after.forwarder - memory.forwarder < 8 << 20, `forwarder: ${after.forwarder >> 20} MiB`);
