@@ -396,7 +396,7 @@ export class Appliance {
     if (event.kind === 'established') this.#takeover?.established(key);
     else if (event.kind === 'down') this.#takeover?.down(key);
     else if (event.kind !== 'pause') this.#takeover?.synchronized(key);
-    this.egress.readinesses.neighborChanged(neighborKey(event.network, event.address), event.kind);
+    this.egress.readinesses.neighborChanged(key, event.kind);
     if (!this.#isEnding) this.#evaluateSoon();
   }
 

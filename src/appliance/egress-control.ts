@@ -2,29 +2,19 @@
  * From readiness to plan to announcements: which networks and gateways are ready, the plan that
  * follows from it, and the /32s that go with the plan. Nothing is published when nothing changed.
  */
-import type { NeighborRow } from '../bgp/status.ts';
 import type { ArenaDataPlane } from '../dataplane/arena.ts';
 import type { AddressAssignment } from '../egress/addresses.ts';
 import { makePlan } from '../egress/planner.ts';
-import { type HostLink, localAddresses, type PortChoice, planPorts } from '../egress/ports.ts';
+import { localAddresses, planPorts } from '../egress/ports.ts';
 import { gatewayKey } from '../model/gateway-key.ts';
 import type { Model } from '../model/model.ts';
 import type { GatewayProbesOptions } from './gateway-probes.ts';
 import type { Exports, Publication } from './publication.ts';
-import { Readinesses } from './readinesses.ts';
-import type { Vrfs } from './vrfs.ts';
+import { Readinesses, type ReadinessInput } from './readinesses.ts';
 
-export interface EgressInput {
-  readonly model: Model;
+export interface EgressInput extends ReadinessInput {
   /** Of the Model: its number. */
   readonly generation: number;
-  readonly assignment: AddressAssignment;
-  readonly ports: readonly PortChoice[];
-  readonly links: readonly HostLink[];
-  readonly vrfs: Vrfs;
-  readonly neighbors: readonly NeighborRow[];
-  /** Gateways that stay ready whatever this life knows yet: an earlier one forwards for them. */
-  readonly heldGateways: readonly string[];
 }
 
 export class EgressControl {
