@@ -157,19 +157,34 @@ struct neighbor_netlink *neighbor_netlink(struct neighbor_table *table)
 	return &table->netlink;
 }
 
-int neighbor_find(struct neighbor_table *table, uint16_t port, uint32_t address, uint8_t mac[6])
+// The row of a neighbor whose MAC address is known, and who is polled if it is time. NEIGHBOR_NONE: none.
+static uint32_t use_row(struct neighbor_table *table, uint16_t port, uint32_t address)
 {
 	uint32_t index = neighbor_row_find(table, port, address);
 	if (index == NEIGHBOR_NONE || table->rows[index].state != NEIGHBOR_REACHABLE)
-		return 0;
-	memcpy(mac, &table->rows[index].mac0, 6);
+		return NEIGHBOR_NONE;
 	struct neighbor *neighbor = &table->neighbors[index];
 	if (table->now_ns >= neighbor->poll_ns && !neighbor->is_polled &&
 		table->polled_count < POLLED_MAX) {
 		neighbor->is_polled = 1;
 		table->polled[table->polled_count++] = index;
 	}
+	return index;
+}
+
+int neighbor_find(struct neighbor_table *table, uint16_t port, uint32_t address, uint8_t mac[6])
+{
+	uint32_t index = use_row(table, port, address);
+	if (index == NEIGHBOR_NONE)
+		return 0;
+	memcpy(mac, &table->rows[index].mac0, 6);
 	return 1;
+}
+
+int neighbor_is_answering(struct neighbor_table *table, uint16_t port, uint32_t address)
+{
+	uint32_t index = use_row(table, port, address);
+	return index != NEIGHBOR_NONE && !table->neighbors[index].is_silent;
 }
 
 void neighbor_update(struct neighbor_table *table, uint16_t port, uint32_t address,

@@ -35,8 +35,9 @@ void neighbor_table_free(struct neighbor_table *table);
 // The MAC address of a neighbor: 1 and copied, or 0 when it must be resolved first.
 // Hot path: one probe of a hash table.
 int neighbor_find(struct neighbor_table *table, uint16_t port, uint32_t address, uint8_t mac[6]);
-// 1 when it answers none of our polls: another path is better, if there is one.
-int neighbor_is_silent(const struct neighbor_table *table, uint16_t port, uint32_t address);
+// 1 when the MAC address is known and polls are answered, as far as there were any. 0: another path is
+// better, if there is one. It counts as used, as by neighbor_find. Hot path: one probe.
+int neighbor_is_answering(struct neighbor_table *table, uint16_t port, uint32_t address);
 // What the kernel said. State FAILED drops what waits; REACHABLE releases it at the next housekeeping.
 void neighbor_update(struct neighbor_table *table, uint16_t port, uint32_t address,
 	enum neighbor_state state, const uint8_t mac[6]);

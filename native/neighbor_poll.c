@@ -63,12 +63,6 @@ void neighbor_trust(struct neighbor_table *table, uint16_t port, uint32_t addres
 	table->neighbors[index].is_silent = 0;
 }
 
-int neighbor_is_silent(const struct neighbor_table *table, uint16_t port, uint32_t address)
-{
-	uint32_t index = neighbor_row_find(table, port, address);
-	return index != NEIGHBOR_NONE && table->neighbors[index].is_silent;
-}
-
 // Puts a question into the batch.
 static void ask(struct worker *worker, const struct egret_neighbor_row *row, int is_broadcast)
 {

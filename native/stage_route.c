@@ -40,10 +40,8 @@ static int may_exit(const struct worker *worker, const struct packet *packet, ui
 // 1 when the path's port is open, its neighbor's MAC address is known and it is not silent.
 static int is_answering(const struct worker *worker, const struct egret_adjacency *path)
 {
-	uint8_t mac[MAC_BYTES];
 	return worker->ports[path->port].driver != NULL &&
-		neighbor_find(worker->neighbors, path->port, path->next_hop, mac) &&
-		!neighbor_is_silent(worker->neighbors, path->port, path->next_hop);
+		neighbor_is_answering(worker->neighbors, path->port, path->next_hop);
 }
 
 // Chooses the path. Of several, one whose neighbor answers is taken before one whose does not.

@@ -321,20 +321,20 @@ static void test_polls(void)
 	tap_ok(asked_count == 0, "one that nobody uses is never asked");
 	tap_ok(use_until(ADDRESS(1), 20500, &is_broadcast) == 2 && is_broadcast,
 		"without an answer everybody is asked");
-	tap_ok(!neighbor_is_silent(worker.neighbors, PORT, ADDRESS(1)), "it is given time");
+	tap_ok(neighbor_is_answering(worker.neighbors, PORT, ADDRESS(1)), "it is given time");
 	answer(ADDRESS(1), 9);
 	tap_ok(use_until(ADDRESS(1), 20900, &is_broadcast) == 1,
 		"an answer from another MAC address is the kernel's to judge");
 	uint32_t many = use_until(ADDRESS(1), 30900, &is_broadcast);
 	tap_ok(many >= 10 && many <= 20 && is_broadcast && mac_of(PORT, ADDRESS(1)) == 1,
 		"a silent one is asked once or twice a second (%u in 10 s), and used on", many);
-	tap_ok(neighbor_is_silent(worker.neighbors, PORT, ADDRESS(1)),
+	tap_ok(!neighbor_is_answering(worker.neighbors, PORT, ADDRESS(1)),
 		"but other paths are better");
 	set(ADDRESS(1), NEIGHBOR_REACHABLE, 1);
-	tap_ok(neighbor_is_silent(worker.neighbors, PORT, ADDRESS(1)),
+	tap_ok(!neighbor_is_answering(worker.neighbors, PORT, ADDRESS(1)),
 		"that the kernel still believes in it is no sign of life");
 	set(ADDRESS(1), NEIGHBOR_REACHABLE, 2);
-	tap_ok(!neighbor_is_silent(worker.neighbors, PORT, ADDRESS(1)),
+	tap_ok(neighbor_is_answering(worker.neighbors, PORT, ADDRESS(1)),
 		"another MAC address is one");
 	answer(ADDRESS(1), 2);
 	tap_ok(use_until(ADDRESS(1), 31500, &is_broadcast) == 0, "until the kernel says better");
