@@ -5,17 +5,13 @@
 //   - the ports that are taken are those of the bindings that were kept, and sessions are counted;
 //   - packets, plans and routes go on.
 #include "../test/memory_gateway.h"
+#include "input.h"
 
 #include "plan_buffer.h"
 
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
-
-struct input {
-	const uint8_t *bytes;
-	size_t left;
-};
 
 static struct gateway *g; // its worker is that of the arena which was opened last
 static uint8_t *sound; // the arena as it was
@@ -25,30 +21,6 @@ static char path[64];
 static const char *const clients[] = {"10.1.0.2", "10.1.0.3", "10.1.0.5", "10.1.0.9"};
 static const char *const remotes[] = {"192.0.2.10", "192.0.2.200", "10.9.0.9", "172.16.1.140"};
 static const char *const pools[] = {"10.50.0.2", "10.50.0.3", "10.60.0.2", "172.16.1.1"};
-
-static uint8_t take(struct input *input)
-{
-	if (input->left == 0)
-		return 0;
-	input->left--;
-	return *input->bytes++;
-}
-
-static uint32_t take32(struct input *input)
-{
-	uint32_t value = 0;
-	for (int i = 0; i < 4; i++)
-		value = value << 8 | take(input);
-	return value;
-}
-
-static void check(int is_right, const char *what)
-{
-	if (is_right)
-		return;
-	fprintf(stderr, "violated: %s\n", what);
-	abort();
-}
 
 static void send_all(void)
 {

@@ -3,13 +3,14 @@
 //
 //   - nothing is read or written outside (ASan, UBSan), and no call waits;
 //   - once everybody has gone, every descriptor that came has been closed.
+#include "../test/descriptors.h"
 #include "../test/memory_gateway.h"
 #include "../test/netns.h"
+#include "input.h"
 
 #include "control.h"
 #include "loop.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
@@ -19,42 +20,11 @@
 enum { CLIENTS = CONTROL_PEERS_MAX + 2 };
 enum passed { PASS_NOTHING, PASS_PORT, PASS_NETLINK, PASS_STREAM, PASS_PIPE, PASS_FILE, PASSED };
 
-struct input {
-	const uint8_t *bytes;
-	size_t left;
-};
-
 static struct gateway *g;
 static struct control_server *server;
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
 static int clients[CLIENTS];
 static uint32_t loopback;
-
-static uint8_t take(struct input *input)
-{
-	if (input->left == 0)
-		return 0;
-	input->left--;
-	return *input->bytes++;
-}
-
-static void check(int is_right, const char *what)
-{
-	if (is_right)
-		return;
-	fprintf(stderr, "violated: %s\n", what);
-	abort();
-}
-
-static uint32_t open_descriptors(void)
-{
-	uint32_t count = 0;
-	DIR *descriptors = opendir("/proc/self/fd");
-	while (readdir(descriptors))
-		count++;
-	closedir(descriptors);
-	return count;
-}
 
 static void set_up(void)
 {

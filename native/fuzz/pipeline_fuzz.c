@@ -6,39 +6,13 @@
 //     addresses, or the port's own address in an ICMP error or ARP made here;
 //   - nothing leaves that is larger than the link takes, and every IPv4 header checksum is right.
 #include "../test/memory_gateway.h"
+#include "input.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 
-struct input {
-	const uint8_t *bytes;
-	size_t left;
-};
-
 static struct gateway *g;
 static uint16_t outside_port; // of the newest session, so that answers can hit
-
-static uint8_t take(struct input *input)
-{
-	if (input->left == 0)
-		return 0;
-	input->left--;
-	return *input->bytes++;
-}
-
-static uint16_t take16(struct input *input)
-{
-	uint16_t high = take(input);
-	return (uint16_t)(high << 8 | take(input));
-}
-
-static void check(int is_right, const char *what)
-{
-	if (is_right)
-		return;
-	fprintf(stderr, "violated: %s\n", what);
-	abort();
-}
 
 static int lives_in(uint32_t source, uint16_t port)
 {

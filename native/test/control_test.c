@@ -1,6 +1,7 @@
 // The control socket, both ends: descriptors go over and come back, rubbish harms nobody.
 #include "arena.h"
 #include "control.h"
+#include "descriptors.h"
 #include "egret.h"
 #include "loop.h"
 #include "neighbor.h"
@@ -8,7 +9,6 @@
 #include "tap.h"
 #include "worker.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
 #include <poll.h>
@@ -53,16 +53,6 @@ static int is_closed_soon(int fd)
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
 	char byte;
 	return poll(&wait, 1, 1000) == 1 && recv(fd, &byte, 1, MSG_DONTWAIT) <= 0;
-}
-
-static uint32_t open_descriptors(void)
-{
-	uint32_t count = 0;
-	DIR *directory_of_fds = opendir("/proc/self/fd");
-	while (readdir(directory_of_fds))
-		count++;
-	closedir(directory_of_fds);
-	return count;
 }
 
 static int is_same_socket(int a, int b)
