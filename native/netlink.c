@@ -47,15 +47,14 @@ static int write_all(int fd, const void *bytes, size_t n)
 	return 0;
 }
 
-// Passes one datagram on. Returns -1 when nobody listens any more.
+// Passes one datagram on, or that some were lost. Returns -1 when nobody listens any more.
 static int pass_on(struct reader *reader)
 {
 	ssize_t got = recv(reader->netlink, reader->datagram, sizeof reader->datagram,
 		MSG_DONTWAIT | MSG_TRUNC);
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
-	if (got < 0 && errno != ENOBUFS)
-		return -1;
+	// ENOBUFS: the queue was full; or a dump broke off, for want of memory.
 	int is_lost = got < 0 || (size_t)got > sizeof reader->datagram;
 	reader->datagram_bytes = is_lost ? 0 : (uint32_t)got;
 	// One write, so that a frame is rarely torn. The length is in host order.

@@ -44,6 +44,9 @@ export interface Guard {
   remove(): Promise<void>;
 }
 
+/** Of one transaction, which takes milliseconds. */
+const nftTimeoutMs = 10_000;
+
 /** Hands a script to nft, one transaction. @throws EgretError NFT_FAILED */
 export type RunNft = (script: string) => Promise<void>;
 
@@ -156,16 +159,19 @@ function quoted(name: string): string {
 const systemNft: RunNft = (script) =>
   new Promise((done, failed) => {
     const fail = (reason: string): void => failed(new EgretError('NFT_FAILED', { reason }));
-    const nft = spawn('nft', ['-f', '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
+    const nft = spawn('nft', ['-f', '-'], {
+      stdio: ['pipe', 'ignore', 'pipe'],
+      timeout: nftTimeoutMs,
+    });
     let complaint = '';
     nft.stderr.setEncoding('utf8').on('data', (text: string) => {
       complaint += text;
     });
     nft.stdin.on('error', () => {}); // nft's exit says more
     nft.on('error', (error) => fail(error.message));
-    nft.on('close', (status) => {
+    nft.on('close', (status, signal) => {
       if (status === 0) done();
-      else fail(complaint.split('\n')[0] || `nft ended with ${status}`);
+      else fail(complaint.split('\n')[0] || `nft ended with ${status ?? signal}`);
     });
     nft.stdin.end(script);
   });

@@ -5,10 +5,11 @@
  * Two sockets: one for requests, whose answers find their request by sequence number, and one for
  * notifications. The kernel runs one dump at a time on a socket, so dumps queue here. A dump that
  * the kernel marks as interrupted (NLM_F_DUMP_INTR) is read again. When notifications were lost
- * (ENOBUFS) the listener is told, and it reads everything again.
+ * (ENOBUFS) the listener is told, and it reads everything again. No request waits for ever: when
+ * nothing at all has come for a while, those that wait have failed, and their callers try again.
  */
 import { constants } from 'node:os';
-import type { Clock } from '../lib/clock.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
 import { EgretError } from '../lib/errors.ts';
 import { openByteStream } from './byte-stream.ts';
 import type { NetlinkSockets } from './native.ts';
@@ -32,6 +33,8 @@ const notificationReceiveBytes = 16 << 20;
 /** Requests in one send, so that their answers fit into the receive buffer. */
 const requestsMax = 256;
 const dumpTriesMax = 8;
+/** Without a word from the kernel. It answers while it is asked; only a reader that is stuck is late. */
+const silenceMaxMs = 10_000;
 
 /** Bodies of a dump's messages as they come; `type` is RTM_NEW*. */
 export type VisitMessage = (type: number, bytes: Buffer, start: number, end: number) => void;
@@ -64,6 +67,7 @@ interface Pending {
 
 const lost: MessageFault = { errno: constants.errno.ENOBUFS, reason: 'answers were lost' };
 const closed: MessageFault = { errno: constants.errno.ECANCELED, reason: 'closed' };
+const silent: MessageFault = { errno: constants.errno.ETIMEDOUT, reason: 'no answer came' };
 
 export function openRtnetlink(sockets: NetlinkSockets, clock: Clock): Rtnetlink {
   const { fd, events } = sockets.open([], requestReceiveBytes, 0);
@@ -71,6 +75,8 @@ export function openRtnetlink(sockets: NetlinkSockets, clock: Clock): Rtnetlink 
   let sequence = 0;
   let lastDump: Promise<unknown> = Promise.resolve();
   let isClosed = false;
+  let silence: Timer | undefined;
+  let isHeard = false;
 
   const settleAll = (fault: MessageFault): void => {
     const all = [...pending.values()];
@@ -81,10 +87,32 @@ export function openRtnetlink(sockets: NetlinkSockets, clock: Clock): Rtnetlink 
     events,
     clock,
     (bytes) => takeDatagrams(bytes, answered, () => settleAll(lost)),
-    () => settleAll(closed),
+    close,
   );
 
+  function close(): void {
+    if (isClosed) return;
+    isClosed = true;
+    silence?.clear();
+    stream.close();
+    sockets.close(fd);
+    settleAll(closed);
+  }
+
+  function watchForSilence(): void {
+    isHeard = false;
+    silence = clock.after(silenceMaxMs, () => {
+      // What lies unread here, because this thread was busy or stopped, is no silence.
+      clock.soon(() => {
+        silence = undefined;
+        if (!isHeard) settleAll(silent);
+        if (pending.size > 0 && !isClosed) watchForSilence();
+      });
+    });
+  }
+
   function answered(bytes: Buffer, from: number, to: number): void {
+    isHeard = true;
     forEachMessage(bytes, from, to, (header, start, end) => {
       const one = pending.get(header.sequence);
       if (!one) return;
@@ -121,6 +149,7 @@ export function openRtnetlink(sockets: NetlinkSockets, clock: Clock): Rtnetlink 
       return encodeMessage(type, flags, own, body);
     });
     sockets.send(fd, Buffer.concat(messages));
+    if (!silence) watchForSilence();
     return answers;
   }
 
@@ -179,13 +208,7 @@ export function openRtnetlink(sockets: NetlinkSockets, clock: Clock): Rtnetlink 
       return rows;
     },
     dumpEach,
-    close() {
-      if (isClosed) return;
-      isClosed = true;
-      stream.close();
-      sockets.close(fd);
-      settleAll(closed);
-    },
+    close,
   };
 }
 

@@ -162,6 +162,28 @@ test('routes are printed as ip prints them', async (t) => {
   rtnetlink.close();
 });
 
+test('a request that nobody answers fails, and the next one is asked anew', async (t) => {
+  let isDeaf = true;
+  const deaf = {
+    ...sockets,
+    send: (...args: Parameters<typeof sockets.send>) => {
+      if (!isDeaf) sockets.send(...args);
+    },
+  };
+  const hasty = {
+    ...systemClock,
+    after: (delayMs: number, run: () => void) => systemClock.after(delayMs / 100, run),
+  };
+  const rtnetlink = openRtnetlink(deaf, hasty);
+  const dump = () => rtnetlink.dump('a table', encodeRouteDump(777), decodeRoute);
+  await t.rejects(dump(), { code: 'NETLINK_REFUSED', message: /no answer came \(ETIMEDOUT\)/ });
+  isDeaf = false;
+  t.same(await dump(), []);
+  await sleep(300);
+  t.same(await dump(), [], 'having nothing to say is no silence');
+  rtnetlink.close();
+});
+
 test('the host state follows the kernel', async (t) => {
   const rtnetlink = openRtnetlink(sockets, systemClock);
   const host = await openHostState(socketsWith(4096), rtnetlink, systemClock, silentLog, 186);
@@ -274,7 +296,7 @@ test('two networks give the box the same address', async (t) => {
   await until('links', () => names.every((name) => host.snapshot().links.get(name)?.isUp));
   t.ok(succeeds(`${client.exec} ping -c1 -W1 172.16.1.140`), 'the kernel forwards before');
   await guard.set(ports, host.snapshot());
-  t.notOk(succeeds(`${client.exec} ping -c1 -W1 172.16.1.140`), 'and not with the guard');
+  t.notOk(succeeds(`${client.exec} ping -c1 -W0.3 172.16.1.140`), 'and not with the guard');
 
   const sysctls = makeSysctls();
   sysctls.apply(names);
@@ -351,15 +373,15 @@ test('two networks give the box the same address', async (t) => {
     run(`${red.exec} ip addr add fd00:16::140/64 nodad dev far`);
     run(`${red.exec} ip route add fd00:7::/64 via fd00:16::1`);
     await until('IPv6', () => succeeds(`${client.exec} ping -6 -c1 -W1 fd00:7::1`));
-    t.notOk(succeeds(`${client.exec} ping -c1 -W1 192.0.2.10`), 'IPv4');
-    t.notOk(succeeds(`${client.exec} ping -6 -c1 -W1 fd00:16::140`), 'IPv6');
+    t.notOk(succeeds(`${client.exec} ping -c1 -W0.3 192.0.2.10`), 'IPv4');
+    t.notOk(succeeds(`${client.exec} ping -6 -c1 -W0.3 fd00:16::140`), 'IPv6');
     const before = host.snapshot().links.get('red')!.ifindex;
     run('ip link del red');
     addLink('red', red.pid, red.exec, '172.16.1.1/24', '172.16.1.140/24');
     run(`ip route replace 192.0.2.0/24 via 172.16.1.140 dev red`);
     run(`${red.exec} ip route replace default via 172.16.1.1`);
     t.notOk(
-      succeeds(`${client.exec} ping -c2 -i0.2 -W1 192.0.2.10`),
+      succeeds(`${client.exec} ping -c2 -i0.2 -W0.3 192.0.2.10`),
       'before the guard knows of the new device',
     );
     await until('the device', () => {
@@ -371,19 +393,19 @@ test('two networks give the box the same address', async (t) => {
     t.same(await setPlumbingRoutes(rtnetlink, plumbingRoutes(host.snapshot(), networks)), []);
     t.ok(succeeds(`${red.exec} ping -c1 -W1 172.16.1.1`), 'the new device answers for itself');
     t.match(run(`nft list table netdev ${guard.table}`), /device "red"/);
-    t.notOk(succeeds(`${client.exec} ping -c1 -W1 192.0.2.10`), 'and after');
+    t.notOk(succeeds(`${client.exec} ping -c1 -W0.3 192.0.2.10`), 'and after');
     // Without any chain at ingress of it, as older kernels leave a device that was added again.
     const { links, ...others } = host.snapshot();
     const withoutRed = new Map([...links].filter(([name]) => name !== 'red'));
     await guard.set(ports, { ...others, links: withoutRed });
     t.notMatch(run(`nft list table netdev ${guard.table}`), /device "red"/);
-    t.notOk(succeeds(`${client.exec} ping -c1 -W1 192.0.2.10`), 'by name alone, IPv4');
-    t.notOk(succeeds(`${client.exec} ping -6 -c1 -W1 fd00:16::140`), 'by name alone, IPv6');
-    t.notOk(succeeds(`${red.exec} ping -c1 -W1 10.7.0.9`), 'by name alone, the other way');
+    t.notOk(succeeds(`${client.exec} ping -c1 -W0.3 192.0.2.10`), 'by name alone, IPv4');
+    t.notOk(succeeds(`${client.exec} ping -6 -c1 -W0.3 fd00:16::140`), 'by name alone, IPv6');
+    t.notOk(succeeds(`${red.exec} ping -c1 -W0.3 10.7.0.9`), 'by name alone, the other way');
     // A second life adopts what stands, without a moment in between.
     const flood = spawn('sh', [
       '-c',
-      `${client.exec} ping -c200 -i0.005 -W1 192.0.2.10 | tail -2 | head -1`,
+      `${client.exec} ping -c200 -i0.005 -W0.3 192.0.2.10 | tail -2 | head -1`,
     ]);
     let report = '';
     flood.stdout.on('data', (data) => {
