@@ -6,5 +6,7 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: ['test/interop/**', 'test/appliance/**', 'node_modules/**', 'build/**'],
     testTimeout: 20_000,
+    maxWorkers: 2,
+    isolate: false,
   },
 });

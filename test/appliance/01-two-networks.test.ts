@@ -18,10 +18,9 @@ import {
 } from './scene.ts';
 
 test('two networks with the same addresses', { timeout: 300_000 }, async (t) => {
-  const scene = await openScene({
+  const scene = await openScene(t, {
     clients: { alpha: { network: 'north' }, beta: { network: 'south' } },
   });
-  t.teardown(() => scene.lab.close());
   const { figure, egret, bird, frr } = scene;
   const { alpha, beta } = figure.clients;
   const { north, south } = figure.networks;

@@ -25,7 +25,7 @@ const crowd = Array.from({ length: 8 }, (_, i) => `10.20.32.${100 + i}`);
 type Names = 'alpha' | 'beta' | 'gamma';
 
 test('withdrawal, policy and pool under traffic', { timeout: 300_000 }, async (t) => {
-  const scene = await openScene({
+  const scene = await openScene(t, {
     clients: {
       alpha: { network: 'north' },
       beta: { network: 'south' },
@@ -34,7 +34,6 @@ test('withdrawal, policy and pool under traffic', { timeout: 300_000 }, async (t
     replicas: { north: 2 },
     appliance: { nat: { icmpErrorsPerSecond: 20 } },
   });
-  t.teardown(() => scene.lab.close());
   const { figure, egret, bird } = scene;
   const { alpha, gamma } = figure.clients;
   const { north } = figure.networks;

@@ -18,11 +18,10 @@ import {
 import { comesBack, lostNothing, sawNoLeak, steadyFlow, watchLeaks } from './witness.ts';
 
 test('death', { timeout: 300_000 }, async (t) => {
-  const scene = await openScene({
+  const scene = await openScene(t, {
     clients: { alpha: { network: 'north' }, beta: { network: 'south' } },
     before: async ({ gateway }) => gateway.sysctl({ 'net.ipv4.ip_forward': 1 }),
   });
-  t.teardown(() => scene.lab.close());
   const { lab, figure, egret, bird, frr } = scene;
   const { alpha, beta } = figure.clients;
   const { north, south } = figure.networks;
@@ -33,7 +32,7 @@ test('death', { timeout: 300_000 }, async (t) => {
     const flow = await steadyFlow(scene, 'alpha', 'north', 5000);
     const order = { remote: server, port: transferPort, bytesPerSecond: 2 << 20 };
     const transfers = (['up', 'down'] as const).map((direction) =>
-      alpha.agent.call('transfer', { ...order, direction, bytes: 16 << 20 }),
+      alpha.agent.call('transfer', { ...order, direction, bytes: 10 << 20 }),
     );
     return { flow, transfers };
   };

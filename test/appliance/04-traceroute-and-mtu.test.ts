@@ -7,7 +7,7 @@ import { pathMtuBack, ping, traceroute, transferPort } from '../../images/lab/tr
 import { clientGateway, openScene, router, server } from './scene.ts';
 
 test('traceroute and path MTU', { timeout: 300_000 }, async (t) => {
-  const scene = await openScene({
+  const scene = await openScene(t, {
     clients: {
       alpha: { network: 'north' },
       beta: { network: 'south' },
@@ -16,7 +16,6 @@ test('traceroute and path MTU', { timeout: 300_000 }, async (t) => {
     // North is narrow behind its router, south at the gateway itself.
     mtu: { north: { lan: 1400 }, south: { uplink: 1360 } },
   });
-  t.teardown(() => scene.lab.close());
   const { alpha, beta, narrow } = scene.figure.clients;
   const { north } = scene.figure.networks;
 

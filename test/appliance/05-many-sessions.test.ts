@@ -4,19 +4,20 @@
  */
 import { test } from 'tap';
 import { until } from '../../images/lab/process.ts';
-import { openScene, server, source } from './scene.ts';
+import { openScene, type SceneOptions, sceneConfig, server, source } from './scene.ts';
 
 const udpCount = 10_000;
 const tcpCount = 2000;
 
-test('many sessions', { timeout: 300_000 }, async (t) => {
-  const scene = await openScene({
+/** @param udp - for how long a UDP session outlives its last packet */
+const optionsWith = (udp: string) =>
+  ({
     clients: { alpha: { network: 'north' } },
-    appliance: {
-      nat: { timeouts: { udp: '15s', tcpTransitory: '5s' }, portQuarantine: '2s' },
-    },
-  });
-  t.teardown(() => scene.lab.close());
+    appliance: { nat: { timeouts: { udp, tcpTransitory: '5s' }, portQuarantine: '2s' } },
+  }) as const satisfies SceneOptions<'alpha'>;
+
+test('many sessions', { timeout: 300_000 }, async (t) => {
+  const scene = await openScene(t, optionsWith('60s'));
   const { egret } = scene;
   const { agent } = scene.figure.clients.alpha;
   const udp = { remote: server, port: 7, perSecond: 4000 };
@@ -53,6 +54,9 @@ test('many sessions', { timeout: 300_000 }, async (t) => {
 
   await t.test('every port comes back without a packet arriving', async (t) => {
     await agent.call('closeMany', {});
+    const { 'features.yaml': shorter } = sceneConfig(optionsWith('2s'));
+    await egret.writeConfig({ 'features.yaml': shorter });
+    egret.reload();
     await until(
       'no session is left',
       async () => (await egret.show('sessions')).length === 0,

@@ -28,8 +28,7 @@ spec: { peerIP: ${router}, asNumber: 64512, externalNetwork: third }
 `;
 
 test('refused at start, refused while it runs', { timeout: 300_000 }, async (t) => {
-  const scene = await openScene({ clients: { alpha: { network: 'north' } } });
-  t.teardown(() => scene.lab.close());
+  const scene = await openScene(t, { clients: { alpha: { network: 'north' } } });
   const { egret, figure } = scene;
   const { gateway } = figure;
   const start = async (name: string, text: string) => {

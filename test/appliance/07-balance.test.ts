@@ -13,10 +13,9 @@ const seed = 20240607;
 const framesOfEachKind = 400;
 
 test('the balance of frames', { timeout: 300_000 }, async (t) => {
-  const scene = await openScene({
+  const scene = await openScene(t, {
     clients: { alpha: { network: 'north' }, beta: { network: 'south' } },
   });
-  t.teardown(() => scene.lab.close());
   const { figure, egret, bird, frr } = scene;
   const { alpha, beta } = figure.clients;
   const { north } = figure.networks;

@@ -39,11 +39,10 @@ async function exchange(path: string, bytes: Buffer): Promise<string> {
 }
 
 test('the status socket', { timeout: 300_000 }, async (t) => {
-  const scene = await openScene({
+  const scene = await openScene(t, {
     clients: { alpha: { network: 'north' } },
     bird: { announce: { web: ['198.51.100.0/24'], many: manyRoutes } },
   });
-  t.teardown(() => scene.lab.close());
   t.comment(`seed ${seed}`);
   const { egret, figure } = scene;
   const path = join(egret.runDir, 'status.sock');

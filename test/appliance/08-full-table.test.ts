@@ -35,13 +35,12 @@ test('a full table', { timeout: 590_000 }, async (t) => {
   const { EGRET_PREFIXES: path, EGRET_FULL: isFull } = process.env;
   const prefixes = path ? await readPrefixes(path) : makePrefixes(isFull ? 900_000 : 300_000, seed);
   t.comment(`${prefixes.length} prefixes, ${path ? 'from a file' : `seed ${seed}`}`);
-  const scene = await openScene({
+  const scene = await openScene(t, {
     clients: { alpha: { network: 'north' }, beta: { network: 'south' } },
     birdNeighbor: { holdTimeS: 9 },
     bird: { announce: { web: [prefix], full: prefixes }, withdrawn: ['full'] },
     appliance: { limits: { sessions: 10_000, routes: 2_000_000 } },
   });
-  t.teardown(() => scene.lab.close());
   const { figure, egret, bird } = scene;
   const all = prefixes.length + 1;
   const before = await egret.memoryBytes();

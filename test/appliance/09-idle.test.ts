@@ -1,18 +1,21 @@
 /** Ten thousand sessions and no packet: next to no CPU, and the sessions end all the same. */
 import { test } from 'tap';
 import { until } from '../../images/lab/process.ts';
-import { openScene, server } from './scene.ts';
+import { openScene, type SceneOptions, sceneConfig, server } from './scene.ts';
 
 const sessionCount = 10_000;
 const idleMs = 10_000;
 const cpuSecondsMax = 0.2;
 
-test('idle', { timeout: 300_000 }, async (t) => {
-  const scene = await openScene({
+/** @param udp - for how long a UDP session outlives its last packet */
+const optionsWith = (udp: string) =>
+  ({
     clients: { alpha: { network: 'north' } },
-    appliance: { nat: { timeouts: { udp: '20s' }, portQuarantine: '1s' } },
-  });
-  t.teardown(() => scene.lab.close());
+    appliance: { nat: { timeouts: { udp }, portQuarantine: '1s' } },
+  }) as const satisfies SceneOptions<'alpha'>;
+
+test('idle', { timeout: 300_000 }, async (t) => {
+  const scene = await openScene(t, optionsWith('60s'));
   const { egret } = scene;
   const { agent } = scene.figure.clients.alpha;
 
@@ -30,6 +33,9 @@ test('idle', { timeout: 300_000 }, async (t) => {
   t.ok((await egret.counter('sessions')) >= sessionCount, 'with all its sessions');
 
   const received = await egret.counter('received', { interface: 'cli0' });
+  const { 'features.yaml': shorter } = sceneConfig(optionsWith('2s'));
+  await egret.writeConfig({ 'features.yaml': shorter });
+  egret.reload();
   await until('sessions end', async () => (await egret.counter('sessions')) === 0, 30_000, 500);
   await until('ports come back', async () => {
     const rows = await egret.show('pools');

@@ -16,14 +16,13 @@ const silenceMsMax = isFull ? 3000 : 1000;
 const growthBytesMax = 100 << 20;
 
 test('the forwarder dies with many sessions', { timeout: 280_000 }, async (t) => {
-  const scene = await openScene({
+  const scene = await openScene(t, {
     clients: { alpha: { network: 'north' } },
     // Each client address stays on one gateway address: 64 clients spread over four of them.
     replicas: { north: 4 },
     files: { 'crowd.yaml': documents(clientResource('crowd', ['10.20.30.128/26'], 'north')) },
     appliance: { limits: { sessions: sessionCount + 10_000, routes: 20_000 } },
   });
-  t.teardown(() => scene.lab.close());
   const { egret, figure } = scene;
   const { alpha } = figure.clients;
   const { north } = figure.networks;

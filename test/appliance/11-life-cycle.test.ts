@@ -18,14 +18,13 @@ const rootDir = fileURLToPath(new URL('../..', import.meta.url));
 
 test('life cycle', { timeout: 280_000 }, async (t) => {
   let untouched: readonly string[] = [];
-  const scene = await openScene({
+  const scene = await openScene(t, {
     clients: { alpha: { network: 'north' }, beta: { network: 'south' } },
     before: async ({ gateway }) => {
       await gateway.sysctl({ 'net.ipv4.ip_forward': 1 });
       untouched = await traces(gateway);
     },
   });
-  t.teardown(() => scene.lab.close());
   const { figure, egret } = scene;
   const leaks = await watchLeaks(scene);
 

@@ -16,11 +16,10 @@ import { comesBack, sawNoLeak, steadyFlow, watchLeaks } from './witness.ts';
 const rootDir = fileURLToPath(new URL('../..', import.meta.url));
 
 test('what another life left', { timeout: 280_000 }, async (t) => {
-  const scene = await openScene({
+  const scene = await openScene(t, {
     clients: { alpha: { network: 'north' }, beta: { network: 'south' } },
     before: async ({ gateway }) => gateway.sysctl({ 'net.ipv4.ip_forward': 1 }),
   });
-  t.teardown(() => scene.lab.close());
   const { lab, figure, egret } = scene;
   const { north } = figure.networks;
   const leaks = await watchLeaks(scene);

@@ -28,12 +28,11 @@ const noticedMs = 6000;
 type Names = 'alpha' | 'beta';
 
 test('probes of gateways', { timeout: 180_000 }, async (t) => {
-  const scene = await openScene({
+  const scene = await openScene(t, {
     clients: { alpha: { network: 'north' }, beta: { network: 'south' } },
     // As many a box has it: without the network's mark the kernel would drop every answer.
     before: ({ gateway }) => gateway.sysctl({ 'net.ipv4.conf.all.rp_filter': 2 }),
   });
-  t.teardown(() => scene.lab.close());
   const { figure, egret } = scene;
   const { alpha } = figure.clients;
   const { north, south } = figure.networks;

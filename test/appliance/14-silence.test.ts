@@ -12,8 +12,7 @@ import { clientResource, documents, openScene, type Scene, server } from './scen
 const added = '10.20.30.41';
 
 test('a silent forwarder', { timeout: 300_000 }, async (t) => {
-  const scene = await openScene({ clients: { alpha: { network: 'north' } } });
-  t.teardown(() => scene.lab.close());
+  const scene = await openScene(t, { clients: { alpha: { network: 'north' } } });
   const { egret } = scene;
   const reasons = async (): Promise<string[]> =>
     (await egret.show('interfaces')).map((row) => row.reason);

@@ -34,10 +34,9 @@ status:
 }
 
 test('ten thousand Pods', { timeout: 280_000 }, async (t) => {
-  const scene = await openScene({
+  const scene = await openScene(t, {
     clients: { alpha: { network: 'north' }, beta: { network: 'south' } },
   });
-  t.teardown(() => scene.lab.close());
   const { egret, figure } = scene;
   const { alpha } = figure.clients;
   const calm = await steadyFlow(scene, 'beta', 'south', 1000);

@@ -30,8 +30,7 @@ const flowCount = 16;
 
 test('two paths', { timeout: 200_000 }, async (t) => {
   const options = { clients: { alpha: { network: 'north' } } } as const;
-  const scene = await openScene(options);
-  t.teardown(() => scene.lab.close());
+  const scene = await openScene(t, options);
   const { lab, figure, egret } = scene;
   const { alpha } = figure.clients;
   const { north } = figure.networks;

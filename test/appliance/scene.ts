@@ -8,6 +8,7 @@
  *         …                    └─────────┘
  *                           100.64.9.1/24 on wan0 and on wan1
  */
+import type { Test } from 'tap';
 import { stringify } from 'yaml';
 import { Bird, type BirdNeighbor, type BirdOptions } from '../../images/lab/bird.ts';
 import { Egret } from '../../images/lab/egret.ts';
@@ -22,6 +23,9 @@ export const prefix = '198.51.100.0/24';
 export const router = '100.64.9.77';
 export const gatewayUplink = '100.64.9.1';
 export const localAs = 64999;
+
+/** Of egretd's log, told after a failure. */
+const logLinesMax = 60;
 
 export type NetworkName = 'north' | 'south';
 
@@ -177,8 +181,12 @@ export function sceneConfig<ClientName extends string>(
   return files;
 }
 
-/** Builds it all and waits until both networks are ready and both routers know the addresses. */
+/**
+ * Builds it all and waits until both networks are ready and both routers know the addresses. It is
+ * taken down with the test; when that failed, egretd's last lines are told.
+ */
 export async function openScene<const ClientName extends string>(
+  t: Test,
   options: SceneOptions<ClientName>,
 ): Promise<Scene<ClientName>> {
   const lab = await Lab.open();
@@ -220,6 +228,10 @@ export async function openScene<const ClientName extends string>(
     };
     const scene = { lab, figure, egret, bird, frr, agentOf };
     await announced(scene);
+    t.teardown(async () => {
+      if (!t.passing()) t.comment(egret.log().split('\n').slice(-logLinesMax).join('\n'));
+      await lab.close();
+    });
     return scene;
   } catch (error) {
     await lab.close();

@@ -70,11 +70,10 @@ function filter(name: string, spec: object): object {
 
 test('sessions as an operator shapes them', { timeout: 300_000 }, async (t) => {
   const options = { clients: { alpha: { network: 'north' } }, bird: birdOptions } as const;
-  const scene = await openScene({
+  const scene = await openScene(t, {
     ...options,
     files: { 'secret.yaml': documents(secret), 'filter.yaml': documents(filter('rules', {})) },
   });
-  t.teardown(() => scene.lab.close());
   const { figure, egret, bird, frr } = scene;
   const { alpha } = figure.clients;
   const { router: northRouter } = figure.networks.north;

@@ -36,7 +36,7 @@ test('BGP with BIRD and FRR', { timeout: 300_000 }, async (t) => {
     north: { password: keyOf('north'), ttlSecurity: 1, filters: ['no-relay'] },
     south: { password: keyOf('south'), ttlSecurity: 1 },
   };
-  const scene = await openScene({
+  const scene = await openScene(t, {
     clients: { alpha: { network: 'north' }, beta: { network: 'south' } },
     peers,
     birdNeighbor: { password: 'north-key', hasTtlSecurity: true, hasIpv6: true },
@@ -55,7 +55,6 @@ test('BGP with BIRD and FRR', { timeout: 300_000 }, async (t) => {
       }),
     },
   });
-  t.teardown(() => scene.lab.close());
   const { lab, figure, egret, bird, frr } = scene;
   const { alpha, beta } = figure.clients;
   const north = async () =>

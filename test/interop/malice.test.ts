@@ -55,8 +55,7 @@ async function honestSessions(scene: Scene<string>): Promise<object> {
 }
 
 test('a hostile speaker', { timeout: 300_000 }, async (t) => {
-  const scene = await openScene(options);
-  t.teardown(() => scene.lab.close());
+  const scene = await openScene(t, options);
   t.comment(`seed ${seed}`);
   const { lab, figure, egret } = scene;
   const { alpha, beta } = figure.clients;
