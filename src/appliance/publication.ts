@@ -78,7 +78,7 @@ export class Publication {
     this.#wait(acknowledgePollMs);
   }
 
-  /** The forwarder is new: it must take the plan up again, which it does before its first packet. */
+  /** Nothing is handed over or announced any more. */
   stop(): void {
     this.#timer?.clear();
   }
