@@ -1,8 +1,29 @@
-/** What the last life of egretd left in the state file, as this one reads it. */
+/** What a life of egretd leaves in the state file, and what the next one reads from it. */
 import type { AddressAssignment } from '../egress/addresses.ts';
-import { parseIpv4 } from '../net/ipv4.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
 import type { Exports } from './publication.ts';
-import type { State } from './run-dir.ts';
+import { emptyState, type State } from './run-dir.ts';
+
+/** What is written: numbers where the file has text. */
+export interface Legacy extends Omit<State, 'version' | 'addresses' | 'announced' | 'routerId'> {
+  readonly addresses: AddressAssignment;
+  readonly announced: Exports;
+  readonly routerId: Ipv4 | undefined;
+}
+
+/** @returns the state file of a life that goes on, or ends alone */
+export function stateOf({ addresses, announced, routerId, ...others }: Legacy): State {
+  const text = (rows: readonly Ipv4[]): string[] => rows.map(formatIpv4);
+  return {
+    version: emptyState.version,
+    addresses: Object.fromEntries([...addresses].map(([key, rows]) => [key, text(rows)])),
+    announced: Object.fromEntries(
+      [...announced].map(([network, rows]) => [network ?? '', text(rows)]),
+    ),
+    ...others,
+    routerId: routerId === undefined ? '' : formatIpv4(routerId),
+  };
+}
 
 const addressesOf = (rows: readonly string[]): number[] =>
   rows.flatMap((text) => parseIpv4(text) ?? []);

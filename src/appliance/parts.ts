@@ -1,0 +1,119 @@
+/**
+ * Every part of egretd, built in the order in which data flows. What they do together is the
+ * appliance's (appliance.ts).
+ */
+import { neighborKey } from '../bgp/neighbor.ts';
+import { Speaker, type SpeakerEvent } from '../bgp/speaker.ts';
+import { makeSocketTransport } from '../bgp/transport.ts';
+import { ArenaDataPlane } from '../dataplane/arena.ts';
+import { Forwarder } from '../dataplane/forwarder.ts';
+import { shrinkHeap } from '../dataplane/native.ts';
+import { makeProbeTransport } from '../health/sockets.ts';
+import type { HostState } from '../kernel/host.ts';
+import { Plumbing } from '../kernel/plumbing.ts';
+import type { Rtnetlink } from '../kernel/rtnetlink.ts';
+import type { Log } from '../lib/log.ts';
+import type { MeasuredClock } from '../lib/measured-clock.ts';
+import type { Random } from '../lib/random.ts';
+import type { Model } from '../model/model.ts';
+import { parseIpv4 } from '../net/ipv4.ts';
+import { BgpNeighbors } from './bgp-neighbors.ts';
+import { EgressControl } from './egress-control.ts';
+import { fits, limitsFor } from './limits.ts';
+import { Memory } from './memory.ts';
+import { Mirrors } from './mirrors.ts';
+import { bgpSockets, probeSockets } from './native-sockets.ts';
+import { type Exports, Publication } from './publication.ts';
+import type { RunDir, State } from './run-dir.ts';
+import { StateFile } from './state-file.ts';
+import { Vrfs } from './vrfs.ts';
+
+export interface PartsOptions {
+  readonly model: Model;
+  readonly runDir: RunDir;
+  readonly clock: MeasuredClock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly isForwarderExternal: boolean;
+  readonly rtnetlink: Rtnetlink;
+  readonly host: HostState;
+  /** What an earlier life left. */
+  readonly state: State;
+}
+
+/** What the parts say. */
+export interface PartsListener {
+  /** A session came up or went down, or sent its End-of-RIB. */
+  speakerChanged(event: SpeakerEvent, key: string): void;
+  /** Something that readiness depends on may have changed. */
+  readinessChanged(): void;
+  /** These addresses, and no others, are to be announced. */
+  announce(exports: Exports): void;
+  /** The state file is to be written. */
+  remember(): void;
+}
+
+export type Parts = ReturnType<typeof buildParts>;
+
+export function buildParts(options: PartsOptions, listener: PartsListener) {
+  const { model, runDir, clock, random, log, rtnetlink, host, state } = options;
+  const plumbing = new Plumbing(rtnetlink, runDir.path, state.sysctls, log);
+  const dataPlane = ArenaDataPlane.open(
+    runDir.file('arena'),
+    runDir.arenaPath,
+    limitsFor(model),
+    (limits) => fits(model, limits),
+  );
+  // Reserving the memory of a new arena takes long, and nobody is there yet who would wait.
+  if (!dataPlane.hasEarlierGeneration) clock.disregard();
+  const forwarder = new Forwarder({
+    socketPath: runDir.file('forwarder.sock'),
+    pidPath: runDir.file('forwarder.pid'),
+    arenaPath: runDir.arenaPath,
+    isExternal: options.isForwarderExternal,
+    heartbeatNs: () => dataPlane.forwarderHeartbeatNs(),
+    clock,
+    log,
+  });
+  const vrfs = new Vrfs({
+    clock,
+    random,
+    log,
+    target: dataPlane,
+    groupsMax: dataPlane.limits.groups,
+    onIdle: () => {
+      memory.changed();
+      listener.readinessChanged();
+    },
+  });
+  const speaker = new Speaker({
+    clock,
+    random,
+    log,
+    transport: makeSocketTransport(bgpSockets, clock),
+    rib: (network) => vrfs.get(network).rib,
+    changed: (event) => listener.speakerChanged(event, neighborKey(event.network, event.address)),
+  });
+  const remember = (): void => listener.remember();
+  const mirrors = new Mirrors({ rtnetlink, host, clock, log, model, state, remember });
+  const memory = new Memory({ clock, tables: vrfs, mirrors, dataPlane, shrinkHeap });
+  const publication = new Publication({
+    dataPlane,
+    clock,
+    wake: () => forwarder.wake(),
+    announce: (exports) => listener.announce(exports),
+  });
+  const egress = new EgressControl(dataPlane, publication, {
+    clock,
+    random,
+    log,
+    transport: makeProbeTransport(probeSockets, clock, random),
+    changed: () => listener.readinessChanged(),
+  });
+  return {
+    ...{ rtnetlink, host, plumbing, dataPlane, forwarder, vrfs },
+    ...{ speaker, neighbors: new BgpNeighbors(speaker, parseIpv4(state.routerId)) },
+    ...{ mirrors, memory, publication, egress },
+    stateFile: new StateFile(runDir, clock, log),
+  };
+}

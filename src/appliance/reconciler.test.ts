@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pino from 'pino';
+import { describe, expect, test } from 'vitest';
+import { systemClock } from '../lib/clock.ts';
+import { MeasuredClock } from '../lib/measured-clock.ts';
+import { Reconciler, type ReconcileSteps } from './reconciler.ts';
+
+/** Every delay is a hundredth of what it should be. */
+const hasty = {
+  ...systemClock,
+  after: (delayMs: number, run: () => void) => systemClock.after(delayMs / 100, run),
+};
+
+function reconcilerOf(steps: ReconcileSteps) {
+  const logged: { step?: string; msg: string }[] = [];
+  const log = pino({ base: null }, { write: (line) => void logged.push(JSON.parse(line)) });
+  return { reconciler: new Reconciler({ clock: new MeasuredClock(hasty), log, steps }), logged };
+}
+
+describe('a reconciler', () => {
+  test('takes its steps in order, and all once more when asked meanwhile', async () => {
+    const taken: string[] = [];
+    const { reconciler } = reconcilerOf({
+      first: () => void taken.push('first'),
+      second: async () => {
+        await sleep(5);
+        if (taken.push('second') === 2) for (let i = 0; i < 3; i += 1) reconciler.soon();
+      },
+    });
+    reconciler.soon();
+    await expect.poll(() => taken.length).toBe(4);
+    await sleep(20);
+    expect(taken).toEqual(['first', 'second', 'first', 'second']);
+  });
+
+  test('tells what was refused, and tries all of it again', async () => {
+    let refusals = 2;
+    let done = 0;
+    const { reconciler, logged } = reconcilerOf({
+      refused: () => {
+        refusals -= 1;
+        if (refusals >= 0) throw new Error('no');
+      },
+      behind: () => {
+        done += 1;
+      },
+    });
+    reconciler.soon();
+    await expect.poll(() => done).toBe(1);
+    expect(logged.map(({ msg }) => msg)).toEqual(
+      Array(2).fill('the kernel refused a change; it is tried again'),
+    );
+  });
+
+  test('tells which step it waits for', async () => {
+    const { reconciler, logged } = reconcilerOf({
+      short: () => {},
+      long: () => sleep(120),
+    });
+    await reconciler.run();
+    expect(logged).toMatchObject([{ step: 'long', msg: 'reconciliation waits' }]);
+  });
+
+  test('halts behind the step that is under way', async () => {
+    const taken: string[] = [];
+    const { reconciler } = reconcilerOf({
+      first: async () => {
+        await sleep(10);
+        taken.push('first');
+      },
+      second: () => void taken.push('second'),
+    });
+    reconciler.soon();
+    await sleep(5);
+    await reconciler.halt();
+    expect(taken).toEqual(['first']);
+    reconciler.soon();
+    await sleep(20);
+    expect(taken).toEqual(['first']);
+  });
+});

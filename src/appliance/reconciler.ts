@@ -1,0 +1,81 @@
+/**
+ * Reconciliation: makes the box what the Model and the host ask for, in idempotent steps.
+ *
+ *   soon() ─▶ step ─▶ step ─▶ … ─▶ done        asked meanwhile: all of them once more
+ *               └─ refused: told, and all of them again after a second
+ *
+ * Each step is short, also with ten thousand clients, and other work gets its turn between. A step
+ * that waits long, for the kernel or for a program, is told while it waits: until it has ended, no
+ * newer configuration is taken up.
+ */
+import { coalesced } from '../lib/coalesced.ts';
+import type { Log } from '../lib/log.ts';
+import type { MeasuredClock } from '../lib/measured-clock.ts';
+
+/** Done in this order; the names are for the log. */
+export type ReconcileSteps = Readonly<Record<string, () => void | Promise<void>>>;
+
+export interface ReconcilerOptions {
+  readonly clock: MeasuredClock;
+  readonly log: Log;
+  readonly steps: ReconcileSteps;
+}
+
+/** Until what the kernel refused is tried again. */
+const retryMs = 1_000;
+/** Some ten times what a step takes on a busy box. */
+const longMs = 5_000;
+
+export class Reconciler {
+  /** Asks for all steps. */
+  readonly soon: () => void;
+  readonly #options: ReconcilerOptions;
+  #isHalted = false;
+  /** What is under way, or the last one. */
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+    this.soon = coalesced(() => this.#runOrRetry());
+  }
+
+  /** All steps, once. @throws whatever one of them throws; those behind it are not taken */
+  run(): Promise<void> {
+    this.#running = this.#runSteps();
+    return this.#running;
+  }
+
+  /** No further step is taken. @returns when the one under way has ended */
+  async halt(): Promise<void> {
+    this.#isHalted = true;
+    await this.#running.catch(() => {});
+  }
+
+  async #runSteps(): Promise<void> {
+    const { clock, log, steps } = this.#options;
+    for (const [name, run] of Object.entries(steps)) {
+      await clock.pause();
+      if (this.#isHalted) return;
+      const late = clock.after(longMs, () => {
+        log.warn({ step: name, seconds: longMs / 1000 }, 'reconciliation waits');
+      });
+      try {
+        await run();
+      } finally {
+        late.clear();
+      }
+    }
+  }
+
+  async #runOrRetry(): Promise<void> {
+    if (this.#isHalted) return;
+    try {
+      await this.run();
+    } catch (error) {
+      if (this.#isHalted) return;
+      const { clock, log } = this.#options;
+      log.error({ error }, 'the kernel refused a change; it is tried again');
+      clock.after(retryMs, this.soon);
+    }
+  }
+}
