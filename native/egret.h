@@ -16,6 +16,11 @@ uint64_t egret_abi_hash(void);
 // CLOCK_MONOTONIC in nanoseconds.
 uint64_t egret_now_ns(void);
 
+// -- Log (log.c) ----------------------------------------------------------------------------------
+
+// Writes a line of n bytes, its newline included, without waiting for whoever reads. 0: it is lost.
+int egret_log_write(int fd, const char *line, uint32_t n);
+
 // -- Arena (arena.c) ------------------------------------------------------------------------------
 
 // What the arena takes, in bytes, for these limits (two generations of control tables included).

@@ -48,16 +48,18 @@ __attribute__((format(printf, 3, 4))) static void log_line(
 {
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
-	char text[1024];
+	char text[1024], line[1280];
 	va_list arguments;
 	va_start(arguments, fields);
 	vsnprintf(text, sizeof text, fields, arguments);
 	va_end(arguments);
-	fprintf(stderr,
+	int n = snprintf(line, sizeof line,
 		"{\"level\":%d,\"time\":%" PRId64
 		",\"pid\":%d,\"name\":\"egret-forwarder\",\"msg\":\"%s\"%s}\n",
 		level, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, (int)getpid(), message,
 		text);
+	if (n > 0 && n < (int)sizeof line)
+		egret_log_write(STDERR_FILENO, line, (uint32_t)n);
 }
 
 static void log_failure(const char *message, int status)

@@ -14,6 +14,7 @@ import { loadConfig } from './config/load.ts';
 import { loadConfigAside } from './config/load-aside.ts';
 import { formatErrors } from './config/located.ts';
 import type { Resolution } from './config/resolve.ts';
+import { writeLog } from './dataplane/native.ts';
 import { systemClock, type Timer } from './lib/clock.ts';
 import { coalesced } from './lib/coalesced.ts';
 import { EgretError } from './lib/errors.ts';
@@ -44,7 +45,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     process.stderr.write(formatErrors(loaded.errors));
     return 2;
   }
-  const log = makeLog(loaded.model.appliance.logLevel);
+  const log = makeLog(loaded.model.appliance.logLevel, writeLog);
   const followSignals = keepSignals();
   const runDir = RunDir.take(options.runDir);
   let appliance: Appliance;

@@ -84,6 +84,7 @@ koffi.struct('egret_tcp_options', {
 const c = {
   errno: library.func('int egret_errno()'),
   nowNs: library.func('uint64_t egret_now_ns()'),
+  logWrite: library.func('int egret_log_write(int, const void *, uint32_t)'),
   arenaBytes: library.func('uint64_t egret_arena_bytes(const void *)'),
   arenaCreate: library.func('int egret_arena_create(const char *, const void *, _Out_ void **)'),
   arenaOpen: library.func('int egret_arena_open(const char *, void *, _Out_ void **)'),
@@ -170,6 +171,12 @@ export function nativeStatusOf(error: unknown): Status | undefined {
 
 /** CLOCK_MONOTONIC in nanoseconds, the data plane's clock. */
 export const nowNs = (): bigint => BigInt(c.nowNs());
+
+/** A line on standard error, its newline included; waits for nobody. @returns false: it is lost */
+export function writeLog(line: string): boolean {
+  const bytes = Buffer.from(line);
+  return c.logWrite(2, bytes, bytes.length) === 1;
+}
 
 // -- Arena ----------------------------------------------------------------------------------------
 

@@ -6,12 +6,24 @@ export type Log = pino.Logger;
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** The daemon's log. @param level - Appliance.spec.log.level */
-export function makeLog(level: LogLevel): Log {
-  return pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, errorKey: 'error' },
-    pino.destination({ dest: 2, sync: true }),
-  );
+/**
+ * The daemon's log.
+ *
+ * @param level - Appliance.spec.log.level
+ * @param write - writes a line; false: nobody takes it now, and it is lost. The next one that goes
+ *   out comes with how many were.
+ */
+export function makeLog(level: LogLevel, write: (line: string) => boolean): Log {
+  const timestamp = pino.stdTimeFunctions.isoTime;
+  let lost = 0;
+  const destination = {
+    write(line: string): void {
+      const told = `{"level":40${timestamp()},"lost":${lost},"msg":"log lines were lost"}\n`;
+      if (lost > 0 && write(told)) lost = 0;
+      if (lost > 0 || !write(line)) lost += 1;
+    },
+  };
+  return pino({ level, base: null, timestamp, errorKey: 'error' }, destination);
 }
 
 /** A log that keeps nothing, for tests. */

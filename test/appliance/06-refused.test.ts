@@ -1,9 +1,11 @@
 /**
  * A configuration that does not fit the host, or a kernel's table that is somebody else's: egretd
- * ends with the promised status and leaves nothing behind; one that runs keeps what it has, and says so.
+ * ends with the promised status and leaves nothing behind; one that runs keeps what it has, and says
+ * so, though nobody may read its log.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'tap';
 import { egretProgram } from '../../images/lab/egret.ts';
 import { until } from '../../images/lab/process.ts';
@@ -83,4 +85,22 @@ test('refused at start, refused while it runs', { timeout: 300_000 }, async (t) 
   await until('nothing is said any more', async () => {
     return (await egret.ask(['show', 'networks'])).stderr === '';
   });
+  await egret.stop();
+  const daemon = egret.begin();
+  await egret.ready(['north']);
+  daemon.child.stderr?.pause();
+  const many = Array.from({ length: 400 }, () => peer.replace('64512', 'many')).join('---\n');
+  await egret.writeConfig({ 'broken.yaml': many });
+  for (let round = 0; round < 20; round += 1) {
+    egret.reload();
+    await sleep(50);
+  }
+  await egret.killForwarder();
+  await until('nobody reads the log, and traffic goes on', () => agent.ask('tcp', server, 1000));
+  daemon.child.stderr?.resume();
+  await egret.writeConfig({ 'broken.yaml': undefined });
+  egret.reload();
+  await until('it is told', () =>
+    /"lost":[1-9]\d*,"msg":"log lines were lost"/.test(daemon.output()),
+  );
 });
