@@ -286,7 +286,6 @@ export class Appliance {
         this.#evaluate();
         openPorts(this.#ports, host.snapshot(), dataPlane, forwarder, this.#log);
       },
-      mirrors: () => mirrors.follow(this.#model, vrfs),
       'BGP neighbors': () => {
         neighbors.follow(this.#model, this.#ports, host.snapshot(), {
           isRestarting: this.#former.neighborsUp.length > 0,
@@ -302,6 +301,8 @@ export class Appliance {
         await this.clock.pause();
         await plumbing.keepResolved(kept, host.snapshot());
       },
+      // Last: to empty a table takes seconds, and one may be refused because it is another's.
+      mirrors: () => mirrors.follow(this.#model, vrfs),
     };
   }
 

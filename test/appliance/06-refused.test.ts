@@ -85,6 +85,20 @@ test('refused at start, refused while it runs', { timeout: 300_000 }, async (t) 
   await until('nothing is said any more', async () => {
     return (await egret.ask(['show', 'networks'])).stderr === '';
   });
+  await egret.writeConfig({
+    'third.yaml': felix.slice(felix.indexOf('---') + 4),
+    'second.yaml': peer
+      .slice(peer.lastIndexOf('---') + 4)
+      .replace(router, '100.64.9.78')
+      .replaceAll('third', 'north'),
+  });
+  egret.reload();
+  await until('another table of somebody else keeps no neighbor waiting', async () =>
+    (await egret.show('neighbors')).some(({ address }) => address === '100.64.9.78'),
+  );
+  t.match(await agent.ask('tcp', server), { network: 'north' });
+  await egret.writeConfig({ 'third.yaml': undefined, 'second.yaml': undefined });
+
   await egret.stop();
   const daemon = egret.begin();
   await egret.ready(['north']);
