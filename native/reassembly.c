@@ -118,6 +118,20 @@ static int is_evil(const uint8_t *ip, uint32_t offset, uint32_t bytes)
 	return protocol == IPPROTO_TCP && offset < TCP_BYTES_MIN;
 }
 
+// 1 when the fragment came before, byte for byte: a network that doubles packets means no harm (RFC 8200 §4.5).
+static int is_repeated(const struct datagram *d, const uint8_t *ip)
+{
+	uint32_t header = ipv4_header_bytes(ip);
+	uint32_t bytes = read16(ip + IPV4_TOTAL) - header;
+	uint32_t offset = (read16(ip + IPV4_FRAGMENT) & IPV4_OFFSET) * 8u;
+	if (bytes == 0 || offset + bytes > PAYLOAD_MAX)
+		return 0;
+	for (uint32_t unit = offset / 8; unit < (offset + bytes + 7) / 8; unit++)
+		if (!(d->has[unit / 64] >> unit % 64 & 1))
+			return 0;
+	return memcmp(d->payload + offset, ip + header, bytes) == 0;
+}
+
 // Notes the units of a fragment. Returns 0 when one of them has come before.
 static int take_units(struct datagram *d, uint32_t offset, uint32_t bytes)
 {
@@ -185,7 +199,7 @@ void reassembly_take(struct worker *worker, struct packet *packet)
 	struct datagram *d = packet->checksum == CHECKSUM_COMPLETE && !packet->gso_type
 		? find(worker, packet, ip)
 		: NULL;
-	if (!d || d->is_condemned) {
+	if (!d || d->is_condemned || is_repeated(d, ip)) {
 		packet_drop(packet, EGRET_DROP_FRAGMENT);
 		return;
 	}

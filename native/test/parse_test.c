@@ -115,12 +115,25 @@ static void test_fragments(void)
 		CLEAN();
 	}
 	struct frame *whole = frame_udp(frame_ipv4("10.1.0.2", "192.0.2.10"), 4000, 53, 1192);
+	for (int i = 0; i < 2; i++)
+		gateway_send(g, CLIENT_PORT, frame_fragment(whole, 600, 600, 1));
+	tap_ok(gateway_drops(g, EGRET_DROP_FRAGMENT) == 1, "a repeated fragment is dropped");
+	tap_ok(is_from(gateway_send(g, CLIENT_PORT, frame_fragment(whole, 0, 600, 0)), "10.50.0.2",
+		       "192.0.2.10"),
+		"and no more than that");
+	gateway_send(g, CLIENT_PORT, frame_fragment(whole, 0, 600, 0));
+	struct frame *forged = frame_fragment(whole, 0, 600, 0);
+	frame_l4(forged)[599] ^= 1;
+	gateway_send(g, CLIENT_PORT, forged);
+	tap_ok(g->out_count == 0 && gateway_drops(g, EGRET_DROP_FRAGMENT) == 3,
+		"another one in its place condemns the datagram");
+	whole = with_id(whole, 997);
 	gateway_send(g, CLIENT_PORT, frame_fragment(whole, 0, 600, 0));
 	gateway_send(g, CLIENT_PORT, frame_fragment(whole, 592, 608, 1));
-	tap_ok(g->out_count == 0 && gateway_drops(g, EGRET_DROP_FRAGMENT) == 2,
-		"an overlap condemns the datagram");
+	tap_ok(g->out_count == 0 && gateway_drops(g, EGRET_DROP_FRAGMENT) == 5,
+		"and so does an overlap");
 	gateway_send(g, CLIENT_PORT, frame_fragment(whole, 600, 600, 1));
-	tap_ok(gateway_drops(g, EGRET_DROP_FRAGMENT) == 3, "and what still comes of it");
+	tap_ok(gateway_drops(g, EGRET_DROP_FRAGMENT) == 6, "and what still comes of it");
 	// As many units as the whole has, but one fragment behind its end and a gap in the middle.
 	whole = with_id(frame_udp(frame_ipv4("10.1.0.2", "192.0.2.10"), 4000, 53, 2392), 998);
 	write16(frame_l4(whole) + UDP_LENGTH, 1800);
@@ -128,7 +141,7 @@ static void test_fragments(void)
 	gateway_send(g, CLIENT_PORT, frame_fragment(whole, 1800, 600, 0));
 	gateway_send(g, CLIENT_PORT, frame_fragment(whole, 1200, 600, 1));
 	gateway_send(g, CLIENT_PORT, frame_fragment(whole, 0, 600, 0));
-	tap_ok(g->out_count == 0 && gateway_drops(g, EGRET_DROP_FRAGMENT) == 6,
+	tap_ok(g->out_count == 0 && gateway_drops(g, EGRET_DROP_FRAGMENT) == 9,
 		"a fragment behind the last one's end condemns, too: no gap passes for a whole");
 	struct frame *tiny = frame_fragment(
 		with_id(tcp("10.1.0.2", 1, "192.0.2.10", 80, TCP_SYN), 999), 0, 8, 0);
