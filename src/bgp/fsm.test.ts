@@ -1,15 +1,8 @@
 /** The rows of RFC 4271 §8.2.2, by the RFC's event numbers, and what holds for all of them. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  type EventKind,
-  eventNumber,
-  type FsmEvent,
-  type FsmName,
-  type FsmState,
-  idleState,
-  step,
-} from './fsm.ts';
+import { type FsmName, type FsmState, idleState, step } from './fsm.ts';
+import { type EventKind, eventNumber, type FsmEvent } from './fsm-event.ts';
 import { makeFault } from './wire/notification.ts';
 
 const settings = { connectRetryMs: 5_000, openHoldMs: 240_000 };

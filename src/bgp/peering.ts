@@ -15,13 +15,13 @@ import { DeadlineTimer } from './deadline-timer.ts';
 import {
   type DampCause,
   type FsmAction,
-  type FsmEvent,
   type FsmSettings,
   type FsmState,
   idleState,
   step,
   type TimerName,
 } from './fsm.ts';
+import type { FsmEvent } from './fsm-event.ts';
 import type { Negotiated } from './negotiate.ts';
 import type { Connecting, Connection, ConnectOptions, Transport } from './transport.ts';
 import { noBytes } from './wire/bytes.ts';
