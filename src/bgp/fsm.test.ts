@@ -34,11 +34,11 @@ function stateOf(name: FsmName): FsmState {
     OpenConfirm: ['automaticStart', 'tcpConnectAcked', 'openReceived'],
     Established: ['automaticStart', 'tcpConnectAcked', 'openReceived', 'keepaliveReceived'],
   };
-  const start = { ...idleState, connectRetryCount: 3 };
-  return path[name].reduce<FsmState>(
+  const reached = path[name].reduce<FsmState>(
     (state, kind) => step(state, eventOf(kind), settings).state,
-    start,
+    idleState,
   );
+  return { ...reached, connectRetryCount: 3 };
 }
 
 /** What a step does, in short: timers as +hold -hold, NOTIFICATIONs as code/subcode. */
@@ -77,10 +77,9 @@ const opening = '-connectRetry takeConnection sendOpen +hold > OpenSent';
 /** Event numbers, what happens. 0 is ROUTE-REFRESH. */
 const table: Record<FsmName, [readonly number[], string][]> = {
   Idle: [
-    [[1], '+connectRetry connect > Connect #0'],
-    [[3, 13], '+connectRetry connect > Connect'],
-    [[4], '+connectRetry > Active #0'],
-    [[5], '+connectRetry > Active'],
+    [[1, 3], '+connectRetry connect > Connect #0'],
+    [[13], '+connectRetry connect > Connect'],
+    [[4, 5], '+connectRetry > Active #0'],
     [[6, 7], 'damp:error > Idle'],
     [[14, 17], 'refuseConnection > Idle'],
     [[2, 8, 9, 10, 11, 15, 16, 18, 19, 21, 22, 23, 24, 25, 26, 27, 28, 0], ignored('Idle')],

@@ -119,16 +119,14 @@ function stepIdle(state: FsmState, event: FsmEvent, settings: FsmSettings): Step
   switch (event.kind) {
     case 'manualStart':
     case 'automaticStart':
+      return connect(new Transition(state).stop('idleHold').reset(), settings);
     case 'idleHoldExpired':
-      return connect(
-        new Transition(state).stop('idleHold').reset(event.kind === 'manualStart'),
-        settings,
-      );
+      return connect(new Transition(state).stop('idleHold'), settings);
     case 'manualStartPassive':
     case 'automaticStartPassive':
       return new Transition(state)
         .stop('idleHold')
-        .reset(event.kind === 'manualStartPassive')
+        .reset()
         .start('connectRetry', settings.connectRetryMs)
         .to('Active');
     case 'automaticStartDamped':
@@ -181,7 +179,7 @@ function connect(transition: Transition, settings: FsmSettings): Step {
 function stepUnconnected(state: FsmState, event: FsmEvent, settings: FsmSettings): Step {
   switch (event.kind) {
     case 'manualStop':
-      return new Transition(state).end().reset(true).to('Idle');
+      return new Transition(state).end().reset().to('Idle');
     case 'tcpConnectionValid':
       return stay(state);
     case 'tcpConnectionInvalid':
@@ -268,7 +266,7 @@ function stepEstablished(state: FsmState, event: FsmEvent): Step {
 function stepConnected(state: FsmState, event: FsmEvent, fault: BgpFault): Step {
   switch (event.kind) {
     case 'manualStop':
-      return new Transition(state).say(shutdown).end().reset(true).to('Idle');
+      return new Transition(state).say(shutdown).end().reset().to('Idle');
     case 'automaticStop':
     case 'headerErrorReceived':
     case 'openErrorReceived':
@@ -349,9 +347,9 @@ class Transition {
     return this;
   }
 
-  /** ConnectRetryCounter to zero, if the operator asked for it. */
-  reset(isByHand: boolean): this {
-    if (isByHand) this.#state = { ...this.#state, connectRetryCount: 0 };
+  /** ConnectRetryCounter to zero. */
+  reset(): this {
+    this.#state = { ...this.#state, connectRetryCount: 0 };
     return this;
   }
 
