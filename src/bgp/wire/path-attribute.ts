@@ -7,12 +7,21 @@
  * MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 4760), extended (RFC 4360) and large communities (RFC
  * 8092), AS4_PATH and AS4_AGGREGATOR (RFC 6793). Unknown optional transitive ones are kept, other
  * optional ones dropped (RFC 4271 §5).
+ *
+ * Elsewhere: type codes and flags in attribute-header.ts, values with a structure of their own in
+ * as-path.ts and multiprotocol.ts, and what a whole UPDATE must have in update.ts.
  */
 import { type AsPathSegment, noAttributes, type PathAttributes } from '../../rib/route.ts';
 import { decodeAsPath, encodeAsPath, isConfederation, mergeAs4Path } from './as-path.ts';
-import { ByteWriter, u16, u32 } from './bytes.ts';
-import { afiOf, type Family, ipv4Unicast, ipv6Unicast, makeFamily, safiOf } from './family.ts';
-import { isNlriValid } from './nlri.ts';
+import {
+  attributeFlag,
+  attributeType,
+  optionalTransitive,
+  specifiedFlags,
+  writeAttribute,
+} from './attribute-header.ts';
+import { ByteWriter, noBytes, u16, u32 } from './bytes.ts';
+import { decodeMpReach, decodeMpUnreach, type MpReach, type MpUnreach } from './multiprotocol.ts';
 import { asTrans } from './open.ts';
 
 /** What RFC 7606 §2 does about a fault, weakest first. */
@@ -37,19 +46,6 @@ export interface AttributeOptions {
   readonly isExternal: boolean;
 }
 
-/** MP_REACH_NLRI; views into the message. */
-export interface MpReach {
-  readonly family: Family;
-  /** 4 bytes for IPv4, 16 or 32 for IPv6. */
-  readonly nextHop: Uint8Array;
-  readonly nlri: Uint8Array;
-}
-
-export interface MpUnreach {
-  readonly family: Family;
-  readonly nlri: Uint8Array;
-}
-
 export interface DecodedAttributes {
   readonly attributes: PathAttributes;
   readonly faults: readonly AttributeFault[];
@@ -58,49 +54,6 @@ export interface DecodedAttributes {
   readonly mpReach: MpReach | undefined;
   readonly mpUnreach: MpUnreach | undefined;
 }
-
-export const attributeType = {
-  origin: 1,
-  asPath: 2,
-  nextHop: 3,
-  med: 4,
-  localPref: 5,
-  atomicAggregate: 6,
-  aggregator: 7,
-  communities: 8,
-  originatorId: 9,
-  clusterList: 10,
-  mpReach: 14,
-  mpUnreach: 15,
-  extendedCommunities: 16,
-  as4Path: 17,
-  as4Aggregator: 18,
-  largeCommunities: 32,
-} as const;
-
-const flag = { optional: 0x80, transitive: 0x40, partial: 0x20, extendedLength: 0x10 } as const;
-const wellKnown = flag.transitive;
-const optionalTransitive = flag.optional | flag.transitive;
-
-/** Optional and Transitive as each attribute's specification has them. */
-const specifiedFlags: ReadonlyMap<number, number> = new Map([
-  [attributeType.origin, wellKnown],
-  [attributeType.asPath, wellKnown],
-  [attributeType.nextHop, wellKnown],
-  [attributeType.med, flag.optional],
-  [attributeType.localPref, wellKnown],
-  [attributeType.atomicAggregate, wellKnown],
-  [attributeType.aggregator, optionalTransitive],
-  [attributeType.communities, optionalTransitive],
-  [attributeType.originatorId, flag.optional],
-  [attributeType.clusterList, flag.optional],
-  [attributeType.mpReach, flag.optional],
-  [attributeType.mpUnreach, flag.optional],
-  [attributeType.extendedCommunities, optionalTransitive],
-  [attributeType.as4Path, optionalTransitive],
-  [attributeType.as4Aggregator, optionalTransitive],
-  [attributeType.largeCommunities, optionalTransitive],
-]);
 
 const origins = ['IGP', 'EGP', 'INCOMPLETE'] as const;
 
@@ -129,7 +82,7 @@ export function decodePathAttributes(
   while (at < bytes.length) {
     const start = at;
     const flags = bytes[at]!;
-    const isLong = (flags & flag.extendedLength) !== 0;
+    const isLong = (flags & attributeFlag.extendedLength) !== 0;
     const headBytes = isLong ? 4 : 3;
     const isHeadWhole = at + headBytes <= bytes.length;
     const type = bytes[at + 1] ?? 0;
@@ -159,7 +112,10 @@ export function decodePathAttributes(
 
 type Problem = Omit<AttributeFault, 'type' | 'data'>;
 
-/** RFC 7606 §3.c, §3.g: flags and repetitions; then the value. */
+/**
+ * RFC 7606 §3.c, §3.g: flags and repetitions; then the value. Whatever is wrong with MP_REACH_NLRI or
+ * MP_UNREACH_NLRI ends the session (RFC 4760 §7).
+ */
 function judge(
   draft: Draft,
   present: ReadonlySet<number>,
@@ -171,13 +127,14 @@ function judge(
   const specified = specifiedFlags.get(type);
   const isMultiprotocol = type === attributeType.mpReach || type === attributeType.mpUnreach;
   if (present.has(type)) {
-    if (isMultiprotocol) return reset(1, `attribute ${type} twice`);
-    return { outcome: 'attribute-discard', subcode: 1, reason: `attribute ${type} twice` };
+    const reason = `attribute ${type} twice`;
+    return isMultiprotocol ? reset(1, reason) : discard(1, reason);
   }
   if (specified === undefined) {
-    if ((flags & flag.optional) === 0) return reset(2, `unknown well-known attribute ${type}`);
-    if ((flags & flag.transitive) !== 0) {
-      const kept = flags & (optionalTransitive | flag.partial);
+    const isOptional = (flags & attributeFlag.optional) !== 0;
+    if (!isOptional) return reset(2, `unknown well-known attribute ${type}`);
+    if ((flags & attributeFlag.transitive) !== 0) {
+      const kept = flags & (optionalTransitive | attributeFlag.partial);
       draft.unknown.push({ flags: kept, type, value: value.slice() });
     }
     return undefined;
@@ -277,46 +234,21 @@ function decodeValue(
     case attributeType.as4Aggregator:
       draft.as4Aggregator = options.isFourOctet ? undefined : decodeAggregator(value, 4);
       return draft.as4Aggregator ? undefined : discard(9, 'an unusable AS4_AGGREGATOR');
-    case attributeType.mpReach:
-      return decodeMpReach(draft, value);
-    case attributeType.mpUnreach:
-      return decodeMpUnreach(draft, value);
+    case attributeType.mpReach: {
+      const reach = decodeMpReach(value);
+      if (!reach.ok) return reset(9, reach.fault);
+      draft.mpReach = reach.value;
+      return undefined;
+    }
+    case attributeType.mpUnreach: {
+      const unreach = decodeMpUnreach(value);
+      if (!unreach.ok) return reset(9, unreach.fault);
+      draft.mpUnreach = unreach.value;
+      return undefined;
+    }
     default:
       return undefined;
   }
-}
-
-/** RFC 4760 §3; of other families than ours only the outline is read (§7 lets us ignore them). */
-function decodeMpReach(draft: Draft, value: Uint8Array): Problem | undefined {
-  if (value.length < 5) return reset(9, 'an MP_REACH_NLRI shorter than 5 bytes');
-  const family = makeFamily(u16(value, 0), value[2]!);
-  const nextHopBytes = value[3]!;
-  const nlriStart = 4 + nextHopBytes + 1;
-  if (nlriStart > value.length) return reset(9, 'a next hop longer than its MP_REACH_NLRI');
-  const nlri = value.subarray(nlriStart);
-  const nextHopFits =
-    family === ipv4Unicast
-      ? nextHopBytes === 4
-      : family !== ipv6Unicast || nextHopBytes === 16 || nextHopBytes === 32;
-  if (!nextHopFits) return reset(9, `a next hop of ${nextHopBytes} bytes in MP_REACH_NLRI`);
-  if (!isFamilyNlriValid(family, nlri)) return reset(9, 'malformed prefixes in MP_REACH_NLRI');
-  draft.mpReach = { family, nextHop: value.subarray(4, 4 + nextHopBytes), nlri };
-  return undefined;
-}
-
-/** RFC 4760 §4. */
-function decodeMpUnreach(draft: Draft, value: Uint8Array): Problem | undefined {
-  if (value.length < 3) return reset(9, 'an MP_UNREACH_NLRI shorter than 3 bytes');
-  const family = makeFamily(u16(value, 0), value[2]!);
-  const nlri = value.subarray(3);
-  if (!isFamilyNlriValid(family, nlri)) return reset(9, 'malformed prefixes in MP_UNREACH_NLRI');
-  draft.mpUnreach = { family, nlri };
-  return undefined;
-}
-
-function isFamilyNlriValid(family: Family, nlri: Uint8Array): boolean {
-  if (family === ipv4Unicast) return isNlriValid(nlri, 32);
-  return family !== ipv6Unicast || isNlriValid(nlri, 128);
 }
 
 /** RFC 6793 §4.2.3. */
@@ -376,9 +308,8 @@ export function encodePathAttributes(
   attributes: PathAttributes,
   options: { readonly isFourOctet: boolean },
 ): Uint8Array {
-  const parts: { type: number; flags: number; value: Uint8Array }[] = [];
-  const add = (type: number, value: Uint8Array) =>
-    parts.push({ type, flags: specifiedFlags.get(type) ?? 0, value });
+  const parts: { type: number; value: Uint8Array; flags?: number }[] = [];
+  const add = (type: number, value: Uint8Array) => parts.push({ type, value });
   const u32s = (numbers: readonly number[]) => {
     const writer = new ByteWriter();
     for (const each of numbers) writer.u32(each);
@@ -393,7 +324,7 @@ export function encodePathAttributes(
   if (attributes.localPref !== undefined) {
     add(attributeType.localPref, u32s([attributes.localPref]));
   }
-  if (attributes.isAtomicAggregate) add(attributeType.atomicAggregate, new Uint8Array(0));
+  if (attributes.isAtomicAggregate) add(attributeType.atomicAggregate, noBytes);
   if (aggregator) add(attributeType.aggregator, encodeAggregator(aggregator, asBytes));
   if (attributes.communities.length > 0) {
     add(attributeType.communities, u32s(attributes.communities));
@@ -424,7 +355,7 @@ export function encodePathAttributes(
   parts.push(...attributes.unknown);
   parts.sort((a, b) => a.type - b.type);
   const writer = new ByteWriter();
-  for (const { type, flags, value } of parts) writeAttribute(writer, flags, type, value);
+  for (const { type, value, flags } of parts) writeAttribute(writer, type, value, flags);
   return writer.done();
 }
 
@@ -442,34 +373,4 @@ function encodeAggregator(
   if (asBytes === 4) writer.u32(aggregator.as);
   else writer.u16(aggregator.as > 0xffff ? asTrans : aggregator.as);
   return writer.u32(aggregator.address).done();
-}
-
-/** MP_REACH_NLRI, as one whole attribute. */
-export function encodeMpReach(reach: MpReach): Uint8Array {
-  const value = new ByteWriter().u16(afiOf(reach.family)).u8(safiOf(reach.family));
-  value.u8(reach.nextHop.length).bytes(reach.nextHop).u8(0).bytes(reach.nlri);
-  const writer = new ByteWriter();
-  writeAttribute(writer, flag.optional, attributeType.mpReach, value.done());
-  return writer.done();
-}
-
-/** MP_UNREACH_NLRI, as one whole attribute; without prefixes it is End-of-RIB (RFC 4724 §2). */
-export function encodeMpUnreach(unreach: MpUnreach): Uint8Array {
-  const value = new ByteWriter().u16(afiOf(unreach.family)).u8(safiOf(unreach.family));
-  value.bytes(unreach.nlri);
-  const writer = new ByteWriter();
-  writeAttribute(writer, flag.optional, attributeType.mpUnreach, value.done());
-  return writer.done();
-}
-
-function writeAttribute(writer: ByteWriter, flags: number, type: number, value: Uint8Array): void {
-  if (value.length > 255) {
-    writer
-      .u8(flags | flag.extendedLength)
-      .u8(type)
-      .u16(value.length);
-  } else {
-    writer.u8(flags).u8(type).u8(value.length);
-  }
-  writer.bytes(value);
 }

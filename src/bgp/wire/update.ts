@@ -8,19 +8,17 @@
  */
 import { fail, ok, type Result } from '../../lib/result.ts';
 import type { PathAttributes } from '../../rib/route.ts';
+import { attributeType } from './attribute-header.ts';
 import { ByteWriter, noBytes, u16 } from './bytes.ts';
 import { type Family, ipv4Unicast } from './family.ts';
+import { encodeMpUnreach, type MpReach, type MpUnreach } from './multiprotocol.ts';
 import { isNlriValid } from './nlri.ts';
 import { type BgpFault, makeFault, notificationCode } from './notification.ts';
 import {
   type AttributeFault,
   type AttributeOptions,
-  attributeType,
   type DecodedAttributes,
   decodePathAttributes,
-  encodeMpUnreach,
-  type MpReach,
-  type MpUnreach,
 } from './path-attribute.ts';
 
 /** Byte fields are views into the message. */

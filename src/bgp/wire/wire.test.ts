@@ -7,6 +7,7 @@ import { decodeAsPath, encodeAsPath, mergeAs4Path } from './as-path.ts';
 import type { Capability } from './capability.ts';
 import { ipv4Unicast, ipv6Unicast } from './family.ts';
 import { encodeMessage, Framer } from './header.ts';
+import { encodeMpReach, encodeMpUnreach } from './multiprotocol.ts';
 import { encodeNlri, forEachPrefix, forEachPrefix6, isNlriValid } from './nlri.ts';
 import {
   decodeNotification,
@@ -16,12 +17,7 @@ import {
   shutdownText,
 } from './notification.ts';
 import { decodeOpen, encodeOpen, type Open } from './open.ts';
-import {
-  decodePathAttributes,
-  encodeMpReach,
-  encodeMpUnreach,
-  encodePathAttributes,
-} from './path-attribute.ts';
+import { decodePathAttributes, encodePathAttributes } from './path-attribute.ts';
 import { decodeRouteRefresh, encodeRouteRefresh } from './route-refresh.ts';
 import { decodeUpdate, encodeEndOfRib, encodeUpdate } from './update.ts';
 
