@@ -1,12 +1,12 @@
 /**
  * One connection to a neighbor and its state machine: does what bgp/fsm.ts decides.
  *
- * Owns the TCP connection (or the attempt), the timers and the framer. What concerns the neighbor as
- * a whole (routes, collisions, back-off, status) is its host's, bgp/session.ts.
+ * Owns the TCP connection (or the attempt) and the timers. What concerns the neighbor as a whole
+ * (routes, collisions, back-off, status) is its host's, bgp/session.ts.
  *
- * Received bytes are worked off in slices. The hold timer does not count against a neighbor whose
- * bytes lie unread here or in the kernel: its expiry first lets pending I/O through. A neighbor that
- * does not read what it asked for (route refresh) loses the session before that takes memory.
+ * Messages are worked off in slices. The hold timer does not count against a neighbor whose bytes
+ * lie unread here or in the kernel: its expiry first lets pending I/O through. A neighbor that does
+ * not read what it asked for (route refresh) loses the session before that takes memory.
  */
 import type { Clock } from '../lib/clock.ts';
 import type { Random } from '../lib/random.ts';
@@ -22,10 +22,11 @@ import {
   type TimerName,
 } from './fsm.ts';
 import type { FsmEvent } from './fsm-event.ts';
+import { MessageReader } from './message-reader.ts';
 import type { Negotiated } from './negotiate.ts';
 import type { Connecting, Connection, ConnectOptions, Transport } from './transport.ts';
 import { noBytes } from './wire/bytes.ts';
-import { encodeMessage, type Frame, Framer, messageType } from './wire/header.ts';
+import { encodeMessage, type Frame, messageType } from './wire/header.ts';
 import {
   type BgpFault,
   decodeNotification,
@@ -69,9 +70,9 @@ export interface PeeringHost {
   ended(connection: Connection): void;
 }
 
-/** Reading stops above, and goes on below. */
-const bufferedBytesHigh = 256 * 1024;
-const bufferedBytesLow = 64 * 1024;
+/** Who made a connection: we or the neighbor. */
+type Direction = 'outgoing' | 'incoming';
+
 /** More than any table of ours: what waits here waits for a neighbor that does not read. */
 const queuedBytesMax = 1 << 20;
 
@@ -80,37 +81,29 @@ export class Peering implements Worker {
   readonly #timers: Record<TimerName, DeadlineTimer>;
   #state: FsmState = idleState;
   #connecting: Connecting | undefined;
-  #connection: Connection | undefined;
+  /** Of this machine's connection, if it has one. */
+  #reader: MessageReader | undefined;
+  #direction: Direction = 'outgoing';
   /** The connection of the event being dispatched. */
-  #offered: Connection | undefined;
-  #offeredBy: 'outgoing' | 'incoming' = 'outgoing';
+  #offered: { readonly connection: Connection; readonly direction: Direction } | undefined;
   /** Body of the message being dispatched. */
   #body: Uint8Array = noBytes;
-  #framer = new Framer();
-  #isPaused = false;
-  #hasUnread = false;
-  #heardMs = 0;
-  #closedReason: string | undefined;
   #ourOpen: Open | undefined;
   #theirOpen: Open | undefined;
   #negotiated: Negotiated | undefined;
 
-  #direction: 'outgoing' | 'incoming' = 'outgoing';
-
   constructor(host: PeeringHost) {
     this.#host = host;
-    const timer = (kind: FsmEvent['kind']) =>
-      new DeadlineTimer(host.clock, () => this.dispatch({ kind } as FsmEvent));
+    const timer = (expired: () => void) => new DeadlineTimer(host.clock, expired);
     this.#timers = {
-      connectRetry: new DeadlineTimer(host.clock, () => this.#connectRetryExpired()),
-      hold: new DeadlineTimer(host.clock, () => this.#holdExpired()),
-      keepalive: timer('keepaliveExpired'),
-      idleHold: timer('idleHoldExpired'),
+      connectRetry: timer(() => this.#connectRetryExpired()),
+      hold: timer(() => this.#holdExpired()),
+      keepalive: timer(() => this.dispatch({ kind: 'keepaliveExpired' })),
+      idleHold: timer(() => this.dispatch({ kind: 'idleHoldExpired' })),
     };
   }
 
-  /** Who made the connection. */
-  get direction(): 'outgoing' | 'incoming' {
+  get direction(): Direction {
     return this.#direction;
   }
 
@@ -119,7 +112,7 @@ export class Peering implements Worker {
   }
 
   get connection(): Connection | undefined {
-    return this.#connection;
+    return this.#reader?.connection;
   }
 
   get negotiated(): Negotiated | undefined {
@@ -140,7 +133,7 @@ export class Peering implements Worker {
 
   /** A connection from the neighbor was accepted (event 17). */
   offer(connection: Connection): void {
-    this.#dispatchWith(connection, 'tcpConnectionConfirmed');
+    this.#dispatchWith(connection, 'incoming');
   }
 
   /** A machine for this connection alone, which the neighbor made. */
@@ -158,8 +151,8 @@ export class Peering implements Worker {
   }
 
   send(type: number, body: Uint8Array): void {
-    if (!this.#connection) return;
-    this.#connection.write(encodeMessage(type, body));
+    if (!this.#reader) return;
+    this.#reader.connection.write(encodeMessage(type, body));
     this.#host.sent(type);
   }
 
@@ -176,38 +169,27 @@ export class Peering implements Worker {
 
   /** A few messages; full ones have some hundred to two thousand prefixes each. */
   work(): boolean {
-    const connection = this.#connection;
+    const reader = this.#reader;
+    if (!reader) return false;
     for (let count = 0; count < 4; count += 1) {
-      const next = this.#framer.next();
+      const next = reader.next();
       if (!next.ok) {
-        this.#hasUnread = false;
         this.dispatch({ kind: 'headerErrorReceived', fault: next.fault });
         return false;
       }
-      if (next.value === undefined) return this.#drained();
+      if (next.value === undefined) {
+        if (reader.closedReason !== undefined) this.#lost(reader.closedReason);
+        return false;
+      }
       this.#receive(next.value);
-      if (this.#connection !== connection) return false;
-      if (connection && connection.queuedBytes > queuedBytesMax) {
-        connection.destroy();
+      if (this.#reader !== reader) return false;
+      if (reader.connection.queuedBytes > queuedBytesMax) {
+        reader.connection.destroy();
         this.#lost('the neighbor does not read what it is sent');
         return false;
       }
     }
-    this.#resumeWhenLow();
     return true;
-  }
-
-  #drained(): boolean {
-    this.#hasUnread = false;
-    this.#resumeWhenLow();
-    if (this.#closedReason !== undefined) this.#lost(this.#closedReason);
-    return false;
-  }
-
-  #resumeWhenLow(): void {
-    if (!this.#isPaused || this.#framer.bufferedBytes > bufferedBytesLow) return;
-    this.#isPaused = false;
-    this.#connection?.resume();
   }
 
   #lost(reason: string): void {
@@ -221,23 +203,18 @@ export class Peering implements Worker {
   }
 
   #holdExpired(): void {
-    const { clock } = this.#host;
-    const connection = this.#connection;
-    if (this.#hasUnread) {
-      this.#timers.hold.start(this.#state.holdTimeMs);
+    const reader = this.#reader;
+    const { hold } = this.#timers;
+    if (reader?.hasUnread) {
+      hold.start(this.#state.holdTimeMs);
       return;
     }
-    const heardMs = this.#heardMs;
+    const heardMs = reader?.heardMs;
     // Timers run before I/O: what the kernel holds for us arrives before this does.
-    clock.soon(() => {
-      if (this.#connection !== connection || !this.#state.timers.includes('hold')) return;
-      if (this.#hasUnread || this.#heardMs !== heardMs) {
-        if (this.#timers.hold.remainingMs === undefined) {
-          this.#timers.hold.start(this.#state.holdTimeMs);
-        }
-        return;
-      }
-      this.dispatch({ kind: 'holdExpired' });
+    this.#host.clock.soon(() => {
+      if (this.#reader !== reader || !this.#state.timers.includes('hold')) return;
+      if (!reader?.hasUnread && reader?.heardMs === heardMs) this.dispatch({ kind: 'holdExpired' });
+      else if (hold.remainingMs === undefined) hold.start(this.#state.holdTimeMs);
     });
   }
 
@@ -268,16 +245,17 @@ export class Peering implements Worker {
   #receiveOpen(body: Uint8Array): void {
     const decoded = decodeOpen(body);
     const fault = decoded.ok ? this.#host.checkOpen(decoded.value) : decoded.fault;
-    if (!decoded.ok || fault) {
-      if (fault) this.dispatch({ kind: 'openErrorReceived', fault });
-      return;
-    }
-    const open = decoded.value;
+    if (fault) this.dispatch({ kind: 'openErrorReceived', fault });
+    else if (decoded.ok) this.#openReceived(decoded.value);
+  }
+
+  /** A sound OPEN, in whatever state. */
+  #openReceived(open: Open): void {
     if (this.#state.name === 'OpenSent' && this.#ourOpen) {
       if (!this.#host.openReceived(this, open)) return;
       this.#theirOpen = open;
       this.#negotiated = this.#host.negotiate(this.#ourOpen, open);
-      this.#framer.isExtended = this.#negotiated.hasExtendedMessage;
+      if (this.#negotiated.hasExtendedMessage) this.#reader?.allowExtended();
     }
     this.dispatch({
       kind: 'openReceived',
@@ -312,13 +290,13 @@ export class Peering implements Worker {
         this.#connect();
         break;
       case 'takeConnection':
-        if (this.#offered) this.#take(this.#offered);
+        if (this.#offered) this.#take(this.#offered.connection, this.#offered.direction);
         break;
       case 'trackConnection':
-        if (this.#offered) host.track(this.#offered);
+        if (this.#offered) host.track(this.#offered.connection);
         break;
       case 'refuseConnection':
-        if (this.#offered) host.refuse(this.#offered);
+        if (this.#offered) host.refuse(this.#offered.connection);
         break;
       case 'sendOpen':
         this.#ourOpen = host.makeOpen();
@@ -363,68 +341,53 @@ export class Peering implements Worker {
   }
 
   #connect(): void {
-    const attempt = this.#host.transport.connect(this.#host.connectOptions(), {
+    this.#connecting = this.#host.transport.connect(this.#host.connectOptions(), {
       connected: (connection) => {
         this.#connecting = undefined;
-        this.#dispatchWith(connection, 'tcpConnectAcked');
+        this.#dispatchWith(connection, 'outgoing');
       },
       failed: (reason) => {
         this.#connecting = undefined;
         this.#lost(reason);
       },
     });
-    this.#connecting = attempt;
   }
 
-  #dispatchWith(connection: Connection, kind: 'tcpConnectAcked' | 'tcpConnectionConfirmed'): void {
-    this.#offered = connection;
-    if (kind === 'tcpConnectAcked') this.#offeredBy = 'outgoing';
-    else this.#offeredBy = 'incoming';
+  #dispatchWith(connection: Connection, direction: Direction): void {
+    const kind = direction === 'outgoing' ? 'tcpConnectAcked' : 'tcpConnectionConfirmed';
+    this.#offered = { connection, direction };
     this.dispatch({ kind });
     this.#offered = undefined;
   }
 
-  #take(connection: Connection): void {
+  #take(connection: Connection, direction: Direction): void {
     this.#connecting?.cancel();
     this.#connecting = undefined;
-    this.#connection = connection;
-    this.#direction = this.#offeredBy;
-    this.#framer = new Framer();
-    this.#isPaused = false;
-    this.#hasUnread = false;
-    this.#closedReason = undefined;
+    const reader = new MessageReader(connection, this.#host.clock);
+    this.#reader = reader;
+    this.#direction = direction;
     this.#theirOpen = undefined;
     this.#negotiated = undefined;
     connection.attach({
       received: (chunk) => {
-        if (this.#connection === connection) this.#read(chunk);
+        if (this.#reader !== reader) return;
+        reader.push(chunk);
+        this.#host.queue.add(this);
       },
       closed: (reason) => {
-        if (this.#connection !== connection) this.#host.ended(connection);
-        else if (this.#hasUnread) this.#closedReason = reason;
+        if (this.#reader !== reader) this.#host.ended(connection);
+        else if (reader.hasUnread) reader.closedReason = reason;
         else this.#lost(reason);
       },
     });
   }
 
-  #read(chunk: Uint8Array): void {
-    this.#heardMs = this.#host.clock.nowMs();
-    this.#framer.push(chunk);
-    this.#hasUnread = true;
-    if (!this.#isPaused && this.#framer.bufferedBytes > bufferedBytesHigh) {
-      this.#isPaused = true;
-      this.#connection?.pause();
-    }
-    this.#host.queue.add(this);
-  }
-
   #dropConnection(): void {
     this.#connecting?.cancel();
     this.#connecting = undefined;
-    const connection = this.#connection;
-    this.#connection = undefined;
+    const connection = this.#reader?.connection;
+    this.#reader = undefined;
     this.#host.queue.remove(this);
-    this.#hasUnread = false;
     if (!connection) return;
     this.#host.ending(connection);
     connection.end();
