@@ -42,7 +42,7 @@ export class MessageReader {
     return this.#heardMs;
   }
 
-  /** Messages up to 65535 bytes may come (RFC 8654). */
+  /** We have advertised Extended Message: up to 65535 bytes may come (RFC 8654 §4). */
   allowExtended(): void {
     this.#framer.isExtended = true;
   }

@@ -24,8 +24,6 @@ export interface Negotiated {
   readonly families: readonly Family[];
   readonly hasRouteRefresh: boolean;
   readonly hasEnhancedRouteRefresh: boolean;
-  /** Messages up to 65535 bytes may come (RFC 8654). */
-  readonly hasExtendedMessage: boolean;
   /** The neighbor's graceful restart capability, as received. */
   readonly gracefulRestart: GracefulRestart | undefined;
 }
@@ -97,7 +95,6 @@ export function negotiate(ours: Open, theirs: Open, neighbor: SpeakerNeighbor): 
     families: agreedFamilies(ours, theirs),
     hasRouteRefresh: hasBoth('routeRefresh'),
     hasEnhancedRouteRefresh: hasBoth('enhancedRouteRefresh') && hasBoth('routeRefresh'),
-    hasExtendedMessage: hasBoth('extendedMessage'),
     // Of several the last counts (RFC 4724 §3).
     gracefulRestart: hasBoth('gracefulRestart')
       ? theirs.capabilities.findLast((each) => each.kind === 'gracefulRestart')

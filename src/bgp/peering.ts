@@ -255,7 +255,6 @@ export class Peering implements Worker {
       if (!this.#host.openReceived(this, open)) return;
       this.#theirOpen = open;
       this.#negotiated = this.#host.negotiate(this.#ourOpen, open);
-      if (this.#negotiated.hasExtendedMessage) this.#reader?.allowExtended();
     }
     this.dispatch({
       kind: 'openReceived',
@@ -299,8 +298,7 @@ export class Peering implements Worker {
         if (this.#offered) host.refuse(this.#offered.connection);
         break;
       case 'sendOpen':
-        this.#ourOpen = host.makeOpen();
-        this.send(messageType.open, encodeOpen(this.#ourOpen));
+        this.#sendOpen(host.makeOpen());
         break;
       case 'sendKeepalive':
         this.send(messageType.keepalive, noBytes);
@@ -351,6 +349,13 @@ export class Peering implements Worker {
         this.#lost(reason);
       },
     });
+  }
+
+  #sendOpen(open: Open): void {
+    this.#ourOpen = open;
+    const isExtended = open.capabilities.some((each) => each.kind === 'extendedMessage');
+    if (isExtended) this.#reader?.allowExtended();
+    this.send(messageType.open, encodeOpen(open));
   }
 
   #dispatchWith(connection: Connection, direction: Direction): void {

@@ -157,10 +157,19 @@ describe('against a script', () => {
     expect(script.notifications).toEqual([[1, 1]]);
   });
 
-  test('answers a length of 4097 with Bad Message Length', () => {
+  test('takes extended messages from who never advertised them itself (RFC 8654 §4)', () => {
     script.establish();
-    const message = encodeMessage(messageType.update, new Uint8Array(4097 - headerBytes));
-    script.raw(message);
+    const nlri = Uint8Array.from({ length: 13_000 * 5 }, (_, at) => (at % 5 === 0 ? 32 : 10));
+    script.say(messageType.update, encodeUpdate({ withdrawn: nlri }));
+    expect(script.notifications).toEqual([]);
+    expect(a.row()).toMatchObject({ state: 'Established', messagesReceived: { update: 1 } });
+  });
+
+  test('answers a length of 4097 with Bad Message Length, unless it has advertised more', () => {
+    script.say(messageType.notification, Uint8Array.of(2, 4));
+    clock.pass(10_000);
+    script.establish();
+    script.raw(encodeMessage(messageType.update, new Uint8Array(4097 - headerBytes)));
     expect(script.notifications).toEqual([[1, 2]]);
   });
 

@@ -205,7 +205,7 @@ describe('the framer', () => {
     expect(framer.next()).toMatchObject({ ok: false, fault: { code: 1, subcode } });
   });
 
-  test('takes extended messages only once agreed (RFC 8654)', () => {
+  test('takes extended messages only once advertised, and never such an OPEN (RFC 8654)', () => {
     const framer = new Framer();
     framer.isExtended = true;
     framer.push(encodeMessage(2, new Uint8Array(60_000)));
