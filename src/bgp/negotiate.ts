@@ -26,6 +26,8 @@ export interface Negotiated {
   readonly hasEnhancedRouteRefresh: boolean;
   /** The neighbor's graceful restart capability, as received. */
   readonly gracefulRestart: GracefulRestart | undefined;
+  /** The neighbor can restart gracefully with its IPv4 routes (RFC 4724 §4.2). */
+  readonly isGraceful: boolean;
 }
 
 const restartTimeSecondsMax = 4095;
@@ -87,6 +89,10 @@ export function negotiate(ours: Open, theirs: Open, neighbor: SpeakerNeighbor): 
   const third = holdTimeMs / 3;
   const hasBoth = (kind: Capability['kind']) =>
     [ours, theirs].every((open) => open.capabilities.some((each) => each.kind === kind));
+  // Of several the last counts (RFC 4724 §3).
+  const gracefulRestart = hasBoth('gracefulRestart')
+    ? theirs.capabilities.findLast((each) => each.kind === 'gracefulRestart')
+    : undefined;
   return {
     holdTimeMs,
     keepaliveTimeMs: Math.min(neighbor.keepaliveTimeMs ?? third, third),
@@ -95,10 +101,8 @@ export function negotiate(ours: Open, theirs: Open, neighbor: SpeakerNeighbor): 
     families: agreedFamilies(ours, theirs),
     hasRouteRefresh: hasBoth('routeRefresh'),
     hasEnhancedRouteRefresh: hasBoth('enhancedRouteRefresh') && hasBoth('routeRefresh'),
-    // Of several the last counts (RFC 4724 §3).
-    gracefulRestart: hasBoth('gracefulRestart')
-      ? theirs.capabilities.findLast((each) => each.kind === 'gracefulRestart')
-      : undefined,
+    gracefulRestart,
+    isGraceful: gracefulRestart?.families.some(({ family }) => family === ipv4Unicast) ?? false,
   };
 }
 
@@ -117,11 +121,6 @@ function agreedFamilies(ours: Open, theirs: Open): readonly Family[] {
 /** Whether the neighbor keeps forwarding a family over its restart (RFC 4724 §3, F). */
 export function keepsForwarding(restart: GracefulRestart | undefined, family: Family): boolean {
   return restart?.families.some((each) => each.family === family && each.isForwarding) ?? false;
-}
-
-/** Whether the neighbor's restart is graceful for a family at all (RFC 4724 §4.2). */
-export function canRestart(restart: GracefulRestart | undefined, family: Family): boolean {
-  return restart?.families.some((each) => each.family === family) ?? false;
 }
 
 /** RFC 4271 §6.8 with RFC 6286 §2.3: whether our own connection is the one to keep. */

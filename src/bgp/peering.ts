@@ -48,7 +48,6 @@ export interface PeeringHost {
   /** Checks an OPEN against the neighbor. */
   checkOpen(open: Open): BgpFault | undefined;
   negotiate(ours: Open, theirs: Open): Negotiated;
-  isGraceful(negotiated: Negotiated): boolean;
   /** Settles collisions (RFC 4271 §6.8). @returns whether this peering goes on */
   openReceived(peering: Peering, open: Open): boolean;
   track(connection: Connection): void;
@@ -256,12 +255,8 @@ export class Peering implements Worker {
       this.#theirOpen = open;
       this.#negotiated = this.#host.negotiate(this.#ourOpen, open);
     }
-    this.dispatch({
-      kind: 'openReceived',
-      holdTimeMs: this.#negotiated?.holdTimeMs ?? 0,
-      keepaliveTimeMs: this.#negotiated?.keepaliveTimeMs ?? 0,
-      isGraceful: this.#negotiated ? this.#host.isGraceful(this.#negotiated) : false,
-    });
+    const { holdTimeMs = 0, keepaliveTimeMs = 0, isGraceful = false } = this.#negotiated ?? {};
+    this.dispatch({ kind: 'openReceived', holdTimeMs, keepaliveTimeMs, isGraceful });
   }
 
   #receiveNotification(body: Uint8Array): void {

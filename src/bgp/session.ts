@@ -16,7 +16,6 @@ import type { RibInput } from '../rib/route.ts';
 import { idleHoldMs, jittered, stableAfterMs } from './backoff.ts';
 import type { DampCause, FsmSettings, FsmState } from './fsm.ts';
 import {
-  canRestart,
   checkOpen,
   isOwnConnectionKept,
   makeOpen,
@@ -30,7 +29,6 @@ import { SessionRecord } from './session-record.ts';
 import type { NeighborRow } from './status.ts';
 import type { Connection, ConnectOptions, Transport } from './transport.ts';
 import { describeCapability } from './wire/capability.ts';
-import { ipv4Unicast } from './wire/family.ts';
 import {
   type BgpFault,
   ceaseSubcode,
@@ -219,7 +217,6 @@ export class Session {
       makeOpen: () => makeOpen(this.#neighbor, this.#restart, this.#hasCapabilities),
       checkOpen: (open) => checkOpen(open, this.#neighbor),
       negotiate: (ours, theirs) => negotiate(ours, theirs, this.#neighbor),
-      isGraceful: ({ gracefulRestart }) => canRestart(gracefulRestart, ipv4Unicast),
       openReceived: (peering, open) => this.#settleCollision(peering, open),
       track: (connection) => this.#track(connection),
       refuse: (connection) => this.#refuse(connection),
