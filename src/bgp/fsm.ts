@@ -12,9 +12,9 @@
  *   Finite State Machine Error (§6.1, §6.2 against the rows of §8.2.2).
  * - OpenConfirm and Established, event 19: a second OPEN on one connection is an unexpected message;
  *   the first one's collisions are settled in OpenSent, before event 19.
- * - Established, events 16 and 17, when the neighbor can restart gracefully (RFC 4724 §5): the new
- *   connection gets a machine of its own, and only its OPEN ends the old one, by event 18; a
- *   connection that merely lost a collision must not.
+ * - Established, events 16 and 17: the new connection could only lose the collision (§6.8) and is
+ *   refused at once. When the neighbor can restart gracefully (RFC 4724 §5) it gets a machine of its
+ *   own, and only its OPEN ends the old one, by event 18.
  *
  * Idle runs no timer but IdleHoldTimer, which is the session's answer to `damp` (backoff.ts).
  */

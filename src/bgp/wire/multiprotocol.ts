@@ -4,8 +4,8 @@
  *     | AFI (2) | SAFI (1) | next hop bytes (1) | next hop | reserved (1) | prefixes |
  *     | AFI (2) | SAFI (1) | prefixes |
  *
- * Of families other than IPv4 and IPv6 unicast only the outline is read: §7 lets us ignore them. What
- * cannot be read leaves prefixes that nobody knows, so it ends the session (RFC 7606 §3.j).
+ * IPv4 and IPv6 unicast are all that we agree to (§8): of other families only the outline is read.
+ * What cannot be read leaves prefixes that nobody knows, so it ends the session (RFC 7606 §3.j).
  */
 import { fail, ok, type Result } from '../../lib/result.ts';
 import { attributeType, writeAttribute } from './attribute-header.ts';
