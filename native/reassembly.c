@@ -118,7 +118,8 @@ static int is_evil(const uint8_t *ip, uint32_t offset, uint32_t bytes)
 	return protocol == IPPROTO_TCP && offset < TCP_BYTES_MIN;
 }
 
-// 1 when the fragment came before, byte for byte: a network that doubles packets means no harm (RFC 8200 §4.5).
+// 1 when the fragment came before, byte for byte: a network that doubles packets means no harm
+// (RFC 8200 §4.5).
 static int is_repeated(const struct datagram *d, const uint8_t *ip)
 {
 	uint32_t header = ipv4_header_bytes(ip);
