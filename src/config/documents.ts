@@ -56,7 +56,11 @@ export function* parseFile(file: string, bytes: Uint8Array, report: Report): Gen
       next = composed.next();
     } catch {
       // The parser is recursive: nesting by the thousand exhausts the stack.
-      report.error({ at: { file, line: 1, column: 1 }, path: '' }, 'YAML is nested too deeply');
+      report.error(
+        { at: { file, line: 1, column: 1 }, path: '' },
+        'YAML is nested too deeply',
+        'A resource has a few levels; is this one?',
+      );
       yield unreadable;
       return;
     }
@@ -69,7 +73,11 @@ export function* parseFile(file: string, bytes: Uint8Array, report: Report): Gen
 function decodeText(file: string, bytes: Uint8Array, report: Report): string | undefined {
   const start = { at: { file, line: 1, column: 1 }, path: '' };
   if (bytes.length > fileBytesMax) {
-    report.error(start, `the file has ${bytes.length} bytes; at most ${fileBytesMax} are read`);
+    report.error(
+      start,
+      `the file has ${bytes.length} bytes; at most ${fileBytesMax} are read`,
+      'Split it into several files of a folder.',
+    );
     return undefined;
   }
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -130,7 +138,11 @@ function readDocument(
   for (const problem of [...yaml.errors, ...yaml.warnings]) {
     reading.isBroken = true;
     const message = problem.message.replace(/\s+/g, ' ').slice(0, 200);
-    report.error({ at: locate(problem.pos[0]), path: '' }, `YAML: ${message}`);
+    report.error(
+      { at: locate(problem.pos[0]), path: '' },
+      `YAML: ${message}`,
+      'Look at the indentation, quotes and brackets there and before.',
+    );
   }
   if (yaml.contents === null) return reading.isBroken ? [unreadable] : [];
   return unpack(readNode(yaml.contents, '', 0, reading), '', reading);
@@ -146,6 +158,7 @@ function unpack(value: Value | undefined, path: string, reading: Reading): Parse
       report.error(
         { at: value.at, path },
         `a resource must be a mapping with apiVersion, kind and metadata, not ${describeValue(value)}`,
+        'Documents are divided by a line ---.',
       );
     }
     return [unreadable];
@@ -156,7 +169,11 @@ function unpack(value: Value | undefined, path: string, reading: Reading): Parse
   if (!isList) return [{ root: value, isBroken }];
   if (items === undefined || (items.kind === 'scalar' && items.value === null)) return [];
   if (items.kind !== 'list') {
-    report.error({ at: items.at, path: 'items' }, `must be a list, not ${describeValue(items)}`);
+    report.error(
+      { at: items.at, path: 'items' },
+      `must be a list, not ${describeValue(items)}`,
+      'The items of a List are resources.',
+    );
     return [unreadable];
   }
   return items.items.flatMap((item, index) => unpack(item, `items[${index}]`, reading));
@@ -172,7 +189,7 @@ function readNode(node: unknown, path: string, depth: number, reading: Reading):
     if (reading.aliasValues > aliasValuesMax) return undefined;
   }
   if (depth > depthMax) {
-    refuse(reading, at, path, 'is nested too deeply');
+    refuse(reading, at, path, 'is nested too deeply', 'A resource has a few levels; is this one?');
     return undefined;
   }
   if (node.anchor !== undefined) reading.anchors.set(node.anchor, node);
@@ -215,7 +232,13 @@ function readMap(
     if (!isScalar(keyNode)) {
       const range =
         isMap(keyNode) || isSeq(keyNode) || isAlias(keyNode) ? keyNode.range : undefined;
-      refuse(reading, range ? reading.locate(range[0]) : at, path, 'a key must be a plain text');
+      refuse(
+        reading,
+        range ? reading.locate(range[0]) : at,
+        path,
+        'a key must be a plain text',
+        'A field has one name.',
+      );
       continue;
     }
     const keyAt = reading.locate(keyNode.range?.[0] ?? 0);
@@ -257,11 +280,23 @@ function readAlias(
   const target = reading.anchors.get(node.source);
   if (target === undefined) {
     if (!reading.isBroken)
-      refuse(reading, at, path, `the alias ${quote(node.source)} names nothing`);
+      refuse(
+        reading,
+        at,
+        path,
+        `the alias ${quote(node.source)} names nothing`,
+        'An anchor (&NAME) must stand before it, in the same document.',
+      );
     return undefined;
   }
   if (reading.open.has(target)) {
-    refuse(reading, at, path, `the alias ${quote(node.source)} contains itself`);
+    refuse(
+      reading,
+      at,
+      path,
+      `the alias ${quote(node.source)} contains itself`,
+      'Write the value out.',
+    );
     return undefined;
   }
   if (reading.aliasValues > aliasValuesMax) return undefined;
@@ -269,7 +304,13 @@ function readAlias(
   const value = readNode(target, path, depth, reading);
   reading.aliasDepth -= 1;
   if (reading.aliasDepth === 0 && reading.aliasValues > aliasValuesMax) {
-    refuse(reading, at, path, `aliases expand to more than ${aliasValuesMax} values`);
+    refuse(
+      reading,
+      at,
+      path,
+      `aliases expand to more than ${aliasValuesMax} values`,
+      'Write the values out.',
+    );
     return undefined;
   }
   return value;

@@ -11,7 +11,7 @@ import {
 import type { Box } from './box.ts';
 import type { Catalog } from './catalog.ts';
 import { egressGatewayKind } from './kinds/egress-gateway.ts';
-import { ipPoolKind, poolProblem } from './kinds/ip-pool.ts';
+import { ipPoolKind, poolHint, poolProblem } from './kinds/ip-pool.ts';
 import type { Resource } from './kinds/kind.ts';
 import type { Located, Place, Report } from './located.ts';
 import { formatLocation, quote } from './located.ts';
@@ -70,6 +70,7 @@ export function resolveGateways(catalog: Catalog, box: Box, report: Report): Res
       report.error(
         spec.externalNetworks,
         `${networks.length} networks; at most ${modelLimits.gatewayNetworks} are possible`,
+        'Divide them among several gateways.',
       );
     }
     if (gatewayPools !== undefined) takeAddresses(spec, gatewayPools, report);
@@ -187,7 +188,11 @@ function poolByName(
   const written = catalog.find(ipPoolKind, name.value);
   if (written === undefined) {
     if (!catalog.isNamed(ipPoolKind, name.value)) {
-      report.error(name, `the IPPool ${name.value} does not exist`);
+      report.error(
+        name,
+        `the IPPool ${name.value} does not exist`,
+        'Write the IPPool, or give cidr instead of name: its pool is created.',
+      );
     }
     return undefined;
   }
@@ -216,7 +221,11 @@ function poolByCidr(
   if (created) return created;
   const parsed = parseIpv4Prefix(cidr.value);
   if (parsed === undefined) {
-    report.error(cidr, `must be an IPv4 prefix such as 10.50.0.2/31, not ${quote(cidr.value)}`);
+    report.error(
+      cidr,
+      `must be an IPv4 prefix such as 10.50.0.2/31, not ${quote(cidr.value)}`,
+      'The last addresses of a pool count too: a /31 has two.',
+    );
     return undefined;
   }
   const { isExact, ...prefix } = parsed;
@@ -230,7 +239,7 @@ function poolByCidr(
   }
   const problem = poolProblem(cidr.value, prefix);
   if (problem) {
-    report.error(cidr, problem);
+    report.error(cidr, problem, poolHint);
     return undefined;
   }
   report.note(cidr.at, `The pool ${cidr.value} is created: no IPPool has this cidr`);
@@ -248,12 +257,20 @@ function usablePool(
   const { spec } = written.fields;
   if (spec?.cidr === undefined) return undefined;
   if (spec.cidr.value.family === 6) {
-    report.error(place, `the pool ${spec.cidr.value.text} is IPv6; gateways have IPv4 addresses`);
+    report.error(
+      place,
+      `the pool ${spec.cidr.value.text} is IPv6; gateways have IPv4 addresses`,
+      'Name an IPv4 pool.',
+    );
     return undefined;
   }
   const refuse = (what: Place | undefined, problem: string): void => {
     if (what === undefined) return;
-    report.error(place, `the IPPool ${written.name} ${problem} (${formatLocation(what.at)})`);
+    report.error(
+      place,
+      `the IPPool ${written.name} ${problem} (${formatLocation(what.at)})`,
+      'Change the IPPool, or name another.',
+    );
   };
   const isTrue = (flag: Located<boolean> | undefined) => (flag?.value ? flag : undefined);
   refuse(isTrue(spec.disabled), 'is disabled');
@@ -297,6 +314,7 @@ function checkAddressCount(gateways: readonly Gateway[], report: Report): void {
     report.error(
       { at, path: 'spec.replicas' },
       `the gateways have ${count} addresses; at most ${modelLimits.gatewayAddresses} are possible`,
+      'Give the gateways fewer replicas.',
     );
     return;
   }

@@ -15,6 +15,8 @@ const part = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const partHint = 'Letters, digits, -, _ and ., with a letter or digit at both ends.';
 
+const lengthHint = 'What is longer belongs into an annotation.';
+
 const plain = texts('labels');
 
 export const labels: Shape<TextMap> = {
@@ -38,12 +40,12 @@ function checkLabel(key: string, text: LocatedText, report: Report): void {
     report.error({ at: keyAt, path }, `${quote(key)} is no label name`, partHint);
   } else if (name.length > partBytesMax) {
     const problem = `the label name has ${name.length} characters; at most ${partBytesMax} are allowed`;
-    report.error({ at: keyAt, path }, problem);
+    report.error({ at: keyAt, path }, problem, lengthHint);
   }
   if (value === '') return;
   if (value.length > partBytesMax) {
     const problem = `has ${value.length} characters; at most ${partBytesMax} are allowed`;
-    report.error(text, problem);
+    report.error(text, problem, lengthHint);
   } else if (!part.test(value)) {
     report.error(text, `must be a label value, not ${quote(value)}`, partHint);
   }

@@ -38,7 +38,11 @@ export function resolveNeighbors(
     if (spec.externalNetwork) findNetwork(catalog, spec.externalNetwork, report);
     for (const filter of spec.filters?.value ?? []) {
       if (catalog.isNamed(bgpFilterKind, filter.value)) continue;
-      report.error(filter, `the BGPFilter ${filter.value} does not exist`);
+      report.error(
+        filter,
+        `the BGPFilter ${filter.value} does not exist`,
+        'Write the BGPFilter, or leave its name out.',
+      );
     }
     const password = resolvePassword(catalog, spec, report);
     const isHere =
@@ -161,7 +165,11 @@ function resolvePassword(catalog: Catalog, spec: PeerSpec, report: Report): stri
       report.note(name.at, `The Secret ${name.value} does not exist: no TCP-MD5`);
       return undefined;
     }
-    report.error(name, `the Secret ${name.value} does not exist`);
+    report.error(
+      name,
+      `the Secret ${name.value} does not exist`,
+      'Write the Secret, with the password in stringData.',
+    );
     return undefined;
   }
   if (preferred === undefined && named.length > 1) {
@@ -183,7 +191,11 @@ function resolvePassword(catalog: Catalog, spec: PeerSpec, report: Report): stri
     report.note(key.at, `The Secret ${name.value} has no key ${key.value}: no TCP-MD5`);
     return undefined;
   }
-  report.error(key, `the Secret ${name.value} has no key ${key.value}`);
+  report.error(
+    key,
+    `the Secret ${name.value} has no key ${key.value}`,
+    'Add it to stringData, or name another.',
+  );
   return undefined;
 }
 

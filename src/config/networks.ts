@@ -47,6 +47,7 @@ export function resolveNetworks(
     report.error(
       { at: at ?? { file: '', line: 1, column: 1 }, path: 'metadata.name' },
       `there are ${networks.length} ExternalNetworks; at most ${modelLimits.networks} are possible`,
+      'Leave out those that nothing uses.',
     );
   }
   if (features.hasExternalNetworks || networks.length === 0) return networks;
@@ -162,7 +163,7 @@ function resolveInterfaces(spec: NonNullable<ApplianceSpec>, report: Report): In
   for (const network of spec.networks?.value ?? []) {
     for (const one of network.interfaces?.value ?? []) {
       if (!claims.has(one.value)) claims.set(one.value, one);
-      if (one.value === 'lo') report.error(one, 'lo is never a port');
+      if (one.value === 'lo') report.error(one, 'lo is never a port', 'Leave it out.');
     }
   }
   const interfaces: Interface[] = [];
@@ -192,6 +193,7 @@ function resolveInterfaces(spec: NonNullable<ApplianceSpec>, report: Report): In
     report.error(
       spec.interfaces,
       `${portNames.size} ports; at most ${modelLimits.interfaces} are possible`,
+      'Leave out those that lead nowhere.',
     );
   }
   return interfaces;

@@ -142,7 +142,7 @@ function readFields<F extends Fields>(
       const general = fieldPath.replace(/\[\d+\]/g, '[]');
       report.note(entry.keyAt, `${owner}: ${general} has no effect here (${field.help})`);
     }
-    read[name] = field.shape.read(entry.value, fieldPath, report);
+    read[name] = field.shape.read(entry.value, fieldPath, hinting(report, field.help));
   }
   for (const [name, field] of Object.entries(fields)) {
     if (read[name] !== undefined) continue;
@@ -155,6 +155,14 @@ function readFields<F extends Fields>(
     read[name] = field.whenAbsent(place, report);
   }
   return read as Read<F>;
+}
+
+/** What a field means helps when its value is wrong and its shape has nothing better to say. */
+function hinting(report: Report, help: string): Report {
+  return {
+    ...report,
+    error: (place, problem, hint = `${help}.`) => report.error(place, problem, hint),
+  };
 }
 
 function knownFields(fields: Fields): string {
@@ -269,7 +277,11 @@ export function distinct<Item>(
       firsts.set(key.value, key);
       return true;
     }
-    report.error(key, `${what} ${key.value} is given twice, first at ${formatLocation(first.at)}`);
+    report.error(
+      key,
+      `${what} ${key.value} is given twice, first at ${formatLocation(first.at)}`,
+      'Remove one of them.',
+    );
     return false;
   });
 }

@@ -46,6 +46,7 @@ describe('broken configurations', () => {
     for (const [index, { text }] of expected.entries()) {
       expect(found[index]?.message).toContain(text);
       expect(found[index]?.file).toBe(file);
+      expect(loaded.errors[index]?.hint, 'a hint').toMatch(/\w/);
     }
   });
 

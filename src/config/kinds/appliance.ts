@@ -78,7 +78,11 @@ const routeProtocol: Shape<Located<number>> = {
     }
     const number = /^\d{1,3}$/.test(text) ? Number(text) : -1;
     if (number >= 4 && number <= 255) return { value: number, at: value.at, path };
-    report.error({ at: value.at, path }, `must be ${this.says}, not ${describeValue(value)}`);
+    report.error(
+      { at: value.at, path },
+      `must be ${this.says}, not ${describeValue(value)}`,
+      'The names are those that iproute2 prints.',
+    );
     return undefined;
   },
 };
@@ -205,7 +209,7 @@ export const applianceKind = defineKind({
   check({ fields: { spec: written } }, report) {
     for (const one of written.interfaces?.value ?? []) {
       if (one.name?.value === 'lo' && one.role.value !== 'Management') {
-        report.error(one.name, 'lo is never a port');
+        report.error(one.name, 'lo is never a port', 'Leave it out.');
       }
       for (const field of ['match', 'mtu', 'addresses'] as const) {
         if (one[field]) report.note(one[field].at, `Appliance: interfaces[].${field} is ${image}`);
@@ -226,7 +230,7 @@ export const applianceKind = defineKind({
       distinct(routes, textOf, report, 'the destination');
       for (const { nextHop } of routes) {
         if (nextHop && !isUnicast(nextHop.value))
-          report.error(nextHop, 'is no address of one host');
+          report.error(nextHop, 'is no address of one host', 'Give the address of a router.');
       }
     }
     checkTimes(written.bgp.holdTime, report);
@@ -264,7 +268,7 @@ function noteAbsent(written: Written, report: Report): void {
 
 function checkTimes(holdTime: Located<number>, report: Report): void {
   if (holdTime.value === 0 || holdTime.value >= 3000) return;
-  report.error(holdTime, 'must be 0s or at least 3s (RFC 4271 §4.2)');
+  report.error(holdTime, 'must be 0s or at least 3s (RFC 4271 §4.2)', '0s sends no KEEPALIVE.');
 }
 
 function isListenAddress(listen: string): boolean {

@@ -70,17 +70,26 @@ export const bgpConfigurationKind = defineKind({
         report.error(
           { at: place?.at ?? spec.at, path: `spec.${field}` },
           'may stand only in the BGPConfiguration default',
+          `A node.NAME may have ${allowed.join(', ')}.`,
         );
       }
     }
     const names = new Set(spec.communities?.value.map((one) => one.name?.value));
     if (spec.communities && spec.communities.value.length > 0 && !spec.prefixAdvertisements) {
-      report.error(spec.communities, 'communities need a prefixAdvertisement that uses them');
+      report.error(
+        spec.communities,
+        'communities need a prefixAdvertisement that uses them',
+        'Leave them out: gateways carry none.',
+      );
     }
     for (const advertisement of spec.prefixAdvertisements?.value ?? []) {
       for (const one of advertisement.communities?.value ?? []) {
         if (names.has(one.value) || /^\d+:\d+(:\d+)?$/.test(one.value)) continue;
-        report.error(one, `${one.value} is neither a community nor a name in spec.communities`);
+        report.error(
+          one,
+          `${one.value} is neither a community nor a name in spec.communities`,
+          'For example 64512:100.',
+        );
       }
     }
   },

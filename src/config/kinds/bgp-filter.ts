@@ -94,25 +94,43 @@ export const bgpFilterKind = defineKind({
 function checkRule(one: WrittenFilterRule, family: 4 | 6, report: Report): void {
   const { present } = one;
   if (present.has('cidr') && !present.has('matchOperator')) {
-    report.error({ at: one.cidr?.at ?? one.at, path: `${one.path}.cidr` }, 'needs matchOperator');
+    report.error(
+      { at: one.cidr?.at ?? one.at, path: `${one.path}.cidr` },
+      'needs matchOperator',
+      'Equal, NotEqual, In or NotIn.',
+    );
   }
   if (present.has('matchOperator') && !present.has('cidr')) {
     report.error(
       { at: one.matchOperator?.at ?? one.at, path: `${one.path}.matchOperator` },
       'needs cidr',
+      'Give the prefix to compare with.',
     );
   }
   if (one.cidr && one.cidr.value.family !== family) {
-    report.error(one.cidr, `must be an IPv${family} prefix, not ${quote(one.cidr.value.text)}`);
+    report.error(
+      one.cidr,
+      `must be an IPv${family} prefix, not ${quote(one.cidr.value.text)}`,
+      'importV4 and exportV4 are for IPv4, importV6 and exportV6 for IPv6.',
+    );
   }
   if (one.prefixLength) checkLengths(one.prefixLength, one.cidr, family, report);
-  if (one.prefixLength && !present.has('cidr')) report.error(one.prefixLength, 'needs cidr');
+  if (one.prefixLength && !present.has('cidr'))
+    report.error(
+      one.prefixLength,
+      'needs cidr',
+      'For all prefixes: cidr 0.0.0.0/0 or ::/0 with matchOperator In.',
+    );
   if (one.operations && one.action?.value === 'Reject') {
-    report.error(one.operations, 'only an Accept rule may have operations');
+    report.error(one.operations, 'only an Accept rule may have operations', 'Leave them out.');
   }
   for (const operation of one.operations?.value ?? []) {
     if (operation.present.size !== 1) {
-      report.error(operation, 'must be exactly one of addCommunity, prependASPath, setPriority');
+      report.error(
+        operation,
+        'must be exactly one of addCommunity, prependASPath, setPriority',
+        'Each change is an item of its own.',
+      );
     }
   }
 }
@@ -126,12 +144,20 @@ function checkLengths(
   const longest = family === 4 ? 32 : 128;
   for (const length of [lengths.min, lengths.max]) {
     if (length && length.value > longest) {
-      report.error(length, `must be 0 to ${longest}, not ${length.value}`);
+      report.error(
+        length,
+        `must be 0 to ${longest}, not ${length.value}`,
+        `${longest} is one address.`,
+      );
     }
   }
   const own = one && (one.value.family === 4 ? one.value.prefix.length : one.value.length);
   const min = lengths.min?.value ?? own;
   if (lengths.max && min !== undefined && lengths.max.value < min) {
-    report.error(lengths.max, `must not be less than the shortest length, ${min}`);
+    report.error(
+      lengths.max,
+      `must not be less than the shortest length, ${min}`,
+      "Without min that is the cidr's.",
+    );
   }
 }

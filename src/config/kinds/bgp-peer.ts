@@ -127,10 +127,10 @@ export const bgpPeerKind = defineKind({
       report.error(spec.network, 'VRF Networks are not supported', 'Use externalNetwork.');
     }
     if (spec.reversePeering && !spec.present.has('peerSelector')) {
-      report.error(spec.reversePeering, 'needs peerSelector');
+      report.error(spec.reversePeering, 'needs peerSelector', 'Leave it out.');
     }
     if (spec.reachableBy && !spec.present.has('peerIP')) {
-      report.error(spec.reachableBy, 'needs peerIP');
+      report.error(spec.reachableBy, 'needs peerIP', 'It is the gateway to one neighbor.');
     }
     const peer = spec.peerIP && parsePeerIp(spec.peerIP.value);
     if (spec.peerIP && peer === undefined) {
@@ -140,13 +140,25 @@ export const bgpPeerKind = defineKind({
         'For example 172.16.1.140 or 172.16.1.140:1179.',
       );
     } else if (spec.peerIP && peer?.family === 4 && !isUnicast(peer.address)) {
-      report.error(spec.peerIP, `${spec.peerIP.value} is no address of one host`);
+      report.error(
+        spec.peerIP,
+        `${spec.peerIP.value} is no address of one host`,
+        'Give the address of the neighbor.',
+      );
     }
     if (spec.reachableBy && peer && spec.reachableBy.value.family !== peer.family) {
-      report.error(spec.reachableBy, 'must be of the same address family as spec.peerIP');
+      report.error(
+        spec.reachableBy,
+        'must be of the same address family as spec.peerIP',
+        'Both are IPv4, or both IPv6.',
+      );
     }
     if (spec.externalNetwork && spec.peerIP && peer?.family === 6) {
-      report.error(spec.peerIP, 'external networks are IPv4 only');
+      report.error(
+        spec.peerIP,
+        'external networks are IPv4 only',
+        "Give the neighbor's IPv4 address.",
+      );
     }
     const { maxRestartTime } = spec;
     const isLong = spec.restartMode.value === 'LongLivedGracefulRestart';
@@ -154,6 +166,7 @@ export const bgpPeerKind = defineKind({
       report.error(
         maxRestartTime,
         `must be at most ${formatDurationMs(restartTimeMaxMs)} (RFC 4724 §3 has twelve bits)`,
+        'The usual is 120s.',
       );
     }
   },

@@ -126,7 +126,8 @@ function checkAnnotations(annotations: TextMap | undefined, report: Report): voi
     if (!name.startsWith(area) || known.includes(name)) continue;
     const near = nearestName(name, known);
     const key = { at: one.keyAt, path: one.path };
-    report.error(key, 'there is no such annotation', near && `Did you mean ${near}?`);
+    const hint = near === undefined ? 'docs/resources.md lists them.' : `Did you mean ${near}?`;
+    report.error(key, 'there is no such annotation', hint);
   }
   const find = (name: keyof typeof annotationNames) => {
     const found = annotations.entries.get(annotationNames[name]);
@@ -140,7 +141,12 @@ function checkAnnotations(annotations: TextMap | undefined, report: Report): voi
   const policy = find('policy');
   const maxNextHops = find('maxNextHops');
   for (const one of [find('namespaceSelector'), maxNextHops]) {
-    if (one && !selector) report.error(one, `needs ${annotationNames.selector} beside it`);
+    if (one && !selector)
+      report.error(
+        one,
+        `needs ${annotationNames.selector} beside it`,
+        'Only the selector makes it a client of a gateway.',
+      );
   }
   if (policy && selector) {
     report.error(
@@ -150,6 +156,10 @@ function checkAnnotations(annotations: TextMap | undefined, report: Report): voi
     );
   }
   if (maxNextHops && !/^\d{1,9}$/.test(maxNextHops.value)) {
-    report.error(maxNextHops, `must be a number from 0, not ${quote(maxNextHops.value)}`);
+    report.error(
+      maxNextHops,
+      `must be a number from 0, not ${quote(maxNextHops.value)}`,
+      '"0" means all addresses.',
+    );
   }
 }

@@ -123,15 +123,27 @@ export const egressGatewayKind = defineKind({
   check({ fields: { spec } }, report) {
     if (spec === undefined) return;
     if (spec.ipPools && spec.ipPools.value.length === 0) {
-      report.error(spec.ipPools, 'at least one IPPool must be specified');
+      report.error(
+        spec.ipPools,
+        'at least one IPPool must be specified',
+        'For example ipPools: [{ cidr: 10.50.0.2/31 }].',
+      );
     }
     for (const pool of spec.ipPools?.value ?? []) {
       if (pool.present.has('name') || pool.present.has('cidr')) continue;
-      report.error(pool, 'needs name or cidr');
+      report.error(
+        pool,
+        'needs name or cidr',
+        'Name an IPPool, or give a cidr: its pool is created.',
+      );
     }
     const detection = spec.egressGatewayFailureDetection;
     if (detection && !detection.present.has('icmpProbe') && !detection.present.has('httpProbe')) {
-      report.error(detection, 'either ICMP or HTTP probe must be configured');
+      report.error(
+        detection,
+        'either ICMP or HTTP probe must be configured',
+        'Give icmpProbe.ips or httpProbe.urls, or leave it out.',
+      );
     }
     if (detection?.present.has('healthTimeoutDataStoreSeconds')) {
       const text = 'without egretd, maxRestartTime of its BGPPeers counts';
@@ -145,7 +157,11 @@ export const egressGatewayKind = defineKind({
     }
     const { aws } = spec;
     if (aws?.elasticIPs && aws.elasticIPs.value.length > 0 && aws.nativeIP.value === 'Disabled') {
-      report.error(aws.elasticIPs, 'NativeIP must be enabled when elastic IPs are used');
+      report.error(
+        aws.elasticIPs,
+        'NativeIP must be enabled when elastic IPs are used',
+        'Neither has an effect here.',
+      );
     }
     if (aws) report.note(aws.at, 'EgressGateway: spec.aws has no effect here (of a cloud)');
   },
@@ -159,13 +175,16 @@ function checkProbe(
   report.error(
     one.timeoutSeconds,
     `the timeout, ${one.timeoutSeconds.value}, must not be less than the interval, ${one.intervalSeconds.value}`,
+    'Give a longer timeoutSeconds, or a shorter intervalSeconds.',
   );
 }
 
 function checkUrl(url: Located<string>, report: Report): void {
   const host = URL.parse(url.value)?.hostname;
-  if (host === undefined) report.error(url, `"${url.value}" is not a URL`);
-  else if (host.startsWith('[')) report.error(url, 'probes are IPv4 only');
+  if (host === undefined)
+    report.error(url, `"${url.value}" is not a URL`, 'For example http://192.0.2.10:8080/health.');
+  else if (host.startsWith('['))
+    report.error(url, 'probes are IPv4 only', 'Give an IPv4 address, or a name that has one.');
   else if (parseIpv4(host) === undefined) {
     report.note(
       url.at,

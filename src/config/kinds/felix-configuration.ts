@@ -154,16 +154,25 @@ export const felixConfigurationKind = defineKind({
     for (const { min, max } of ranges) {
       if (min === undefined || max === undefined) continue;
       if (max.value < min.value) {
-        report.error(max, `must not be less than min (${min.value}, ${formatLocation(min.at)})`);
+        report.error(
+          max,
+          `must not be less than min (${min.value}, ${formatLocation(min.at)})`,
+          'The range ends with max.',
+        );
         continue;
       }
       tableCount += max.value - min.value + 1;
     }
     if (spec.routeTableRanges && tableCount > 65535) {
-      report.error(spec.routeTableRanges, `has ${tableCount} tables; at most 65535 are allowed`);
+      report.error(
+        spec.routeTableRanges,
+        `has ${tableCount} tables; at most 65535 are allowed`,
+        'Name only tables that something uses.',
+      );
     }
     const last = spec.routeTableRange?.max;
-    if (last && last.value > 250) report.error(last, `must be at most 250, not ${last.value}`);
+    if (last && last.value > 250)
+      report.error(last, `must be at most 250, not ${last.value}`, 'routeTableRanges takes more.');
   },
 });
 

@@ -6,6 +6,8 @@ import { calicoVersions, defineKind } from './kind.ts';
 
 const linkLocal = { address: 0xa9fe0000, length: 16 };
 
+export const poolHint = 'Take unicast addresses that the networks route to this box.';
+
 /** @returns why no gateway could have addresses of this prefix; undefined: it could */
 export function poolProblem(text: string, prefix: Ipv4Prefix): string | undefined {
   if (prefixesOverlap(prefix, linkLocal)) {
@@ -57,17 +59,25 @@ export const ipPoolKind = defineKind({
     }
     const isTwice = [spec.ipipMode, spec.vxlanMode].every((mode) => mode && mode.value !== 'Never');
     if (isTwice && spec.vxlanMode) {
-      report.error(spec.vxlanMode, 'may not be given together with spec.ipipMode');
+      report.error(
+        spec.vxlanMode,
+        'may not be given together with spec.ipipMode',
+        'Neither has an effect here.',
+      );
     }
     const { cidr, blockSize } = spec;
     if (cidr === undefined) return;
     const { value } = cidr;
     const isV4 = value.family === 4;
     const problem = isV4 && poolProblem(value.text, value.prefix);
-    if (problem) report.error(cidr, problem);
+    if (problem) report.error(cidr, problem, poolHint);
     const [least, most, usual] = isV4 ? [20, 32, 26] : [116, 128, 122];
     if (blockSize && (blockSize.value < least || blockSize.value > most)) {
-      report.error(blockSize, `must be ${least} to ${most}, not ${blockSize.value}`);
+      report.error(
+        blockSize,
+        `must be ${least} to ${most}, not ${blockSize.value}`,
+        `${most} is possible for every pool.`,
+      );
       return;
     }
     if (spec.present.has('blockSize') && blockSize === undefined) return;

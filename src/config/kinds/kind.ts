@@ -119,6 +119,7 @@ function checkVersion(kind: Kind<Fields>, root: MapValue, report: Report): void 
   report.error(
     { at: value.at, path: 'apiVersion' },
     `must be ${kind.apiVersions.join(' or ')} for ${kind.kind}, not ${describeValue(value)}`,
+    `Write apiVersion: ${kind.apiVersions[0]}.`,
   );
 }
 
@@ -127,7 +128,7 @@ export function refuseBoth(
   first: Place | undefined,
   second: Place | undefined,
   report: Report,
-  hint?: string,
+  hint = 'Leave one of them out.',
 ): void {
   if (first === undefined || second === undefined) return;
   report.error(second, `may not be given together with ${first.path}`, hint);

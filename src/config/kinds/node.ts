@@ -10,6 +10,7 @@ import { anyText, asNumber, boolean, text } from '../shape-scalars.ts';
 import { calicoVersions, defineKind } from './kind.ts';
 
 const cluster = 'of the cluster';
+const addressHint = 'For example 10.0.0.1, or 10.0.0.1/24.';
 
 export const nodeKind = defineKind({
   kind: 'Node',
@@ -70,15 +71,23 @@ export const nodeKind = defineKind({
   check({ fields: { spec }, annotations }, report) {
     const address = spec.bgp?.ipv4Address;
     if (address && parseNodeAddress(address.value) === undefined) {
-      report.error(address, `must be an IPv4 address, not ${quote(address.value)}`);
+      report.error(address, `must be an IPv4 address, not ${quote(address.value)}`, addressHint);
     }
     const annotated = annotations?.entries.get('projectcalico.org/IPv4Address');
     if (annotated && parseNodeAddress(annotated.value) === undefined) {
-      report.error(annotated, `must be an IPv4 address, not ${quote(annotated.value)}`);
+      report.error(
+        annotated,
+        `must be an IPv4 address, not ${quote(annotated.value)}`,
+        addressHint,
+      );
     }
     const asAnnotation = annotations?.entries.get('projectcalico.org/ASNumber');
     if (asAnnotation && !parseAsn(asAnnotation.value)) {
-      report.error(asAnnotation, `must be an AS number, not ${quote(asAnnotation.value)}`);
+      report.error(
+        asAnnotation,
+        `must be an AS number, not ${quote(asAnnotation.value)}`,
+        'For example 64512, or 1.10.',
+      );
     }
   },
 });

@@ -75,19 +75,24 @@ export const secretBytesMax = 80;
 export function secretPassword(secret: Located<Uint8Array>, report: Report): string | undefined {
   const { value } = secret;
   if (value.length === 0) {
-    report.error(secret, 'the password is empty');
+    report.error(
+      secret,
+      'the password is empty',
+      'Leave password out of the BGPPeer for a session without TCP-MD5.',
+    );
     return undefined;
   }
   if (value.length > secretBytesMax) {
     report.error(
       secret,
       `the password has ${value.length} bytes; TCP-MD5 takes at most ${secretBytesMax}`,
+      'Both ends need the same, shorter one.',
     );
     return undefined;
   }
   const text = Buffer.from(value).toString('utf8');
   if (!Buffer.from(text).equals(value) || text.includes('\0')) {
-    report.error(secret, 'the password is no text (UTF-8 without NUL)');
+    report.error(secret, 'the password is no text (UTF-8 without NUL)', 'Is it base64 twice?');
     return undefined;
   }
   if (text.endsWith('\n')) {
