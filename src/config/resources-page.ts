@@ -12,7 +12,7 @@ The configuration is a file, or a folder of \`*.yaml\` and \`*.yml\` files, each
 documents. \`egret check PATH\` prints everything that is wrong with it. Every document has
 \`apiVersion\`, \`kind\` and \`metadata\` (\`name\`, \`namespace\`, \`labels\`, \`annotations\`); a \`List\`
 stands for its items. What a cluster adds (\`status\`, \`uid\`, \`managedFields\` and the like) is
-accepted. An unknown field is an error.
+accepted. An unknown field is an error; an optional text that is empty is absent.
 
 This page is generated from the shapes in \`src/config/kinds\`.
 `;

@@ -44,11 +44,12 @@ function mustBe(says: string, value: Value): string {
 
 /** A shape over texts only: a number or boolean is told to be quoted. */
 function textual<Out>(says: string, judge: (text: string) => Judged<Out>): Shape<Located<Out>> {
-  return scalar(says, (value) => {
+  const shape = scalar(says, (value) => {
     if (typeof value.value === 'string') return judge(value.value);
     const hint = value.value === null ? undefined : `Quote it: "${value.text}".`;
     return { problem: mustBe(says, value), ...(hint === undefined ? {} : { hint }) };
   });
+  return { ...shape, isEmptyAbsent: true };
 }
 
 export function text(
@@ -125,7 +126,7 @@ function oneOf<Name extends string>(
   find: (text: string) => Name | undefined,
 ): Shape<Located<Name>> {
   const says = names.join(', ').replace(/, ([^,]*)$/, ' or $1');
-  return scalar(says, (value) => {
+  const shape = scalar(says, (value): Judged<Name> => {
     const found = typeof value.value === 'string' ? find(value.value) : undefined;
     if (found !== undefined) return { value: found };
     const near = typeof value.value === 'string' ? nearestName(value.value, names) : undefined;
@@ -134,6 +135,7 @@ function oneOf<Name extends string>(
       ...(near === undefined ? {} : { hint: `Did you mean ${near}?` }),
     };
   });
+  return { ...shape, isEmptyAbsent: true };
 }
 
 /** Milliseconds, from `90s`, `5m`, `2h4m`, `500ms`. */
@@ -240,7 +242,7 @@ export const host: Shape<Located<Cidr>> = textual('an IP address', (value): Judg
 });
 
 function lenientCidr(says: string, isAddressAllowed: boolean): Shape<Located<Cidr>> {
-  return scalar(says, (value, report, path) => {
+  const shape = scalar(says, (value, report, path): Judged<Cidr> => {
     if (typeof value.value !== 'string') return { problem: mustBe(says, value) };
     const full = isIpv6(value.value) ? '/128' : '/32';
     const isBare = isAddressAllowed && !value.value.includes('/');
@@ -254,6 +256,7 @@ function lenientCidr(says: string, isAddressAllowed: boolean): Shape<Located<Cid
     }
     return judged;
   });
+  return { ...shape, isEmptyAbsent: true };
 }
 
 function judgeCidr(value: string, hostBits: 'refuse' | 'clear'): Judged<Cidr> {

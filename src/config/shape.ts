@@ -20,6 +20,8 @@ export interface Shape<Out> {
   readonly fields: Fields | undefined;
   /** Of a list. */
   readonly item: Shape<unknown> | undefined;
+  /** An optional field with the text "" is absent: Go's empty value, as Calico takes it. */
+  readonly isEmptyAbsent?: true;
   read(value: Value, path: string, report: Report): Out | undefined;
 }
 
@@ -41,7 +43,16 @@ export type Fields = { readonly [name: string]: Field<any> };
 /** A mapping that was read: its fields, its place, and which fields were written at all. */
 export type Read<F extends Fields> = {
   readonly [Name in keyof F]: F[Name] extends Field<infer Out> ? Out : never;
-} & Place & { readonly present: ReadonlySet<string> };
+} & Place & {
+    readonly present: ReadonlySet<string>;
+    /** Where the names of fields stand, also of empty ones. */
+    readonly keys: ReadonlyMap<string, Location>;
+  };
+
+/** Where a field is missing: at its name when only its value is, otherwise at the mapping. */
+export function missingAt(read: Read<Fields>, name: string): Place {
+  return { at: read.keys.get(name) ?? read.at, path: joinPath(read.path, name) };
+}
 
 export function required<Out>(shape: Shape<Out>, help: string): Field<Out | undefined> {
   return { ...optional(shape, help), isRequired: true };
@@ -123,7 +134,8 @@ function readFields<F extends Fields>(
   report: Report,
 ): Read<F> {
   const present = new Set<string>();
-  const read: Record<string, unknown> = { at: value.at, path, present };
+  const keys = new Map([...value.entries].map(([name, { keyAt }]) => [name, keyAt]));
+  const read: Record<string, unknown> = { at: value.at, path, present, keys };
   for (const [name, entry] of value.entries) {
     const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
     const fieldPath = joinPath(path, name);
@@ -136,7 +148,7 @@ function readFields<F extends Fields>(
       );
       continue;
     }
-    if (isEmptyValue(entry.value)) continue;
+    if (isEmptyValue(entry.value) || isEmptyText(field, entry.value)) continue;
     present.add(name);
     if (field.ignored === 'note') {
       const general = fieldPath.replace(/\[\d+\]/g, '[]');
@@ -147,14 +159,18 @@ function readFields<F extends Fields>(
   for (const [name, field] of Object.entries(fields)) {
     if (read[name] !== undefined) continue;
     if (!field.isRequired && field.whenAbsent === nothing) continue;
-    const written = value.entries.get(name);
-    const place = { at: written?.keyAt ?? value.at, path: joinPath(path, name) };
+    const place = { at: keys.get(name) ?? value.at, path: joinPath(path, name) };
     if (field.isRequired && !present.has(name)) {
       report.error(place, 'the field is required', `${field.help} (${field.shape.says}).`);
     }
     read[name] = field.whenAbsent(place, report);
   }
   return read as Read<F>;
+}
+
+function isEmptyText({ isRequired, shape }: Field<unknown>, value: Value): boolean {
+  const isText = value.kind === 'scalar' && value.value === '';
+  return isText && !isRequired && shape.isEmptyAbsent === true;
 }
 
 /** What a field means helps when its value is wrong and its shape has nothing better to say. */

@@ -3,7 +3,7 @@ import { formatDurationMs } from '../../net/duration.ts';
 import { type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
 import { isIpv6 } from '../../net/ipv6.ts';
 import { quote } from '../located.ts';
-import { defaulted, ignored, list, mapping, optional, required } from '../shape.ts';
+import { defaulted, ignored, list, mapping, missingAt, optional, required } from '../shape.ts';
 import {
   anyAddress,
   asNumber,
@@ -110,7 +110,7 @@ export const bgpPeerKind = defineKind({
     );
     if (!isAddressed) {
       report.error(
-        { at: spec.at, path: 'spec.peerIP' },
+        missingAt(spec, 'peerIP'),
         'the field is required',
         'Give the address of the neighbor.',
       );
@@ -118,7 +118,7 @@ export const bgpPeerKind = defineKind({
     const needsAs = spec.present.has('peerIP') || spec.present.has('localWorkloadSelector');
     if (needsAs && !spec.present.has('asNumber')) {
       report.error(
-        { at: spec.at, path: 'spec.asNumber' },
+        missingAt(spec, 'asNumber'),
         'the neighbor has no remote AS',
         'Give asNumber: the AS of the neighbor.',
       );

@@ -1,0 +1,54 @@
+import { expect, it } from 'vitest';
+import { parseFile, unreadable } from './documents.ts';
+import { formatErrors, makeReport } from './located.ts';
+import { list, mapping, missingAt, optional, required } from './shape.ts';
+import { choice, duration, ipv4, net, resourceName, selector, text } from './shape-scalars.ts';
+
+const shape = mapping('thing', {
+  name: required(resourceName, 'Its name'),
+  text: optional(text(), 'A text'),
+  choice: optional(choice('One', 'Two'), 'A choice'),
+  address: optional(ipv4, 'An address'),
+  net: optional(net, 'A net'),
+  selector: optional(selector(), 'A selector'),
+  wait: optional(duration(0, 1000), 'A time'),
+  texts: optional(list(text()), 'Texts'),
+});
+
+function read(yaml: string) {
+  const report = makeReport();
+  const [document] = parseFile('t.yaml', Buffer.from(yaml), report);
+  if (document === undefined || document === unreadable) throw new Error('no document');
+  const value = shape.read(document.root, '', report);
+  if (value === undefined) throw new Error('no mapping');
+  return { value, errors: formatErrors(report.errors) };
+}
+
+it('an optional text that is empty is absent, as Go has it', () => {
+  const { value, errors } = read(
+    'name: a\ntext: ""\nchoice: ""\naddress: ""\nnet: ""\nselector: ""\n',
+  );
+  expect(errors).toBe('');
+  expect([...value.present]).toEqual(['name']);
+  expect(value).not.toHaveProperty('text');
+});
+
+it('what is required, an item, or no text may not be empty', () => {
+  expect(read('name: ""').errors).toMatch(/^t\.yaml:1:7: name: must be a resource name/);
+  expect(read('name: a\nwait: ""').errors).toMatch(/^t\.yaml:2:7: wait: must be a duration/);
+  expect(read('name: a\ntexts: [""]').errors).toMatch(/^t\.yaml:2:9: texts\[0\]: must be text/);
+});
+
+it('a missing field is at its name when that stands there', () => {
+  const { value } = read('name: a\ntext: ""\nnet:\n');
+  expect(missingAt(value, 'text').at).toMatchObject({ line: 2, column: 1 });
+  expect(missingAt(value, 'net').at).toMatchObject({ line: 3, column: 1 });
+  expect(missingAt(value, 'choice').at).toMatchObject({ line: 1, column: 1 });
+});
+
+it("a field's meaning is the hint when there is no better one", () => {
+  const { errors } = read('name: a\ntext: [1]\nchoice: Onne\nwait: 2s');
+  expect(errors).toMatch(/text: must be text, not a list\n {2}hint: A text\.\n/);
+  expect(errors).toMatch(/choice: .*\n {2}hint: Did you mean One\?\n/);
+  expect(errors).toMatch(/wait: .*\n {2}hint: A time\.\n/);
+});
