@@ -95,6 +95,7 @@ export function integer(min: number, max: number): Shape<Located<number>> {
         ...(isQuoted ? { hint: `Without quotes: ${value.value}.` } : {}),
       };
     }
+    if (hasLeadingZero(value)) return ambiguous(value);
     if (value.value < min || value.value > max) {
       return { problem: `must be ${min} to ${max}, not ${value.text}` };
     }
@@ -102,11 +103,32 @@ export function integer(min: number, max: number): Shape<Located<number>> {
   });
 }
 
-export const boolean: Shape<Located<boolean>> = scalar('true or false', (value) =>
-  typeof value.value === 'boolean'
-    ? { value: value.value }
-    : { problem: mustBe('true or false', value) },
-);
+/** A plain number such as 0500: decimal in YAML 1.2, octal (320) in the YAML 1.1 of kubectl. */
+function hasLeadingZero({ value, text }: ScalarValue): boolean {
+  return typeof value === 'number' && /^[-+]?0\d/.test(text);
+}
+
+function ambiguous({ text }: ScalarValue): { readonly problem: string; readonly hint: string } {
+  const decimal = text.replace(/^([-+]?)0+(?=\d)/, '$1');
+  return {
+    problem: `${text} begins with 0, which some read as octal`,
+    hint: `Write ${decimal}, if it is decimal.`,
+  };
+}
+
+export const boolean: Shape<Located<boolean>> = scalar('true or false', (value) => {
+  if (typeof value.value === 'boolean') return { value: value.value };
+  const word = typeof value.value === 'string' ? value.value.toLowerCase() : '';
+  const meant = ['true', 'yes', 'on', 'y'].includes(word)
+    ? true
+    : ['false', 'no', 'off', 'n'].includes(word)
+      ? false
+      : undefined;
+  return {
+    problem: mustBe('true or false', value),
+    ...(meant === undefined ? {} : { hint: `Write ${meant}, without quotes.` }),
+  };
+});
 
 export function choice<const Names extends readonly string[]>(
   ...names: Names
@@ -159,6 +181,7 @@ export function duration(minMs: number, maxMs: number): Shape<Located<number>> {
 
 /** From the source text: `1.10` is AS 65546, not the number 1.1. */
 export const asNumber: Shape<Located<number>> = scalar('an AS number (64512 or 1.10)', (value) => {
+  if (hasLeadingZero(value) && !value.text.includes('.')) return ambiguous(value);
   const isText = typeof value.value === 'string' || typeof value.value === 'number';
   const asn = isText ? parseAsn(value.text) : undefined;
   if (asn === undefined) return { problem: mustBe('an AS number (64512 or 1.10)', value) };

@@ -2,7 +2,18 @@ import { expect, it } from 'vitest';
 import { parseFile, unreadable } from './documents.ts';
 import { formatErrors, makeReport } from './located.ts';
 import { list, mapping, missingAt, optional, required } from './shape.ts';
-import { choice, duration, ipv4, net, resourceName, selector, text } from './shape-scalars.ts';
+import {
+  asNumber,
+  boolean,
+  choice,
+  duration,
+  integer,
+  ipv4,
+  net,
+  resourceName,
+  selector,
+  text,
+} from './shape-scalars.ts';
 
 const shape = mapping('thing', {
   name: required(resourceName, 'Its name'),
@@ -13,6 +24,9 @@ const shape = mapping('thing', {
   selector: optional(selector(), 'A selector'),
   wait: optional(duration(0, 1000), 'A time'),
   texts: optional(list(text()), 'Texts'),
+  count: optional(integer(0, 1000), 'A number'),
+  as: optional(asNumber, 'An AS'),
+  flag: optional(boolean, 'A flag'),
 });
 
 function read(yaml: string) {
@@ -51,4 +65,22 @@ it("a field's meaning is the hint when there is no better one", () => {
   expect(errors).toMatch(/text: must be text, not a list\n {2}hint: A text\.\n/);
   expect(errors).toMatch(/choice: .*\n {2}hint: Did you mean One\?\n/);
   expect(errors).toMatch(/wait: .*\n {2}hint: A time\.\n/);
+});
+
+it('a number that some read as octal is refused', () => {
+  const { errors } = read('name: a\ncount: 0500\nas: 064512\n');
+  expect(errors).toMatch(/^t\.yaml:2:8: count: 0500 begins with 0.*\n {2}hint: Write 500, if/);
+  expect(errors).toMatch(/^t\.yaml:3:5: as: 064512 begins with 0.*\n {2}hint: Write 64512, if/m);
+  const { value } = read('name: a\ncount: 0\nas: 0.64512\n');
+  expect([value.count?.value, value.as?.value]).toEqual([0, 64512]);
+  expect(read('name: a\nas: "064512"\n').value.as?.value).toBe(64512);
+});
+
+it.each([
+  ['yes', 'true'],
+  ['"true"', 'true'],
+  ['Off', 'false'],
+])('%s is no boolean, and the hint has the one that is meant', (written, meant) => {
+  const { errors } = read(`name: a\nflag: ${written}`);
+  expect(errors).toContain(`hint: Write ${meant}, without quotes.`);
 });
