@@ -22,6 +22,16 @@ describe('documents', () => {
   it('a byte order mark and Windows line ends are fine', () => {
     const text = '\ufeffapiVersion: v1\r\nkind: Namespace\r\nmetadata:\r\n  name: default\r\n';
     expect(messagesOf(text)).toEqual([]);
+    expect(
+      messagesOf('\ufeffapiVersion: v2\nkind: Namespace\nmetadata: { name: a }\n').join(),
+    ).toMatch(/^1:13 apiVersion/);
+  });
+
+  it('a quote that is never closed is told where it opens', () => {
+    const [first] = messagesOf(
+      'apiVersion: v1\nkind: Namespace\nmetadata: { name: "a }\n---\nkind: Pod\n',
+    );
+    expect(first).toMatch(/^3:19 YAML: Missing closing/);
   });
 
   it('a List stands for its items, and their places stay', () => {

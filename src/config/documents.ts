@@ -8,8 +8,8 @@
  * A `kind: List` is unpacked here. What the fields mean is not known here (kinds/).
  */
 import { isUtf8 } from 'node:buffer';
-import type { Document as YamlDocument, Node as YamlNode } from 'yaml';
-import { Composer, isAlias, isMap, isScalar, isSeq, LineCounter, Parser } from 'yaml';
+import type { Document as YamlDocument, YAMLError as YamlError, Node as YamlNode } from 'yaml';
+import { Composer, isAlias, isMap, isScalar, isSeq, LineCounter, Parser, visit } from 'yaml';
 import type { Location } from '../model/model.ts';
 import type { ListValue, MapEntry, MapValue, Report, ScalarValue, Value } from './located.ts';
 import { describeValue, formatLocation, quote } from './located.ts';
@@ -69,7 +69,7 @@ export function* parseFile(file: string, bytes: Uint8Array, report: Report): Gen
   }
 }
 
-/** @returns undefined when the bytes are no text; reported */
+/** @returns the text without a byte order mark; undefined when the bytes are no text: reported */
 function decodeText(file: string, bytes: Uint8Array, report: Report): string | undefined {
   const start = { at: { file, line: 1, column: 1 }, path: '' };
   if (bytes.length > fileBytesMax) {
@@ -81,9 +81,9 @@ function decodeText(file: string, bytes: Uint8Array, report: Report): string | u
     return undefined;
   }
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const text = buffer.toString('utf8');
+  const decoded = buffer.toString('utf8');
   if (!isUtf8(buffer)) {
-    const copy = Buffer.from(text);
+    const copy = Buffer.from(decoded);
     let offset = 0;
     while (offset < buffer.length && buffer[offset] === copy[offset]) offset += 1;
     const at = locateEnd(file, buffer.toString('utf8', 0, offset));
@@ -91,6 +91,7 @@ function decodeText(file: string, bytes: Uint8Array, report: Report): string | u
     report.error({ at, path: '' }, `byte 0x${byte} is not UTF-8`, 'Is this a YAML file?');
     return undefined;
   }
+  const text = decoded.replace(/^\ufeff/, '');
   for (let offset = 0; offset < text.length; offset += 1) {
     const code = text.charCodeAt(offset);
     const isText = code >= 0x20 ? code !== 0x7f : code === 9 || code === 10 || code === 13;
@@ -139,13 +140,26 @@ function readDocument(
     reading.isBroken = true;
     const message = problem.message.replace(/\s+/g, ' ').slice(0, 200);
     report.error(
-      { at: locate(problem.pos[0]), path: '' },
+      { at: locate(placeOf(problem, yaml)), path: '' },
       `YAML: ${message}`,
       'Look at the indentation, quotes and brackets there and before.',
     );
   }
   if (yaml.contents === null) return reading.isBroken ? [unreadable] : [];
   return unpack(readNode(yaml.contents, '', 0, reading), '', reading);
+}
+
+/** Where a problem is: a quote that is never closed at its opening, which may be far before the end. */
+function placeOf({ message, pos: [offset] }: YamlError, yaml: YamlDocument): number {
+  let place = offset;
+  if (message.startsWith('Missing closing ')) {
+    visit(yaml, {
+      Scalar(_, { type, range }) {
+        if (type?.startsWith('QUOTE_') && range?.[1] === offset) place = range[0];
+      },
+    });
+  }
+  return place;
 }
 
 /** A document, or the items of a List. */
