@@ -32,6 +32,8 @@ interface Command {
 
 /** How long the first line of an answer may take. */
 const answerTimeoutMs = 30_000;
+/** No path, name or address is longer, and so no request is longer than egretd reads. */
+const wordLengthMax = 4096;
 
 const defaultRunDir = process.env['EGRET_RUN_DIR'] ?? '/run/egret';
 
@@ -186,6 +188,10 @@ function ask(args: Arguments, request: StatusRequest): Promise<number> {
       if (text) print(text);
     });
     socket.on('error', unreachable);
+    process.stdout.on('error', () => {
+      resolve(0);
+      socket.destroy();
+    });
     socket.on('close', () => {
       if (status !== 0 ? head === undefined : isComplete) resolve(status);
       else unreachable();
@@ -200,6 +206,8 @@ function parseArguments(argv: readonly string[]): Arguments & { command: string 
   let isJson = false;
   let isForwarderExternal = false;
   let isHelp = false;
+  const long = argv.find((word) => word.length > wordLengthMax);
+  if (long) throw usage(`${long.slice(0, 20)}… is too long`);
   const rest = argv.flatMap((word) => /^(--[a-z-]+)=(.*)$/s.exec(word)?.slice(1) ?? word);
   const value = (option: string): string => {
     const next = rest.shift();
@@ -261,13 +269,18 @@ async function main(): Promise<number> {
     return await commandOf(args.command).run(args);
   } catch (error) {
     if (!(error instanceof EgretError)) throw error;
-    process.stderr.write(`egret: ${error.message}\n  ${error.hint}\n`);
-    return error.exit;
+    return tell(error);
   }
 }
 
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // A reader that went away (`egret show route | head`) is no failure.
-  if (error.code === 'EPIPE') process.exit(0);
+/** @returns the exit status */
+function tell({ message, hint, exit }: EgretError): number {
+  process.stderr.write(`egret: ${message}\n  ${hint}\n`);
+  return exit;
+}
+
+process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+  // A reader that went away (`egret show route | head`) is no failure, and check found what it found.
+  if (code !== 'EPIPE') process.exit(tell(new EgretError('OUTPUT_FAILED', { reason: message })));
 });
 process.exitCode = await main();

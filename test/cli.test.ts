@@ -53,6 +53,7 @@ test.each([
   [['check'], 'check needs a PATH'],
   [['check', '--colour'], 'there is no option --colour'],
   [['show', 'pools', '--run-dir'], '--run-dir needs a value'],
+  [['why', 'a'.repeat(100_000), '10.0.0.1'], 'aaaa… is too long'],
 ])('egret %j: usage, exit 1', (argv, what) => {
   const { status, stderr } = egret(...argv);
   expect({ status, stderr }).toMatchObject({ status: 1, stderr: expect.stringContaining(what) });
@@ -62,6 +63,21 @@ test('nobody answers: exit 4', () => {
   const { status, stderr } = egret('show', 'networks', `--run-dir=${folder}`);
   expect(status).toBe(4);
   expect(stderr).toContain(join(folder, 'status.sock'));
+});
+
+test('a reader that goes away does not make a broken configuration valid', () => {
+  const program = join(import.meta.dirname, '..', 'src', 'cli.ts');
+  const broken = join(import.meta.dirname, 'config', 'broken');
+  const command = `set -o pipefail; ${process.execPath} ${program} check ${broken} | true`;
+  expect(spawnSync('bash', ['-c', command]).status).toBe(2);
+});
+
+test('a full disk is no success', () => {
+  const program = join(import.meta.dirname, '..', 'src', 'cli.ts');
+  const command = `${process.execPath} ${program} help > /dev/full`;
+  const { status, stderr } = spawnSync('bash', ['-c', command], { encoding: 'utf8' });
+  expect(status).toBe(1);
+  expect(stderr).toContain('What was to be printed is lost: ');
 });
 
 test('check: exit 0 or 2, and what is no file is refused', () => {

@@ -33,6 +33,11 @@ const registry = {
     hint: 'The names are those of egret show.',
     exit: 3,
   },
+  OUTPUT_FAILED: {
+    message: ({ reason }) => `What was to be printed is lost: ${reason}.`,
+    hint: 'Is the disk of standard output full?',
+    exit: 1,
+  },
   DAEMON_UNREACHABLE: {
     message: ({ path }) => `No egretd answers at ${path}.`,
     hint: 'Start it with egret run, or give its --run-dir.',
