@@ -2,15 +2,17 @@
 
 import { formatIpRoute } from '../kernel/route-format.ts';
 import { EgretError } from '../lib/errors.ts';
-import type { Ipv4Prefix } from '../net/ipv4.ts';
-import { formatIpv4, formatIpv4Prefix, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
-import type { PathView, Rib } from '../rib/rib.ts';
+import type { Ipv4, Ipv4Prefix } from '../net/ipv4.ts';
+import { formatIpv4, formatIpv4Prefix, maskOf, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
+import type { PathView, Rib, RouteView } from '../rib/rib.ts';
 import type { AsPathSegment, NextHop } from '../rib/route.ts';
 import type { LiveParts } from './parts.ts';
 import type { Chunks, RouteQuery, RouteRow } from './source.ts';
 
 const prefixesPerChunk = 512;
 const mainTable = 254;
+
+type RouteParts = Pick<LiveParts, 'model' | 'ribs' | 'clock'>;
 
 /** What one query reads: a network, and one prefix of it or all. */
 interface Selection {
@@ -19,18 +21,18 @@ interface Selection {
 }
 
 /** Best routes only for a table; every candidate otherwise. */
-export async function* routeChunks(parts: LiveParts, query: RouteQuery): Chunks<RouteRow> {
+export async function* routeChunks(parts: RouteParts, query: RouteQuery): Chunks<RouteRow> {
   for await (const { selection, prefixes } of selectedPrefixes(parts, query)) {
     yield prefixes.flatMap((prefix) => rowsOf(selection, prefix, query.isTable));
   }
 }
 
-export async function* routeLineChunks(parts: LiveParts, query: RouteQuery): Chunks<string> {
+export async function* routeLineChunks(parts: RouteParts, query: RouteQuery): Chunks<string> {
   const { protocol } = parts.model.appliance.mirror;
   for await (const { selection, prefixes } of selectedPrefixes(parts, query)) {
     yield prefixes.flatMap((prefix) => {
-      const route = selection.rib.lookup(prefix.address, prefix.length);
-      if (!route || route.kind === 'connected' || route.nextHops.length === 0) return [];
+      const route = tableRoute(selection.rib, prefix);
+      if (!route) return [];
       return formatIpRoute({ prefix, nextHops: route.nextHops, protocol }).split('\n');
     });
   }
@@ -42,8 +44,8 @@ export function rowsOf(selection: Selection, prefix: Ipv4Prefix, isTable: boolea
   const paths = rib.candidates(prefix.address, prefix.length);
   const best = paths.find((path) => path.isBest);
   if (isTable) {
-    const route = rib.lookup(prefix.address, prefix.length);
-    if (!best || !route || route.kind === 'connected') return [];
+    const route = tableRoute(rib, prefix);
+    if (!best || !route) return [];
     return [rowOf(network, prefix, best, route.nextHops)];
   }
   return [...paths]
@@ -83,13 +85,13 @@ function formatAsPath(segments: readonly AsPathSegment[]): string {
 }
 
 async function* selectedPrefixes(
-  parts: LiveParts,
+  parts: RouteParts,
   query: RouteQuery,
 ): AsyncIterable<{ selection: Selection; prefixes: Ipv4Prefix[] }> {
   const selections = select(parts, query);
   if (query.prefix !== undefined) {
     const found = selections.flatMap((selection) => {
-      const prefix = findPrefix(selection.rib, query.prefix!);
+      const prefix = findPrefix(selection.rib, query.prefix!, query.isTable);
       return prefix ? [{ selection, prefixes: [prefix] }] : [];
     });
     if (found.length === 0)
@@ -114,7 +116,7 @@ async function* selectedPrefixes(
   }
 }
 
-function select(parts: LiveParts, query: RouteQuery): Selection[] {
+function select(parts: RouteParts, query: RouteQuery): Selection[] {
   const named = (network: string | undefined): Selection[] => {
     const rib = parts.ribs.get(network);
     return rib ? [{ network, rib }] : [];
@@ -126,20 +128,37 @@ function select(parts: LiveParts, query: RouteQuery): Selection[] {
     throw new EgretError('NOT_FOUND', { what: `Table ${query.table}` });
   }
   if (query.network !== undefined) {
-    const name = query.network === null || query.network === 'main' ? undefined : query.network;
-    const found = named(name);
+    const isMain = query.network === 'main' && !parts.ribs.has('main');
+    const found = named(isMain ? undefined : (query.network ?? undefined));
     if (found.length === 0) throw new EgretError('NOT_FOUND', { what: `Network ${query.network}` });
     return found;
   }
   return [...parts.ribs].map(([network, rib]) => ({ network, rib }));
 }
 
-/** An address finds its longest match, a prefix itself. */
-function findPrefix(rib: Rib, text: string): Ipv4Prefix | undefined {
+/** An address finds its longest match, a prefix itself; `default` is what `ip route` prints. */
+function findPrefix(rib: Rib, text: string, isTable: boolean): Ipv4Prefix | undefined {
   const address = parseIpv4(text);
-  if (address !== undefined) return rib.longestMatch(address);
-  const prefix = parseIpv4Prefix(text);
+  if (address !== undefined) {
+    return isTable ? longestInTable(rib, address) : rib.longestMatch(address);
+  }
+  const prefix = parseIpv4Prefix(text === 'default' ? '0.0.0.0/0' : text);
   if (!prefix)
     throw new EgretError('USAGE', { what: `${text} is neither an address nor a prefix` });
+  if (isTable) return tableRoute(rib, prefix);
   return rib.candidates(prefix.address, prefix.length).length > 0 ? prefix : undefined;
+}
+
+/** A route as the kernel's table has it: learned or static, with a next hop. */
+function tableRoute(rib: Rib, { address, length }: Ipv4Prefix): RouteView | undefined {
+  const route = rib.lookup(address, length);
+  return route && route.kind !== 'connected' && route.nextHops.length > 0 ? route : undefined;
+}
+
+function longestInTable(rib: Rib, address: Ipv4): RouteView | undefined {
+  for (let length = 32; length >= 0; length -= 1) {
+    const route = tableRoute(rib, { address: (address & maskOf(length)) >>> 0, length });
+    if (route) return route;
+  }
+  return undefined;
 }

@@ -9,7 +9,7 @@ import { test } from 'tap';
 import { egretProgram } from '../../images/lab/egret.ts';
 import { until } from '../../images/lab/process.ts';
 import { seededRandom } from '../../src/lib/random.ts';
-import { openScene } from './scene.ts';
+import { networks, openScene, router } from './scene.ts';
 
 const seed = 20240612;
 const manyRoutes = Array.from({ length: 5_000 }, (_, i) => `10.${128 + (i >> 8)}.${i & 255}.0/24`);
@@ -136,6 +136,7 @@ test('the status socket', { timeout: 300_000 }, async (t) => {
       [1, ['show', 'route', 'table', 'x'.repeat(10_000)]],
       [3, ['show', 'route', 'table', '4294967295']],
       [3, ['show', 'route', 'network', '../../etc']],
+      [3, ['show', 'route', 'table', `${networks.north.table}`, router]],
       [1, ['show', 'route', '300.1.1.1']],
       [1, ['show', 'route', '10.0.0.0/33']],
       [1, ['why', '10.0.0.1']],

@@ -1,0 +1,79 @@
+import { expect, it } from 'vitest';
+import { parseFile } from '../config/documents.ts';
+import { makeReport } from '../config/located.ts';
+import { resolveDocuments } from '../config/resolve.ts';
+import { systemClock } from '../lib/clock.ts';
+import { parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
+import { InternedAttributes } from '../rib/attributes.ts';
+import { ManualClock } from '../rib/manual-clock.ts';
+import { Rib } from '../rib/rib.ts';
+import { routeChunks, routeLineChunks } from './routes.ts';
+import type { Chunks, RouteQuery } from './source.ts';
+
+/** An ExternalNetwork may have the name that means the main table. */
+const config = `apiVersion: projectcalico.org/v3
+kind: ExternalNetwork
+metadata: { name: main }
+spec: { routeTableIndex: 500 }
+---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: { name: default }
+spec: { externalNetworkSupport: Enabled }
+`;
+
+function ribOf(name: string, connected: string, routes: Readonly<Record<string, string>>): Rib {
+  const clock = new ManualClock();
+  const rib = new Rib({ name, clock, attributes: new InternedAttributes({ clock }) });
+  const announce = (kind: 'connected' | 'static', text: string, nextHop: number): void => {
+    const { address, length } = parseIpv4Prefix(text)!;
+    const source = rib.openLocal({ kind, name: kind, bgp: undefined });
+    source.announceDirect(address, length, { interface: 'eth0', address: nextHop });
+  };
+  announce('connected', connected, 0);
+  for (const [to, via] of Object.entries(routes)) announce('static', to, parseIpv4(via)!);
+  clock.settle();
+  return rib;
+}
+
+function setUp() {
+  const report = makeReport();
+  const resolved = resolveDocuments(parseFile('t.yaml', Buffer.from(config), report), report);
+  if (resolved.kind === 'errors') throw new Error('the configuration is broken');
+  const routes = { '0.0.0.0/0': '172.16.1.1', '192.0.2.0/24': '172.16.1.2' };
+  const ribs = new Map<string | undefined, Rib>([
+    [undefined, ribOf('', '10.0.0.0/24', {})],
+    ['main', ribOf('main', '172.16.1.0/24', routes)],
+  ]);
+  return { model: resolved.model, ribs, clock: systemClock };
+}
+
+async function flat<Row>(chunks: Chunks<Row>): Promise<Row[]> {
+  const all: Row[] = [];
+  for await (const rows of chunks) all.push(...rows);
+  return all;
+}
+
+const table = (prefix: string): RouteQuery => ({ table: 500, isTable: true, prefix });
+const byDefault = 'default via 172.16.1.1 dev eth0 proto bgp ';
+
+it.each([
+  ['192.0.2.9', '192.0.2.0/24 via 172.16.1.2 dev eth0 proto bgp '],
+  ['192.0.2.0/24', '192.0.2.0/24 via 172.16.1.2 dev eth0 proto bgp '],
+  ['default', byDefault],
+  ['0.0.0.0/0', byDefault],
+  ['172.16.1.2', byDefault],
+])('a table has %s by a route that it prints', async (prefix, line) => {
+  expect(await flat(routeLineChunks(setUp(), table(prefix)))).toEqual([line]);
+  expect(await flat(routeChunks(setUp(), table(prefix)))).toHaveLength(1);
+});
+
+it.each([['172.16.1.0/24'], ['198.51.100.0/24']])('a table has no %s', async (prefix) => {
+  await expect(flat(routeLineChunks(setUp(), table(prefix)))).rejects.toThrow('does not exist');
+  await expect(flat(routeChunks(setUp(), table(prefix)))).rejects.toThrow('does not exist');
+});
+
+it('a network that is named main is not the main table', async () => {
+  const rows = await flat(routeChunks(setUp(), { network: 'main', isTable: false }));
+  expect(rows.map(({ prefix }) => prefix)).toContain('192.0.2.0/24');
+});
