@@ -7,15 +7,15 @@
  *
  * The only file that ends the process.
  */
-import { watch } from 'node:fs';
 import { RunDir } from './appliance/run-dir.ts';
 import { Appliance } from './appliance.ts';
 import { loadConfig } from './config/load.ts';
 import { loadConfigAside } from './config/load-aside.ts';
 import { formatErrors } from './config/located.ts';
 import type { Resolution } from './config/resolve.ts';
+import { watchConfig } from './config/watch.ts';
 import { writeLog } from './dataplane/native.ts';
-import { systemClock, type Timer } from './lib/clock.ts';
+import { systemClock } from './lib/clock.ts';
 import { coalesced } from './lib/coalesced.ts';
 import { EgretError } from './lib/errors.ts';
 import { type Log, makeLog } from './lib/log.ts';
@@ -31,7 +31,6 @@ const ownSignals = ['SIGTERM', 'SIGINT', 'SIGUSR2', 'SIGHUP'] as const;
 type OwnSignal = (typeof ownSignals)[number];
 
 const stopTimeoutMs = 15_000;
-const watchQuietMs = 200;
 
 /**
  * Runs until a signal ends it.
@@ -95,7 +94,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       SIGUSR2: () => end('SIGUSR2', () => appliance.abandon()),
       SIGHUP: again,
     });
-    if (loaded.model.appliance.isWatchingConfig) watchConfig(options.configPath, again);
+    if (loaded.model.appliance.isWatchingConfig) {
+      watchConfig(options.configPath, systemClock, again, (error) => {
+        log.error({ error }, 'the configuration is not watched; SIGHUP reads it again');
+      });
+    }
   }).then((status) => process.exit(status));
 }
 
@@ -113,15 +116,6 @@ function keepSignals(): (actions: Readonly<Record<OwnSignal, () => void>>) => vo
     for (const signal of ownSignals) process.off(signal, keep).on(signal, actions[signal]);
     for (const signal of kept) actions[signal]();
   };
-}
-
-/** Appliance.spec.config.watch: editors write a file in several steps, so quiet is waited for. */
-function watchConfig(path: string, changed: () => void): void {
-  let quiet: Timer | undefined;
-  watch(path, () => {
-    quiet?.clear();
-    quiet = systemClock.after(watchQuietMs, changed);
-  });
 }
 
 /** @returns undefined when it could not even be read; then the running one stays */
