@@ -45,9 +45,10 @@ export function resolveFeatures(catalog: Catalog, box: Box, report: Report): Res
   const isBroken =
     layers.some((spec) => spec.present.has('externalNetworkSupport')) ||
     (layers.length === 0 && catalog.isNamed(felixConfigurationKind, 'default'));
-  const ranges = first((spec) => spec.routeTableRanges)?.value;
-  const range = first((spec) => spec.routeTableRange);
-  const written = ranges ?? (range && [range]);
+  const written = first(({ routeTableRanges, routeTableRange }) => {
+    const ranges = routeTableRanges?.value ?? (routeTableRange ? [routeTableRange] : []);
+    return ranges.length > 0 ? ranges : undefined;
+  });
   return {
     features: {
       hasExternalNetworks: networkSupport?.value === 'Enabled',

@@ -263,6 +263,21 @@ describe('what is off or beside', () => {
     expect(errorsOf(red, used)).toContain('spec.externalNetworkSupport: must be Enabled');
   });
 
+  it("the box's own routeTableRanges count, in either form; an empty list is none", () => {
+    const wide = felix(
+      '{ externalNetworkSupport: Enabled, routeTableRanges: [{ min: 1, max: 900 }] }',
+    );
+    const own = calico(
+      'FelixConfiguration',
+      'name: node.a',
+      '{ routeTableRange: { min: 1, max: 9 } }',
+    );
+    expect(errorsOf(wide, red)).toContain('500 lies in routeTableRanges (1 to 900)');
+    expect(errorsOf(wide, own, red)).toBe('');
+    const low = calico('ExternalNetwork', 'name: low', '{ routeTableIndex: 200 }');
+    expect(errorsOf(felix('{ routeTableRanges: [] }'), low)).toContain('(1 to 250)');
+  });
+
   it("a cluster's other kinds are noted", () => {
     const model = modelOf(on, core('Deployment', 'name: web').replace('v1', 'apps/v1'));
     expect(notesOf(model)).toContain('Deployment has no effect here');
