@@ -30,3 +30,8 @@ test('durations read as operators write them', () => {
     '2d03h',
   ]);
 });
+
+test('what a terminal would obey is blank', () => {
+  const row = { name: "{a == '\u001b[31m\0'\t&& b}", n: 1 };
+  expect(formatTable(columns.slice(0, 1), [row])).toBe("NAME\n{a == ' [31m ' && b}\n");
+});

@@ -19,7 +19,7 @@ export function formatTable<Row>(
   widths: number[] = [],
 ): string {
   const isFirst = widths.length === 0;
-  const cells = rows.map((row) => columns.map((column) => column.text(row)));
+  const cells = rows.map((row) => columns.map((column) => onOneLine(column.text(row))));
   columns.forEach((column, i) => {
     const longest = Math.max(column.title.length, ...cells.map((row) => row[i]!.length));
     widths[i] = Math.max(widths[i] ?? 0, longest);
@@ -35,6 +35,9 @@ export function formatTable<Row>(
   if (isFirst) lines.unshift(line(columns.map((column) => column.title)));
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
+
+/** What would break lines and columns, or speak to a terminal: names of policies are selectors. */
+export const onOneLine = (text: string): string => text.replace(/\p{Cc}/gu, ' ');
 
 export const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
 export const orDash = (text: string | null | undefined): string => text || '-';

@@ -19,7 +19,15 @@ import type {
   StatusSource,
   WhyReport,
 } from './source.ts';
-import { type Column, formatDuration, formatTable, list, orDash, yesNo } from './table.ts';
+import {
+  type Column,
+  formatDuration,
+  formatTable,
+  list,
+  onOneLine,
+  orDash,
+  yesNo,
+} from './table.ts';
 
 export const viewNames = [
   'networks',
@@ -192,7 +200,9 @@ export function printWhy(report: WhyReport, isJson: boolean): string {
   if (isJson) return `${JSON.stringify({ schema: 'egret.why/1', ...report })}\n`;
   const verdict = verdictText(report);
   const width = Math.max(...report.steps.map((step) => step.step.length));
-  const steps = report.steps.map(({ step, found }) => `  ${step.padEnd(width)}  ${found}\n`);
+  const steps = report.steps.map(
+    ({ step, found }) => `  ${step.padEnd(width)}  ${onOneLine(found)}\n`,
+  );
   const routes =
     report.routes.length > 0 ? `\nroutes to it\n${formatTable(routeColumns, report.routes)}` : '';
   return `${report.client} to ${report.destination}: ${verdict}\n${steps.join('')}${routes}`;
