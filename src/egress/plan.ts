@@ -54,7 +54,7 @@ export interface PlanPolicy {
 
 export interface PlanRule {
   readonly destination: Ipv4Prefix;
-  readonly action: 'gateway' | 'main' | 'block';
+  readonly action: 'gateway' | 'main';
   /** Indexes into EgressPlan.addresses. */
   readonly addresses: readonly number[];
   /** 0: all. */

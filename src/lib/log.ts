@@ -3,9 +3,6 @@ import pino from 'pino';
 
 export type Log = pino.Logger;
 
-export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
-export type LogLevel = (typeof logLevels)[number];
-
 /**
  * The daemon's log.
  *
@@ -13,7 +10,7 @@ export type LogLevel = (typeof logLevels)[number];
  * @param write - writes a line; false: nobody takes it now, and it is lost. The next one that goes
  *   out comes with how many were.
  */
-export function makeLog(level: LogLevel, write: (line: string) => boolean): Log {
+export function makeLog(level: pino.Level, write: (line: string) => boolean): Log {
   const timestamp = pino.stdTimeFunctions.isoTime;
   let lost = 0;
   const destination = {

@@ -76,7 +76,7 @@ export const globalNetworkSetKind = defineKind({
 
 const area = 'egress.projectcalico.org/';
 
-export const annotationNames = {
+const annotationNames = {
   selector: `${area}selector`,
   namespaceSelector: `${area}namespaceSelector`,
   policy: `${area}egressGatewayPolicy`,

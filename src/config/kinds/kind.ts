@@ -55,7 +55,7 @@ export function defineKind<F extends Fields>(kind: Omit<Kind<F>, 'shape'>): Kind
 /** Of the Calico kinds. */
 export const calicoVersions = ['projectcalico.org/v3', 'crd.projectcalico.org/v1'] as const;
 
-export const metadataFields = {
+const metadataFields = {
   name: required(resourceName, 'Name of the resource'),
   namespace: optional(resourceName, 'Namespace, for kinds that have one; default when absent'),
   labels: optional(labels, 'What selectors look at'),

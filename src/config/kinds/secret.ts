@@ -69,7 +69,7 @@ export const secretKind = defineKind({
   },
 });
 
-export const secretBytesMax = 80;
+const secretBytesMax = 80;
 
 /** Checks a key that a BGPPeer names. @returns its text, or undefined: reported */
 export function secretPassword(secret: Located<Uint8Array>, report: Report): string | undefined {
