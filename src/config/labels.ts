@@ -8,11 +8,11 @@
 import type { Report } from './located.ts';
 import { quote } from './located.ts';
 import { type LocatedText, type Shape, type TextMap, texts } from './shape.ts';
+import { subdomain } from './shape-scalars.ts';
 
 const partBytesMax = 63;
 const prefixBytesMax = 253;
 const part = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
-const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const partHint = 'Letters, digits, -, _ and ., with a letter or digit at both ends.';
 
 const lengthHint = 'What is longer belongs into an annotation.';

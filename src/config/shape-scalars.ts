@@ -69,10 +69,13 @@ export function text(
 /** Any text, the empty one too. */
 export const anyText: Shape<Located<string>> = textual('text', (value) => ({ value }));
 
-/** Of a resource: lower-case letters, digits, `-` and `.` (RFC 1123). */
+/** A DNS subdomain of lower-case letters (RFC 1123 §2.1). */
+export const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+/** Of a resource: lower-case letters, digits, `-` and `.`. */
 export const resourceName = text({
   max: 253,
-  pattern: /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/,
+  pattern: subdomain,
   says: 'a resource name (lower-case letters, digits, - and .)',
 });
 

@@ -48,6 +48,7 @@ it('an optional text that is empty is absent, as Go has it', () => {
 });
 
 it('what is required, an item, or no text may not be empty', () => {
+  expect(read('name: a..b').errors).toMatch(/^t\.yaml:1:7: name: must be a resource name/);
   expect(read('name: ""').errors).toMatch(/^t\.yaml:1:7: name: must be a resource name/);
   expect(read('name: a\nwait: ""').errors).toMatch(/^t\.yaml:2:7: wait: must be a duration/);
   expect(read('name: a\ntexts: [""]').errors).toMatch(/^t\.yaml:2:9: texts\[0\]: must be text/);
