@@ -69,9 +69,9 @@ export const bgpPeerKind = defineKind({
         ),
         nextHopMode: optional(
           choice('Auto', 'Self', 'Keep'),
-          'Next hop of what is announced; Auto when absent',
+          'Accepted; the next hop of what is announced is always this box',
         ),
-        keepOriginalNextHop: optional(boolean, 'Deprecated: nextHopMode Keep'),
+        keepOriginalNextHop: optional(boolean, 'Deprecated: as nextHopMode Keep'),
         numAllowedLocalASNumbers: defaulted(
           integer(0, 0x7fff_ffff),
           0,

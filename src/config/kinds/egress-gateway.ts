@@ -74,7 +74,7 @@ export const egressGatewayKind = defineKind({
         logSeverity: defaulted(
           choice('Fatal', 'Error', 'Warn', 'Info', 'Debug', 'Trace'),
           'Info',
-          'How much it logs',
+          'Accepted; Appliance log.level decides',
         ),
         egressGatewayFailureDetection: optional(
           mapping('egressGatewayFailureDetection', {

@@ -114,7 +114,7 @@ export const felixConfigurationKind = defineKind({
         ),
         egressIPRoutingRulePriority: optional(
           integer(1, 32765),
-          'Priority of the ip rules of clients; 100 when absent',
+          'Accepted; clients have no ip rules here',
         ),
         egressIPVXLANPort: optional(
           integer(1, 65535),
