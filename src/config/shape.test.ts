@@ -54,9 +54,9 @@ it('what is required, an item, or no text may not be empty', () => {
   expect(read('name: a\ntexts: [""]').errors).toMatch(/^t\.yaml:2:9: texts\[0\]: must be text/);
 });
 
-it('a missing field is at its name when that stands there', () => {
+it('a missing field is where it stands empty', () => {
   const { value } = read('name: a\ntext: ""\nnet:\n');
-  expect(missingAt(value, 'text').at).toMatchObject({ line: 2, column: 1 });
+  expect(missingAt(value, 'text').at).toMatchObject({ line: 2, column: 7 });
   expect(missingAt(value, 'net').at).toMatchObject({ line: 3, column: 1 });
   expect(missingAt(value, 'choice').at).toMatchObject({ line: 1, column: 1 });
 });

@@ -45,13 +45,13 @@ export type Read<F extends Fields> = {
   readonly [Name in keyof F]: F[Name] extends Field<infer Out> ? Out : never;
 } & Place & {
     readonly present: ReadonlySet<string>;
-    /** Where the names of fields stand, also of empty ones. */
-    readonly keys: ReadonlyMap<string, Location>;
+    /** Where fields stand, also empty ones: a value that is written, or else the name. */
+    readonly places: ReadonlyMap<string, Location>;
   };
 
-/** Where a field is missing: at its name when only its value is, otherwise at the mapping. */
+/** Where a field is missing: where it stands, if it is empty, otherwise at the mapping. */
 export function missingAt(read: Read<Fields>, name: string): Place {
-  return { at: read.keys.get(name) ?? read.at, path: joinPath(read.path, name) };
+  return { at: read.places.get(name) ?? read.at, path: joinPath(read.path, name) };
 }
 
 export function required<Out>(shape: Shape<Out>, help: string): Field<Out | undefined> {
@@ -134,8 +134,13 @@ function readFields<F extends Fields>(
   report: Report,
 ): Read<F> {
   const present = new Set<string>();
-  const keys = new Map([...value.entries].map(([name, { keyAt }]) => [name, keyAt]));
-  const read: Record<string, unknown> = { at: value.at, path, present, keys };
+  const places = new Map(
+    [...value.entries].map(([name, { keyAt, value: written }]) => [
+      name,
+      isEmptyValue(written) ? keyAt : written.at,
+    ]),
+  );
+  const read: Record<string, unknown> = { at: value.at, path, present, places };
   for (const [name, entry] of value.entries) {
     const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
     const fieldPath = joinPath(path, name);
@@ -159,7 +164,7 @@ function readFields<F extends Fields>(
   for (const [name, field] of Object.entries(fields)) {
     if (read[name] !== undefined) continue;
     if (!field.isRequired && field.whenAbsent === nothing) continue;
-    const place = { at: keys.get(name) ?? value.at, path: joinPath(path, name) };
+    const place = { at: places.get(name) ?? value.at, path: joinPath(path, name) };
     if (field.isRequired && !present.has(name)) {
       report.error(place, 'the field is required', `${field.help} (${field.shape.says}).`);
     }

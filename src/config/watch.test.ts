@@ -10,24 +10,20 @@ const folder = mkdtempSync(join(tmpdir(), 'egret-watch-'));
 let stop = (): void => {};
 afterEach(() => stop());
 
-/** @returns how often a change was told since the last question, after it has settled */
-function follow(path: string): () => Promise<number> {
+/** @returns expects that so many changes are told, and no more */
+function follow(path: string): (expected: number, what?: string) => Promise<void> {
   let count = 0;
-  stop = watchConfig(
-    path,
-    systemClock,
-    () => {
-      count += 1;
-    },
-    (error) => {
-      throw error;
-    },
-  );
-  return async () => {
-    await sleep(400);
-    const told = count;
+  const told = (): void => {
+    count += 1;
+  };
+  stop = watchConfig(path, systemClock, told, (error) => {
+    throw error;
+  });
+  return async (expected, what = path) => {
+    await expect.poll(() => count, { timeout: 10_000, message: what }).toBe(expected);
+    await sleep(300);
+    expect(count, what).toBe(expected);
     count = 0;
-    return told;
   };
 }
 
@@ -38,10 +34,10 @@ it('a file is followed when others take its place, and its neighbors are not', a
   for (const text of ['one', 'three']) {
     writeFileSync(`${file}~`, text);
     renameSync(`${file}~`, file);
-    expect(await changes(), text).toBe(1);
+    await changes(1, text);
   }
   writeFileSync(join(folder, 'b.yaml'), 'b');
-  expect(await changes()).toBe(0);
+  await changes(0);
 });
 
 it('a link on the way to it is followed, and a folder', async () => {
@@ -56,7 +52,7 @@ it('a link on the way to it is followed, and a folder', async () => {
     const changes = follow(path);
     symlinkSync('2', join(mount, 'next'));
     renameSync(join(mount, 'next'), join(mount, 'data'));
-    expect(await changes()).toBe(1);
+    await changes(1);
     stop();
     rmSync(join(mount, 'data'));
     symlinkSync('1', join(mount, 'data'));
