@@ -9,9 +9,13 @@
  *
  * A route that leads back to a next hop on the way is passed over for the next shorter prefix, and so
  * is a default route by BGP: a neighbor's default must not make a dead next hop look alive (a static
- * default may). Each distinct next hop is resolved once and again only when a route to an address on
- * its way changes. One that changes more than 16 times in a second waits for the next second: routes
- * may be announced whose next hops depend on each other's choice and never settle.
+ * default may). Prefixes may be announced, each with its way round, that make as many ways as there
+ * are combinations of them: what is not found after 512 routes is unreachable.
+ *
+ * Each distinct next hop is resolved once, and again only when a route to an address on its way
+ * changes: in slices, since a lost link may have thousands behind it. One that changes more than 16
+ * times in a second waits for the next second: routes may be announced whose next hops depend on each
+ * other's choice and never settle.
  *
  * IPv6 next hops (RFC 8950) are absent.
  */
@@ -31,6 +35,10 @@ import {
 import type { NextHop, NextHopSetId } from './route.ts';
 
 const depthMax = 8;
+/** Routes that one next hop may lead to on its way: more than 16 next hops by 16 others need. */
+const routesMax = 512;
+/** Routes that `resolveSome` looks at, about. */
+const routesPerLook = 512;
 const changesPerSecondMax = 16;
 
 /** Kinds of the best route as prefix-table.ts keeps them. */
@@ -51,7 +59,7 @@ export interface NextHopEntry {
   metric: number;
   /** Prefixes that it is reached by: keys of prefixKey. */
   chain: readonly number[];
-  /** Addresses that were looked up on the way, its own included. */
+  /** Addresses that were looked up on the way after its own. */
   visited: readonly Ipv4[];
   /** Paths by it are to be decided again; rib.ts goes through them. */
   mustScan: boolean;
@@ -70,6 +78,8 @@ export interface NextHopListener {
   mustDecide(prefixKey: number): void;
   /** It leads elsewhere. */
   membersChanged(sets: ReadonlySet<NextHopSetId>): void;
+  /** There is work for `resolveSome`. */
+  mustResolve(): void;
 }
 
 /** A prefix in one number that is no larger than 2^38. */
@@ -88,8 +98,13 @@ export class NextHopTable {
   /** Signed addresses, which V8 keeps as small integers. */
   readonly #byAddress = new Map<number, number>();
   readonly #free: number[] = [];
-  readonly #restless = new Set<number>();
+  /** By address: the next hops that come by it on their way to somewhere else. */
+  readonly #followers = new Map<Ipv4, Set<NextHopEntry>>();
+  readonly #unresolved = new Set<NextHopEntry>();
+  readonly #restless = new Set<NextHopEntry>();
   #timer: Timer | undefined;
+  /** Of the next hop that is being resolved. */
+  #routesLeft = 0;
   #entries: (NextHopEntry | undefined)[] = [undefined];
   #sorted: Uint32Array | undefined;
   sets: NextHopSets | undefined;
@@ -102,6 +117,11 @@ export class NextHopTable {
 
   get count(): number {
     return this.#byAddress.size + this.#byName.size;
+  }
+
+  /** Next hops that wait for `resolveSome`. */
+  get unresolvedCount(): number {
+    return this.#unresolved.size;
   }
 
   get(id: number): NextHopEntry {
@@ -150,7 +170,9 @@ export class NextHopTable {
     } else {
       this.#byName.delete(`${entry.address} ${entry.interface}`);
     }
-    this.#restless.delete(id);
+    this.#follow(entry, []);
+    this.#unresolved.delete(entry);
+    this.#restless.delete(entry);
     this.#entries[id] = undefined;
     if (this.count === 0) {
       this.#entries = [undefined];
@@ -162,18 +184,26 @@ export class NextHopTable {
     }
   }
 
-  /** The best route to a prefix is another: resolves again what may lead through it. */
+  /** The best route to a prefix is another: what may lead through it is to be resolved again. */
   prefixChanged(address: Ipv4, length: number): void {
     const sorted = this.#addresses();
     const last = length === 0 ? 0xffff_ffff : address + 2 ** (32 - length) - 1;
     let i = lowerBound(sorted, address);
-    if (i === sorted.length || sorted[i]! > last) return;
-    const touched = new Set<Ipv4>();
-    for (; i < sorted.length && sorted[i]! <= last; i += 1) touched.add(sorted[i]!);
-    for (const entry of this.#entries) {
-      if (entry?.interface !== undefined || entry === undefined) continue;
-      if (!entry.visited.some((visited) => touched.has(visited))) continue;
+    for (; i < sorted.length && sorted[i]! <= last; i += 1) {
+      this.#unresolved.add(this.get(this.#byAddress.get(sorted[i]! | 0)!));
+      for (const entry of this.#followers.get(sorted[i]!) ?? []) this.#unresolved.add(entry);
+    }
+  }
+
+  /** Resolves some of the next hops that wait for it. */
+  resolveSome(): void {
+    let routesLeft = routesPerLook;
+    for (const entry of this.#unresolved) {
+      if (routesLeft <= 0) return;
+      this.#unresolved.delete(entry);
+      if (this.#isRestless(entry)) continue;
       this.#resolveAgain(entry);
+      routesLeft -= 1 + routesMax - this.#routesLeft;
     }
   }
 
@@ -205,17 +235,31 @@ export class NextHopTable {
   #assign(entry: NextHopEntry): void {
     const chain = new Set<number>();
     const visited = new Set<Ipv4>();
+    this.#routesLeft = routesMax;
     // 0.0.0.0 stands for none: no default route may reach it.
     const found =
       entry.address === 0 ? undefined : this.#resolve(entry.address, [entry.id], chain, visited);
     entry.members = found?.members ?? [];
     entry.metric = found?.metric ?? 0;
     entry.chain = [...chain];
-    entry.visited = [...visited];
+    visited.delete(entry.address);
+    this.#follow(entry, [...visited]);
+  }
+
+  #follow(entry: NextHopEntry, visited: readonly Ipv4[]): void {
+    for (const address of entry.visited) {
+      const followers = this.#followers.get(address);
+      followers?.delete(entry);
+      if (followers?.size === 0) this.#followers.delete(address);
+    }
+    entry.visited = visited;
+    for (const address of visited) {
+      const followers = this.#followers.get(address) ?? new Set();
+      this.#followers.set(address, followers.add(entry));
+    }
   }
 
   #resolveAgain(entry: NextHopEntry): void {
-    if (this.#isRestless(entry)) return;
     const before = { members: entry.members, metric: entry.metric, chain: entry.chain };
     this.#assign(entry);
     const mustDecide = before.chain
@@ -242,15 +286,12 @@ export class NextHopTable {
       entry.changes = 0;
     }
     if (entry.changes < changesPerSecondMax) return false;
-    this.#restless.add(entry.id);
+    this.#restless.add(entry);
     this.#timer ??= this.#clock.after(1000, () => {
       this.#timer = undefined;
-      const ids = [...this.#restless];
+      for (const waiting of this.#restless) this.#unresolved.add(waiting);
       this.#restless.clear();
-      for (const id of ids) {
-        const waiting = this.#entries[id];
-        if (waiting !== undefined) this.#resolveAgain(waiting);
-      }
+      this.#listener.mustResolve();
     });
     return true;
   }
@@ -278,6 +319,8 @@ export class NextHopTable {
     chain: Set<number>,
     visited: Set<Ipv4>,
   ): Resolution | undefined {
+    if (this.#routesLeft === 0) return undefined;
+    this.#routesLeft -= 1;
     const { words } = this.#prefixes;
     const set = words[row * rowWords + rowSet]!;
     const meta = words[row * rowWords + rowMeta]!;

@@ -179,6 +179,49 @@ describe('next hops', () => {
     expect(via('10.0.11.0/24')).toBeUndefined();
   });
 
+  test('as many ways round as there are combinations of prefixes are not all tried', () => {
+    const { rib, announce, via } = setUp();
+    const bgp = rib.openSource(neighbor('172.16.1.140'));
+    const startMs = performance.now();
+    // Eight prefixes hold each next hop on the way, and the way is one recursion too long.
+    for (let i = 8; i >= 0; i -= 1) {
+      const to = attributesTo(i === 8 ? '172.16.1.140' : `10.${i + 1}.0.1`);
+      for (let length = 25; length <= 32; length += 1) {
+        announce(bgp, `10.${i}.0.${length === 32 ? 1 : 0}/${length}`, to);
+      }
+      via(`10.${i}.0.1/32`);
+    }
+    announce(bgp, '192.0.2.0/24', attributesTo('10.0.0.1'));
+    expect(via('192.0.2.0/24')).toBeUndefined();
+    expect(performance.now() - startMs).toBeLessThan(500);
+    announce(bgp, '10.5.0.1/32', attributesTo('172.16.1.140'));
+    expect(via('192.0.2.0/24')).toEqual([{ interface: 'eth0', address: ip('172.16.1.140') }]);
+  });
+
+  test('thousands behind one link are resolved in slices, and those behind another not at all', () => {
+    const { rib, announce, clock, eth0, direct } = setUp({ cpuPerLookMs: 5 });
+    let changed = 0;
+    rib.openConsumer({ onDirty: () => {}, onSetChanged: () => (changed += 1) });
+    direct(eth0, '172.17.0.0/16', { interface: 'eth1', address: 0 });
+    const bgp = rib.openSource(neighbor('172.16.1.140'));
+    for (let i = 0; i < 6000; i += 1) {
+      const host = `${i >> 8}.${i & 255}`;
+      announce(bgp, `10.${host}.0/24`, attributesTo(`172.17.${host}`));
+    }
+    announce(bgp, '11.0.0.0/24', attributesTo('172.16.1.140'));
+    clock.settle();
+    direct(eth0, '172.17.0.0/16', { interface: 'eth2', address: 0 });
+    let changedMax = 0;
+    for (let isMore = true; isMore; ) {
+      const before = changed;
+      isMore = clock.turn();
+      changedMax = Math.max(changedMax, changed - before);
+    }
+    expect(changed).toBe(6000);
+    expect(changedMax).toBeLessThan(1000);
+    expect(rib.isPending).toBe(false);
+  });
+
   test('a change of the link rewrites one set and touches no prefix', () => {
     const { rib, announce, clock, eth0, direct } = setUp();
     const changed: (readonly NextHop[])[] = [];

@@ -128,6 +128,7 @@ export class Rib implements RibInput {
           this.#mustScan();
         },
         membersChanged: (sets) => this.#membersChanged(sets),
+        mustResolve: () => this.#schedule(),
       },
     });
     this.#store.sets.onFreed = (set) => {
@@ -225,7 +226,9 @@ export class Rib implements RibInput {
   /** Whether outcomes may still change without anything new coming in. */
   get isPending(): boolean {
     if (this.#consumers.some((consumer) => consumer?.isSweeping)) return true;
-    return this.#scanPath > 0 || this.#store.undecided.count > 0 || this.#expanding.size > 0;
+    const { undecided, nextHops } = this.#store;
+    if (undecided.count > 0 || nextHops.unresolvedCount > 0) return true;
+    return this.#scanPath > 0 || this.#expanding.size > 0;
   }
 
   lookup(address: Ipv4, length: number): RouteView | undefined {
@@ -309,6 +312,7 @@ export class Rib implements RibInput {
     do {
       this.#scan();
       this.#decide();
+      this.#store.nextHops.resolveSome();
       this.#expand();
       for (const consumer of this.#consumers) {
         if (consumer?.isSweeping) consumer.sweep(pathsPerLook);
