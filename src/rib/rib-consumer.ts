@@ -5,6 +5,7 @@
  * comes to it. So a slow consumer delays nobody and its queue is bounded by the table.
  */
 import type { Ipv4 } from '../net/ipv4.ts';
+import { Lap } from './lap.ts';
 import { kindConnected } from './next-hop.ts';
 import {
   metaDirtyShift,
@@ -78,8 +79,8 @@ export class RibConsumer {
     previousSet: 0,
   };
   #isSignalled = false;
-  /** Row up to which the table was gone through to refresh or to close; 0: nothing to do. */
-  #sweepRow = 0;
+  /** Over the table, to refresh or to close. */
+  readonly #lap = new Lap();
   #isClosed = false;
 
   constructor(store: RouteStore, number: number, options: ConsumerOptions, hooks: ConsumerHooks) {
@@ -131,7 +132,7 @@ export class RibConsumer {
   /** Queues every prefix again, in slices. */
   refresh(): void {
     if (this.#isClosed) return;
-    this.#sweepRow = 1;
+    this.#lap.begin();
     this.#hooks.onSweep();
   }
 
@@ -147,27 +148,26 @@ export class RibConsumer {
     if (this.#isClosed) return;
     this.#isClosed = true;
     while (this.#queue.count > 0) this.#queue.shift();
-    this.#sweepRow = 1;
+    this.#lap.begin();
     this.#hooks.onSweep();
   }
 
   /** Whether every row is to be gone through still. */
   get isSweeping(): boolean {
-    return this.#sweepRow > 0;
+    return !this.#lap.isDone;
   }
 
   /** Goes through some rows: queues them, or once closed clears what they hold for it. */
   sweep(rowsMax: number): void {
     const { prefixes } = this.#store;
-    const last = Math.min(prefixes.end, this.#sweepRow + rowsMax);
-    for (; this.#sweepRow < last; this.#sweepRow += 1) {
-      if (!prefixes.isLive(this.#sweepRow)) continue;
-      if (this.#isClosed) this.#forget(this.#sweepRow);
-      else this.mark(this.#sweepRow);
+    for (let i = 0; i < rowsMax; i += 1) {
+      const row = this.#lap.next(prefixes.end);
+      if (row === 0) break;
+      if (!prefixes.isLive(row)) continue;
+      if (this.#isClosed) this.#forget(row);
+      else this.mark(row);
     }
-    if (this.#sweepRow < prefixes.end) return;
-    this.#sweepRow = 0;
-    if (this.#isClosed) this.#hooks.onClosed();
+    if (this.#isClosed && !this.isSweeping) this.#hooks.onClosed();
   }
 
   #forget(row: number): void {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { formatIpv4Prefix, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
 import { InternedAttributes } from './attributes.ts';
+import { Lap } from './lap.ts';
 import { ManualClock } from './manual-clock.ts';
 import { Rib } from './rib.ts';
 import type { RouteChange } from './rib-consumer.ts';
@@ -262,6 +263,47 @@ describe('several sources', () => {
     }
     expect(via('192.0.2.0/24')).toEqual([{ interface: 'eth0', address: ip('172.16.1.140') }]);
     expect(reasons('192.0.2.0/24')).toContain('172.16.1.141 router-id');
+  });
+});
+
+describe('a table that is gone through', () => {
+  test('comes to its end however often something asks for it anew', () => {
+    const { rib, announce, clock, eth0, direct } = setUp({ cpuPerLookMs: 10 });
+    const bgp = rib.openSource(neighbor('172.16.1.140'));
+    const gone = rib.openSource(neighbor('172.16.1.141'));
+    const mirror = rib.openConsumer({ isLearnedOnly: true, isExpanded: true, onDirty: () => {} });
+    const prefixOf = (i: number) => `10.${i >> 8}.${i & 255}.0/24`;
+    for (let i = 0; i < 6000; i += 1) announce(bgp, prefixOf(i), attributesTo('172.16.1.140'));
+    for (let i = 6000; i < 6100; i += 1) announce(gone, prefixOf(i), attributesTo('172.16.1.140'));
+    clock.settle();
+    mirror.take(10_000, () => {});
+    gone.close();
+    direct(eth0, '172.16.1.140/32', { interface: 'eth1', address: 0 });
+    // A turn goes through 1024 records, and in each a next hop is lost, found or moved.
+    for (let turn = 0; turn < 40; turn += 1) {
+      direct(eth0, `172.17.${turn}.0/24`, { interface: 'eth0', address: 0 });
+      announce(bgp, `11.0.${turn}.0/24`, attributesTo(`172.17.${turn + 1}.1`));
+      direct(eth0, '172.16.1.140/32', { interface: `eth${turn % 10}`, address: 0 });
+      clock.turn();
+    }
+    expect(gone.routeCount).toBe(0);
+    expect(mirror.pendingCount).toBeGreaterThan(6000);
+  });
+
+  test('none is passed over when the table grows and shrinks meanwhile', () => {
+    const lap = new Lap();
+    lap.begin();
+    const seen: number[] = [];
+    for (let i = 0; i < 5; i += 1) seen.push(lap.next(8));
+    lap.begin();
+    const again: number[] = [];
+    for (let next = lap.next(10); next !== 0; next = lap.next(10)) again.push(next);
+    expect([seen, again]).toEqual([
+      [1, 2, 3, 4, 5],
+      [6, 7, 8, 9, 1, 2, 3, 4, 5],
+    ]);
+    lap.begin();
+    expect([lap.next(3), lap.next(1), lap.isDone]).toEqual([1, 0, true]);
   });
 });
 

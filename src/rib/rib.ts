@@ -17,6 +17,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { InternedAttributes } from './attributes.ts';
 import type { IneligibleReason, LostReason } from './decision.ts';
+import { Lap } from './lap.ts';
 import {
   epochOf,
   pathAttributes,
@@ -53,6 +54,7 @@ import { mustDelete, RouteStore, rowKinds, type SourceState } from './route-stor
 const sliceMs = 6;
 const rowsPerLook = 512;
 const pathsPerLook = 1024;
+const rowsPerSweep = 1024;
 
 export interface RibOptions {
   readonly name: string;
@@ -101,9 +103,9 @@ export class Rib implements RibInput {
   readonly #freeSources: number[] = [];
   /** Sets whose members changed, for consumers that want each prefix again. */
   #expanding = new Set<NextHopSetId>();
-  #expandRow = 0;
-  /** The next path to look at; 0: none is to be. */
-  #scanPath = 0;
+  readonly #expandLap = new Lap();
+  /** Over the paths, when some are to be removed or decided again. */
+  readonly #scanLap = new Lap();
   #collecting = 0;
   #isScheduled = false;
 
@@ -228,7 +230,7 @@ export class Rib implements RibInput {
     if (this.#consumers.some((consumer) => consumer?.isSweeping)) return true;
     const { undecided, nextHops } = this.#store;
     if (undecided.count > 0 || nextHops.unresolvedCount > 0) return true;
-    return this.#scanPath > 0 || this.#expanding.size > 0;
+    return !this.#scanLap.isDone || this.#expanding.size > 0;
   }
 
   lookup(address: Ipv4, length: number): RouteView | undefined {
@@ -315,7 +317,7 @@ export class Rib implements RibInput {
       this.#store.nextHops.resolveSome();
       this.#expand();
       for (const consumer of this.#consumers) {
-        if (consumer?.isSweeping) consumer.sweep(pathsPerLook);
+        if (consumer?.isSweeping) consumer.sweep(rowsPerSweep);
       }
       if (!this.isPending) mustGoOn = !this.#compact();
     } while (mustGoOn && this.#clock.threadCpuMs() < endMs);
@@ -333,16 +335,16 @@ export class Rib implements RibInput {
 
   /** Every path is to be looked at, those too that were a moment ago. */
   #mustScan(): void {
-    this.#scanPath = 1;
+    this.#scanLap.begin();
     this.#schedule();
   }
 
   #scan(): void {
-    if (this.#scanPath === 0) return;
+    if (this.#scanLap.isDone) return;
     const { paths, nextHops, sources } = this.#store;
-    for (let i = 0; i < pathsPerLook && this.#scanPath < paths.end; i += 1) {
-      const path = this.#scanPath;
-      this.#scanPath += 1;
+    for (let i = 0; i < pathsPerLook; i += 1) {
+      const path = this.#scanLap.next(paths.end);
+      if (path === 0) break;
       if (!paths.isLive(path)) continue;
       const at = path * pathWords;
       const origin = paths.words[at + pathOrigin]!;
@@ -351,11 +353,10 @@ export class Rib implements RibInput {
         this.#store.markUndecided(paths.words[at + pathRow]!);
       }
     }
-    if (this.#scanPath >= paths.end) this.#endScan();
+    if (this.#scanLap.isDone) this.#endScan();
   }
 
   #endScan(): void {
-    this.#scanPath = 0;
     const { sources, nextHops } = this.#store;
     nextHops.endScan();
     for (const state of sources) {
@@ -374,7 +375,7 @@ export class Rib implements RibInput {
       for (const set of sets) consumer.options.onSetChanged?.(set, this.members(set));
       if (!consumer.options.isExpanded) continue;
       for (const set of sets) this.#expanding.add(set);
-      this.#expandRow = 1;
+      this.#expandLap.begin();
       this.#schedule();
     }
   }
@@ -382,15 +383,14 @@ export class Rib implements RibInput {
   #expand(): void {
     if (this.#expanding.size === 0) return;
     const { prefixes } = this.#store;
-    const last = Math.min(prefixes.end, this.#expandRow + pathsPerLook);
-    for (; this.#expandRow < last; this.#expandRow += 1) {
-      const set = prefixes.words[this.#expandRow * rowWords + rowSet]!;
-      if (!prefixes.isLive(this.#expandRow) || !this.#expanding.has(set)) continue;
-      for (const consumer of this.#consumers) {
-        if (consumer?.options.isExpanded) consumer.mark(this.#expandRow);
-      }
+    for (let i = 0; i < rowsPerSweep; i += 1) {
+      const row = this.#expandLap.next(prefixes.end);
+      if (row === 0) break;
+      if (!prefixes.isLive(row)) continue;
+      if (!this.#expanding.has(prefixes.words[row * rowWords + rowSet]!)) continue;
+      for (const consumer of this.#consumers) if (consumer?.options.isExpanded) consumer.mark(row);
     }
-    if (this.#expandRow >= prefixes.end) this.#expanding.clear();
+    if (this.#expandLap.isDone) this.#expanding.clear();
   }
 
   /** @returns true when there is nothing to do, or when it must wait for those who hold rows */
