@@ -337,12 +337,40 @@ describe('against a script', () => {
     expect(a.row()).toMatchObject({ state: 'Established', accepted: 0 });
   });
 
+  test('keeps what was not repeated yet when the neighbor begins anew (RFC 7313 §4)', () => {
+    script.establish({
+      capabilities: [{ kind: 'routeRefresh' }, { kind: 'enhancedRouteRefresh' }],
+    });
+    const begin = () => script.say(messageType.routeRefresh, Uint8Array.of(0, 1, 1, 1));
+    script.say(messageType.update, announcement(internal, '192.0.2.0/24', '198.51.100.0/24'));
+    begin();
+    script.say(messageType.update, announcement(internal, '192.0.2.0/24'));
+    begin();
+    expect(a.rib('red').routes).toEqual(['192.0.2.0/24', '198.51.100.0/24']);
+    script.say(messageType.update, announcement(internal, '198.51.100.0/24'));
+    script.say(messageType.routeRefresh, Uint8Array.of(0, 1, 2, 1));
+    expect(a.rib('red').routes).toEqual(['198.51.100.0/24']);
+  });
+
   test('takes the last of several graceful restart capabilities (RFC 4724 §3)', () => {
     const families = [{ family: ipv4Unicast, isForwarding: true }];
     script.establish({ capabilities: [restarts, { ...restarts, families }] });
     script.say(messageType.update, announcement(internal, '192.0.2.0/24'));
     script.disconnect();
     expect(a.row()).toMatchObject({ isStale: true, accepted: 1 });
+  });
+
+  test('keeps nothing stale over a second restart (RFC 4724 §4.2)', () => {
+    const families = [{ family: ipv4Unicast, isForwarding: true }];
+    script.establish({ capabilities: [{ ...restarts, families }] });
+    script.say(messageType.update, announcement(internal, '192.0.2.0/24', '198.51.100.0/24'));
+    script.disconnect();
+    clock.pass(10_000);
+    script.establish({ capabilities: [{ ...restarts, families }] });
+    script.say(messageType.update, announcement(internal, '192.0.2.0/24'));
+    expect(a.row()).toMatchObject({ state: 'Established', isStale: true, accepted: 2 });
+    script.disconnect();
+    expect(a.rib('red').routes).toEqual(['192.0.2.0/24']);
   });
 
   test('makes no connection of its own after a second one of the neighbor was lost', () => {

@@ -4,6 +4,9 @@ import type { Ipv4 } from '../net/ipv4.ts';
 import type { AttributesId, LocalRoutes, NextHop } from './route.ts';
 import type { RouteStore, SourceState } from './route-store.ts';
 
+/** Routes are stale for fewer epochs than half of those that there are (path-table.ts). */
+const epochsApartMax = 0x7fff;
+
 export class RibSource implements LocalRoutes {
   readonly #store: RouteStore;
   readonly #state: SourceState;
@@ -45,16 +48,12 @@ export class RibSource implements LocalRoutes {
     this.#store.drop(this.#state, address, length);
   }
 
-  /**
-   * Costs nothing: the epoch rises. What was stale before goes now (RFC 4724 §4.2: consecutive
-   * restarts).
-   */
+  /** Costs nothing: the epoch rises. */
   markStale(): void {
     const state = this.#state;
-    if (state.staleCount > 0) {
-      state.deleteBefore = state.epoch;
-      this.#mustScan();
-    }
+    if (state.staleCount === state.routeCount) return;
+    // Epochs come round: who stayed stale that long must not look fresh again.
+    if ((state.epoch & epochsApartMax) === epochsApartMax) this.sweepStale();
     state.epoch = (state.epoch + 1) & 0xffff;
     state.staleCount = state.routeCount;
   }

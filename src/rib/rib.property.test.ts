@@ -58,7 +58,7 @@ const step = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({
-      do: fc.constant('sweep' as const),
+      do: fc.constantFrom('sweep' as const, 'repeat' as const),
       source: fc.integer({ min: 0, max: 2 }),
     }),
   },
@@ -126,11 +126,15 @@ test('churn: best routes, counts, longest match and consumers agree with a model
           sources[one.source] = open(one.source);
           model[one.source]!.clear();
         } else if (one.do === 'restart') {
+          sources[one.source]!.sweepStale();
           sources[one.source]!.markStale();
           for (const [key, route] of model[one.source]!) {
             if (route.isStale) model[one.source]!.delete(key);
             route.isStale = true;
           }
+        } else if (one.do === 'repeat') {
+          sources[one.source]!.markStale();
+          for (const route of model[one.source]!.values()) route.isStale = true;
         } else if (one.do === 'sweep') {
           sources[one.source]!.sweepStale();
           for (const [key, route] of model[one.source]!) {

@@ -332,9 +332,24 @@ describe('graceful restart', () => {
     announce(bgp, '10.2.0.0/16', attributesTo('172.16.1.140'));
     bgp.markStale();
     announce(bgp, '10.1.0.0/16', attributesTo('172.16.1.140'));
+    bgp.sweepStale();
     bgp.markStale();
     expect(via('10.2.0.0/16')).toBeUndefined();
     expect(via('10.1.0.0/16')).toHaveLength(1);
+    expect([bgp.routeCount, bgp.staleCount]).toEqual([1, 1]);
+  });
+
+  test('what is stale does not look fresh when the epochs come round', () => {
+    const { rib, announce, clock } = setUp();
+    const bgp = rib.openSource(neighbor('172.16.1.140'));
+    announce(bgp, '10.1.0.0/16', attributesTo('172.16.1.140'));
+    const { address } = prefix('10.1.0.0/16');
+    for (let i = 0; i < 0x1_0000; i += 1) {
+      announce(bgp, '10.2.0.0/16', attributesTo('172.16.1.140'));
+      bgp.markStale();
+      if (i % 0x1000 === 0) clock.settle();
+    }
+    expect(rib.candidates(address, 16)).toEqual([]);
     expect([bgp.routeCount, bgp.staleCount]).toEqual([1, 1]);
   });
 });

@@ -104,7 +104,7 @@ export interface AdjRibIn {
   /** Adds or replaces the route to a prefix. */
   announce(address: Ipv4, length: number, attributes: AttributesId): void;
   withdraw(address: Ipv4, length: number): void;
-  /** Graceful restart: every route is stale until it is announced again (RFC 4724 §4.2). */
+  /** Every route is stale until it is announced again (RFC 4724 §4.2, RFC 7313 §4). */
   markStale(): void;
   /** Removes what is still stale, in slices. */
   sweepStale(): void;
