@@ -124,20 +124,19 @@ export class ImportedRoutes {
 
   /** Routes stay, as stale (RFC 4724 §4.2). IPv6 ones have no forwarding to keep. */
   markStale(): void {
-    this.#routes.markStale();
-    this.#rejected.clear();
-    this.#received6.clear();
+    this.markStale4();
+    this.markStale6();
   }
 
-  /** Beginning of Route Refresh (RFC 7313 §4). */
-  markStale6(): void {
-    this.#received6.clear();
-  }
-
-  /** IPv4 routes become stale while the neighbor repeats them. */
+  /** The neighbor repeats its IPv4 routes (RFC 7313 §4): they are stale until then. */
   markStale4(): void {
     this.#routes.markStale();
     this.#rejected.clear();
+  }
+
+  /** The same of IPv6. */
+  markStale6(): void {
+    this.#received6.clear();
   }
 
   sweepStale(): void {
