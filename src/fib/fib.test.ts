@@ -159,6 +159,19 @@ test('whenConverged waits for the RIB and the target', () => {
   expect(fib.isConverged).toBe(true);
 });
 
+test('whenConverged does not wait for a network that is gone', () => {
+  const { clock, fixed, fib } = setUp({ cpuPerLookMs: 5 });
+  for (let i = 0; i < 5000; i += 1) fixed[0]!.announceVia(net(i), 24, nextHop(0));
+  let count = 0;
+  fib.whenConverged(() => {
+    count += 1;
+  });
+  clock.turn();
+  fib.close();
+  clock.settle();
+  expect(count).toBe(1);
+});
+
 test('what the target does not apply in one step goes out in the next ones, in order', () => {
   const { clock, target, fixed, fib, ribForwarding } = setUp();
   target.deltasPerStep = 300;

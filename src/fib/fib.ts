@@ -101,7 +101,7 @@ export class Fib {
     return this.#groupOf.size;
   }
 
-  /** Runs once, as soon as the target holds everything. */
+  /** Runs once, as soon as the target holds everything, or the network is gone. */
   whenConverged(run: () => void): void {
     this.#converged.push(run);
     this.#schedule();
@@ -119,7 +119,7 @@ export class Fib {
     this.#groupOf.clear();
     this.#freeRetired();
     this.#groups.entriesFreed();
-    this.#converged = [];
+    for (const run of this.#converged.splice(0)) this.#clock.soon(run);
   }
 
   #schedule(): void {
