@@ -146,6 +146,20 @@ test('what the target has no room for is counted, and tried again', () => {
   expect(fib.refusedCount).toBe(0);
 });
 
+test('a full target is asked in slices, too', () => {
+  const { clock, target, fixed, fib } = setUp({ cpuPerLookMs: 1 });
+  target.prefixesMax = 11;
+  for (let i = 0; i < 500; i += 1) fixed[0]!.announceVia(net(i), 24, nextHop(0));
+  let callsMax = 0;
+  for (let isMore = true; isMore; ) {
+    target.batches = [];
+    isMore = clock.turn();
+    callsMax = Math.max(callsMax, target.batches.length);
+  }
+  expect(fib.refusedCount).toBe(490);
+  expect(callsMax).toBeLessThan(10);
+});
+
 test('whenConverged waits for the RIB and the target', () => {
   const { clock, target, fixed, fib } = setUp({ cpuPerLookMs: 5 });
   for (let i = 0; i < 5000; i += 1) fixed[0]!.announceVia(net(i), 24, nextHop(0));

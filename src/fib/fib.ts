@@ -134,12 +134,12 @@ export class Fib {
   #work(): void {
     const endMs = this.#clock.threadCpuMs() + sliceMs;
     const visit = (change: RouteChange) => this.#change(change);
-    let isOut = this.#flush();
+    let isOut = this.#flush(endMs);
     while (isOut && this.#consumer.pendingCount > 0 && this.#clock.threadCpuMs() < endMs) {
       this.#consumer.take(changesPerLook, visit);
-      if (this.#deltaCount > batchDeltas - changesPerLook) isOut = this.#flush();
+      if (this.#deltaCount > batchDeltas - changesPerLook) isOut = this.#flush(endMs);
     }
-    if (isOut) this.#flush();
+    if (isOut) this.#flush(endMs);
     if (this.pendingCount > 0) this.#schedule();
     else if (this.#converged.length > 0) {
       if (this.isConverged) for (const run of this.#converged.splice(0)) run();
@@ -184,8 +184,8 @@ export class Fib {
   }
 
   /** @returns false when some of the batch is left for another slice */
-  #flush(): boolean {
-    if (this.#deltaCount > 0) this.#apply();
+  #flush(endMs: number): boolean {
+    if (this.#deltaCount > 0) this.#apply(endMs);
     if (this.#deltaCount > 0) return false;
     this.#freeRetired();
     if (this.#hasWithdrawals) this.#groups.entriesFreed();
@@ -193,7 +193,7 @@ export class Fib {
     return true;
   }
 
-  #apply(): void {
+  #apply(endMs: number): void {
     let from = 0;
     let refusedCount = 0;
     let isStepOver = false;
@@ -207,6 +207,7 @@ export class Fib {
       // What did not fit is passed over; what follows may be withdrawals that make room.
       from += 1;
       refusedCount += 1;
+      isStepOver = this.#clock.threadCpuMs() >= endMs;
     }
     this.#deltas.copyWithin(0, from * 3, this.#deltaCount * 3);
     this.#deltaCount -= from;
