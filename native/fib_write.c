@@ -279,7 +279,7 @@ static int enter(struct fib_writer *writer, uint16_t network, const struct egret
 {
 	struct prefix_table *table = &writer->tables[network];
 	uint32_t prefix = delta->prefix, length = delta->prefix_length;
-	if (!prefix_table_reserve(table, prefix))
+	if (!prefix_table_reserve(table, prefix, length))
 		return 0;
 	const uint32_t *root = root_of(writer, network);
 	if (plies_missing(writer, root, prefix, length) > plies_free(writer)) {
