@@ -2,6 +2,7 @@
  * AS_PATH (RFC 4271 §4.3, §5.1.2; confederations RFC 5065 §3) and its reconstruction from AS4_PATH
  * when the neighbor speaks two octets only (RFC 6793 §4.2.3).
  */
+import { asPathLength } from '../../rib/attributes.ts';
 import type { AsPathSegment } from '../../rib/route.ts';
 import { ByteWriter, u16, u32 } from './bytes.ts';
 import { asTrans } from './open.ts';
@@ -48,16 +49,6 @@ export function encodeAsPath(path: readonly AsPathSegment[], asBytes: 2 | 4): Ui
 
 export function isConfederation(segment: AsPathSegment): boolean {
   return segment.kind === 'AS_CONFED_SEQUENCE' || segment.kind === 'AS_CONFED_SET';
-}
-
-/** Length as the decision process counts it: a set is one, confederations nothing (RFC 5065 §5.3). */
-export function asPathLength(path: readonly AsPathSegment[]): number {
-  let length = 0;
-  for (const segment of path) {
-    if (segment.kind === 'AS_SEQUENCE') length += segment.asNumbers.length;
-    else if (segment.kind === 'AS_SET') length += 1;
-  }
-  return length;
 }
 
 /**
