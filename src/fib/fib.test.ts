@@ -103,7 +103,7 @@ test('a next hop that is lost is unreachable at once, its prefixes go in slices'
 
 describe('group numbers', () => {
   test('come back only after two reclaims said so', () => {
-    const { clock, target, fixed, groups } = setUp({ groupsMax: 4 });
+    const { clock, target, fixed, groups } = setUp({ groupsMax: 2 });
     fixed[0]!.announceVia(net(0), 24, nextHop(0));
     clock.settle();
     const first = target.tables.get(500)!.get(`${net(0)}/24`);

@@ -4,13 +4,11 @@
  * A number that was freed may still be in a worker's hands: it comes back only after the target said
  * so, asked again a while after the last change that could hide it.
  */
-
-import { assert } from '../lib/assert.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { FibTarget } from './target.ts';
 
 /** EGRET_GROUP_FIRST. */
-export const groupFirst = 2;
+const groupFirst = 2;
 /** EGRET_GROUP_UNREACHABLE: what a prefix points to while no number is free. */
 export const groupUnreachable = 1;
 
@@ -32,16 +30,15 @@ export class GroupNumbers {
   #timer: Timer | undefined;
   #waiting: (() => void)[] = [];
 
-  /** @param groupsMax - limits.groups of the arena, the numbers with a meaning included */
+  /** @param groupsMax - limits.groups of the arena: the numbers with a meaning come on top */
   constructor(options: {
     readonly clock: Clock;
     readonly target: FibTarget;
     readonly groupsMax: number;
   }) {
-    assert(options.groupsMax > groupFirst, 'there is room for a next-hop group');
     this.#clock = options.clock;
     this.#target = options.target;
-    this.#end = options.groupsMax;
+    this.#end = groupFirst + options.groupsMax;
   }
 
   /** Numbers that a group has now. */
@@ -71,12 +68,6 @@ export class GroupNumbers {
   entriesFreed(): void {
     this.#hasFreedEntries = true;
     this.#schedule();
-  }
-
-  close(): void {
-    this.#timer?.clear();
-    this.#timer = undefined;
-    this.#waiting = [];
   }
 
   #schedule(): void {
