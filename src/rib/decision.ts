@@ -114,7 +114,7 @@ export function decide(
     }
     if (number <= equalAfter) equal = left;
   }
-  assert(left.length === 1, 'two sources of one RIB differ in kind and name');
+  assert(left.length === 1, 'the last step leaves one');
   const best = left[0]!;
   if (equal.length === 1 || !isMultipath || candidates[best]!.kind === 'connected') {
     return { best, multipath: [best], reasons };
