@@ -186,6 +186,7 @@ export class InternedAttributes implements AttributeTable {
     if (this.#table.count === 0) {
       this.#keys = [];
       this.#values = [];
+      freeArray(this.#slots);
       this.#slots = new Int32Array(slotsMin);
     }
   }

@@ -39,3 +39,13 @@ test('what it took for many it gives back, also while a few stay', () => {
   expect(set.count).toBe(0);
   expect(set.bytes).toBeLessThan(8 * 1024);
 });
+
+test('what it took it gives back at once when it is cleared', () => {
+  const set = new PrefixSet(7);
+  for (let i = 0; i < 100_000; i += 1) set.add(i << 8, 24);
+  const takenBytes = process.memoryUsage().arrayBuffers;
+  const { bytes } = set;
+  set.clear();
+  expect(takenBytes - process.memoryUsage().arrayBuffers).toBeGreaterThan(bytes * 0.9);
+  expect(set.bytes).toBe(0);
+});

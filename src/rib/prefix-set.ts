@@ -41,6 +41,7 @@ export class PrefixSet {
   }
 
   clear(): void {
+    this.#table?.clear();
     this.#table = undefined;
   }
 }

@@ -37,14 +37,14 @@ export class PrefixTable extends RecordTable {
   /** Prefixes of each length. */
   readonly lengthCounts = new Int32Array(33);
   readonly #seed: number;
-  readonly #segments: Int32Array[] = [];
+  #segments: Int32Array[];
   readonly #segmentCounts = new Int32Array(1 << segmentBits);
 
   /** @param seed - of the hash: who announces prefixes must not know it */
   constructor(seed: number) {
     super(rowWords);
     this.#seed = seed | 0;
-    for (let i = 0; i < 1 << segmentBits; i += 1) this.#segments.push(new Int32Array(slotsMin));
+    this.#segments = emptySegments();
   }
 
   /** Index included. */
@@ -93,6 +93,15 @@ export class PrefixTable extends RecordTable {
     this.#segmentCounts[number]! -= 1;
     const size = this.#segments[number]!.length;
     if (size > slotsMin && this.#segmentCounts[number]! * 8 < size) this.#rehash(number, size / 2);
+  }
+
+  /** Forgets every prefix, and gives the memory back at once. */
+  clear(): void {
+    for (const segment of this.#segments) freeArray(segment);
+    this.#segments = emptySegments();
+    this.#segmentCounts.fill(0);
+    this.lengthCounts.fill(0);
+    this.reset();
   }
 
   /** A row was moved by `compact`. */
@@ -164,3 +173,6 @@ export class PrefixTable extends RecordTable {
     return (hash ^ (hash >>> 15)) >>> 0;
   }
 }
+
+const emptySegments = (): Int32Array[] =>
+  Array.from({ length: 1 << segmentBits }, () => new Int32Array(slotsMin));

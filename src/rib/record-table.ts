@@ -79,7 +79,7 @@ export class RecordTable {
     assert(this.isLive(record), 'a released record is live');
     this.#count -= 1;
     if (this.#count === 0) {
-      this.#reset();
+      this.reset();
       return;
     }
     // Beyond the target a hole is not used again: the table ends there soon.
@@ -147,7 +147,9 @@ export class RecordTable {
     this.#capacity = capacity;
   }
 
-  #reset(): void {
+  /** Forgets every record and gives the memory back. */
+  protected reset(): void {
+    this.#count = 0;
     this.#used = 1;
     this.#capacity = recordsMin;
     this.#free = endOfList;
