@@ -71,7 +71,7 @@ enum egret_status { EGRET_STATUSES(EGRET_STATUS_ENUM) EGRET_STATUS_COUNT };
 	D(FRAGMENT, "fragment", "A fragment that could not be put together") \
 	D(NOT_A_CLIENT, "not_a_client", "The source is no client") \
 	D(WRONG_INTERFACE, "wrong_interface", \
-		"RFC 3704: the main table reaches this client by another interface") \
+		"RFC 3704: the main table does not reach this client by that interface") \
 	D(WRONG_NETWORK, "wrong_network", "For a pool address that lives in another network") \
 	D(NO_POLICY, "no_policy", "The client's policy does not exist") \
 	D(NO_RULE, "no_rule", "No rule of the client's policy covers the destination") \

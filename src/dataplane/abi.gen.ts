@@ -300,7 +300,7 @@ export const drops = [
   'fragment',
   /** The source is no client. */
   'not_a_client',
-  /** RFC 3704: the main table reaches this client by another interface. */
+  /** RFC 3704: the main table does not reach this client by that interface. */
   'wrong_interface',
   /** For a pool address that lives in another network. */
   'wrong_network',
@@ -376,7 +376,7 @@ export const dropMeanings: Readonly<Record<Drop, string>> = {
   not_a_client:
     "The source is no client",
   wrong_interface:
-    "RFC 3704: the main table reaches this client by another interface",
+    "RFC 3704: the main table does not reach this client by that interface",
   wrong_network:
     "For a pool address that lives in another network",
   no_policy:
