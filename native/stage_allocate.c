@@ -18,6 +18,17 @@ static uint32_t find_again(const struct worker *worker, const struct packet *pac
 	return session_find(worker->sessions, hash, key, packet->direction);
 }
 
+// RFC 6888 REQ-4. Sessions that a remote begins count, too, or one could fill the table through an
+// endpoint that it knows.
+static int has_enough(const struct worker *worker, uint32_t client, enum egret_drop *drop)
+{
+	uint32_t max = worker->plan.plan->client_sessions_max;
+	if (max == 0 || session_client_count(worker->sessions, client) < max)
+		return 0;
+	*drop = EGRET_DROP_CLIENT_LIMIT;
+	return 1;
+}
+
 static uint32_t create_outbound(
 	struct worker *worker, const struct packet *packet, enum egret_drop *drop)
 {
@@ -27,12 +38,8 @@ static uint32_t create_outbound(
 		*drop = EGRET_DROP_TCP_NO_SYN;
 		return SESSION_NONE;
 	}
-	if (plan->client_sessions_max > 0 &&
-		session_client_count(worker->sessions, packet->source) >=
-			plan->client_sessions_max) {
-		*drop = EGRET_DROP_CLIENT_LIMIT;
+	if (has_enough(worker, packet->source, drop))
 		return SESSION_NONE;
-	}
 	struct session_request request = {
 		.inside_addr = packet->source,
 		.remote_addr = packet->destination,
@@ -48,16 +55,23 @@ static uint32_t create_outbound(
 		worker->now_tick, drop);
 }
 
+static uint32_t create_inbound(
+	struct worker *worker, const struct packet *packet, enum egret_drop *drop)
+{
+	uint32_t binding = packet->binding - 1;
+	if (has_enough(worker, worker->sessions->bindings[binding].inside_addr, drop))
+		return SESSION_NONE;
+	return session_create_inbound(worker->sessions, binding, packet->network_outside,
+		packet->source, packet->source_port, worker->now_tick, drop);
+}
+
 static void allocate(struct worker *worker, struct packet *packet)
 {
 	enum egret_drop drop = EGRET_DROP_SESSIONS_FULL;
 	uint32_t at = find_again(worker, packet);
 	if (at == SESSION_NONE) {
-		at = packet->direction == PACKET_OUTBOUND
-			? create_outbound(worker, packet, &drop)
-			: session_create_inbound(worker->sessions, packet->binding - 1,
-				  packet->network_outside, packet->source, packet->source_port,
-				  worker->now_tick, &drop);
+		at = packet->direction == PACKET_OUTBOUND ? create_outbound(worker, packet, &drop)
+							  : create_inbound(worker, packet, &drop);
 		if (at == SESSION_NONE) {
 			if (drop == EGRET_DROP_TCP_NO_SYN || packet->direction == PACKET_INBOUND)
 				packet_drop(packet, drop);

@@ -50,14 +50,19 @@ static void test_limits(void)
 
 	g = gateway_make();
 	g->plan.plan.client_sessions_max = 3;
+	g->plan.plan.filtering = 1;
 	gateway_publish(g);
-	for (uint16_t i = 0; i < 4; i++)
+	uint16_t known = source_port(
+		gateway_send(g, CLIENT_PORT, udp("10.1.0.2", 4000, "192.0.2.10", 53)));
+	for (uint16_t i = 1; i < 4; i++)
 		gateway_send(
 			g, CLIENT_PORT, udp("10.1.0.2", (uint16_t)(4000 + i), "192.0.2.10", 53));
 	out = gateway_send(g, CLIENT_PORT, udp("10.1.0.3", 1, "192.0.2.10", 53));
 	tap_ok(gateway_drops(g, EGRET_DROP_CLIENT_LIMIT) == 1 &&
 			is_from(out, "10.60.0.2", "192.0.2.10"),
 		"RFC 6888 REQ-4: one client's limit is its own");
+	DROPPED(RED_PORT, udp("192.0.2.10", 54, "10.50.0.2", known), CLIENT_LIMIT,
+		"nor does a remote that it knows get more");
 	CLEAN();
 	gateway_free(g);
 }
