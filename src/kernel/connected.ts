@@ -10,7 +10,6 @@ import type { Ipv4 } from '../net/ipv4.ts';
 import { connectedRoutes, type HostSnapshot } from './host.ts';
 import { plumbingProtocol, privateTableOf } from './identity.ts';
 import { flagCreate, flagReplace, type MessageFault } from './netlink-codec.ts';
-import type { Rtnetlink } from './rtnetlink.ts';
 import {
   decodeRoute,
   encodeDelRoute,
@@ -21,7 +20,8 @@ import {
   scopeLink,
   scopeUniverse,
   tableMain,
-} from './rtnetlink-codec.ts';
+} from './route-codec.ts';
+import type { Rtnetlink } from './rtnetlink.ts';
 
 export interface ConnectedNetwork {
   /** undefined: the main table, where the kernel keeps connected routes itself. */

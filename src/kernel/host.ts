@@ -12,28 +12,30 @@ import type { Log } from '../lib/log.ts';
 import { comparePrefixes, type Ipv4, type Ipv4Prefix, maskOf } from '../net/ipv4.ts';
 import type { NetlinkSockets } from './native.ts';
 import type { MessageHeader } from './netlink-codec.ts';
+import {
+  decodeRoute,
+  encodeRouteDump,
+  type RouteMessage,
+  routeUnicast,
+  rtmDelRoute,
+  rtmNewRoute,
+  tableMain,
+} from './route-codec.ts';
 import { openNotifications, type Rtnetlink } from './rtnetlink.ts';
 import {
   type AddressMessage,
   decodeAddress,
   decodeLink,
-  decodeRoute,
   encodeAddressDump,
   encodeLinkDump,
-  encodeRouteDump,
   groupIpv4Address,
   groupIpv4Route,
   groupLink,
   type LinkMessage,
-  type RouteMessage,
-  routeUnicast,
   rtmDelAddress,
   rtmDelLink,
-  rtmDelRoute,
   rtmNewAddress,
   rtmNewLink,
-  rtmNewRoute,
-  tableMain,
 } from './rtnetlink-codec.ts';
 
 const rereadDelayMs = 20;

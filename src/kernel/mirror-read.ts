@@ -3,15 +3,15 @@ import { EgretError } from '../lib/errors.ts';
 import type { HostSnapshot } from './host.ts';
 import { plumbingProtocol } from './identity.ts';
 import type { MirrorTable, PathSets } from './mirror-table.ts';
-import { formatIpRoute } from './route-format.ts';
-import type { Rtnetlink } from './rtnetlink.ts';
 import {
   decodeRoute,
   encodeRouteDump,
   protocolKernel,
   type RouteMessage,
   routeUnicast,
-} from './rtnetlink-codec.ts';
+} from './route-codec.ts';
+import { formatIpRoute } from './route-format.ts';
+import type { Rtnetlink } from './rtnetlink.ts';
 
 const routesShownMax = 5;
 

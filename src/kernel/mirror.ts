@@ -29,8 +29,8 @@ import {
   tableShards,
 } from './mirror-table.ts';
 import type { MirrorNative } from './native.ts';
+import { encodeDelRoute, type RouteMessage } from './route-codec.ts';
 import type { Rtnetlink } from './rtnetlink.ts';
-import { encodeDelRoute, type RouteMessage } from './rtnetlink-codec.ts';
 
 const rowsMax = 1024;
 /** Less than MIRROR_QUEUE_ROUTES, so that the thread's queue never refuses. */

@@ -20,14 +20,14 @@ import type { MirrorNextHop, MirrorSource } from '../../src/kernel/mirror-table.
 import type { MirrorNative, NetlinkSockets } from '../../src/kernel/native.ts';
 import { setNeighbors } from '../../src/kernel/neighbors.ts';
 import { flagCreate, flagReplace } from '../../src/kernel/netlink-codec.ts';
-import { formatIpRoute } from '../../src/kernel/route-format.ts';
-import { openRtnetlink, type Rtnetlink } from '../../src/kernel/rtnetlink.ts';
 import {
   decodeRoute,
   encodeNewRoute,
   encodeRouteDump,
   type RouteMessage,
-} from '../../src/kernel/rtnetlink-codec.ts';
+} from '../../src/kernel/route-codec.ts';
+import { formatIpRoute } from '../../src/kernel/route-format.ts';
+import { openRtnetlink, type Rtnetlink } from '../../src/kernel/rtnetlink.ts';
 import { rulesFor, setRules } from '../../src/kernel/rules.ts';
 import { makeSysctls } from '../../src/kernel/sysctl.ts';
 import { systemClock } from '../../src/lib/clock.ts';
