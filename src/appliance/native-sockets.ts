@@ -1,68 +1,106 @@
-/** The native library in the shapes that BGP, probes and the kernel folder ask for. */
+/**
+ * What Node cannot do itself, in the shapes that BGP, probes and the kernel folder ask for: the sockets
+ * and threads of native/sockets.c, probe.c, netlink.c and mirror.c.
+ */
+import { getSystemErrorMessage } from 'node:util';
 import type { BgpSockets } from '../bgp/transport.ts';
-import * as native from '../dataplane/native.ts';
+import { c, checked, closeFd } from '../dataplane/native.ts';
 import type { ProbeSockets } from '../health/sockets.ts';
 import type { MirrorNative, NetlinkSockets } from '../kernel/native.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 
-const text = (address: Ipv4 | undefined): string | undefined =>
-  address === undefined ? undefined : formatIpv4(address);
+/** struct egret_tcp_options. */
+interface TcpOptions {
+  readonly localAddress?: Ipv4 | undefined;
+  readonly remoteAddress?: Ipv4 | undefined;
+  readonly interface?: string | undefined;
+  readonly localPort?: number | undefined;
+  readonly remotePort?: number | undefined;
+  readonly mark?: number | undefined;
+  readonly ttl?: number | undefined;
+  readonly minTtl?: number | undefined;
+}
+
+const text = (address: Ipv4 | undefined): string | null =>
+  address === undefined ? null : formatIpv4(address);
+
+const tcp = (options: TcpOptions) => ({
+  local_address: text(options.localAddress),
+  remote_address: text(options.remoteAddress),
+  interface: options.interface ?? null,
+  local_port: options.localPort ?? 0,
+  remote_port: options.remotePort ?? 0,
+  mark: options.mark ?? 0,
+  ttl: options.ttl ?? 0,
+  min_ttl: options.minTtl ?? 0,
+});
+
+const keyBytes = (key: string | undefined): Uint8Array => new TextEncoder().encode(key ?? '');
+
+function connect(options: TcpOptions, md5Key?: string): number {
+  const key = keyBytes(md5Key);
+  return checked('tcp_connect', c.tcpConnect(tcp(options), key, key.byteLength));
+}
+
+function connectState(fd: number): ReturnType<BgpSockets['connectState']> {
+  const state = Number(c.tcpState(fd));
+  if (state === 0) return 'connecting';
+  if (state === 1) return 'connected';
+  return { failed: getSystemErrorMessage(-Number(c.errno())) };
+}
 
 export const bgpSockets: BgpSockets = {
-  listen: (options) =>
-    native.tcpListen({
-      localAddress: text(options.localAddress),
-      interface: options.interface,
-      localPort: options.port,
-      mark: options.mark,
-      ttl: options.ttl,
-      minTtl: options.minTtl,
-    }),
-  connect: (options) =>
-    native.tcpConnect(
-      {
-        localAddress: text(options.localAddress),
-        remoteAddress: text(options.remoteAddress),
-        interface: options.interface,
-        remotePort: options.remotePort,
-        mark: options.mark,
-        ttl: options.ttl,
-        minTtl: options.minTtl,
-      },
-      options.md5Key,
-    ),
-  setMd5: (fd, remoteAddress, key) => native.tcpMd5(fd, formatIpv4(remoteAddress), key),
-  connectState: native.tcpState,
-  setMinTtl: native.tcpMinTtl,
-  close: native.closeFd,
+  listen: ({ port, ...options }) =>
+    checked('tcp_listen', c.tcpListen(tcp({ ...options, localPort: port }))),
+  connect: ({ md5Key, ...options }) => connect(options, md5Key),
+  setMd5(fd, remoteAddress, key) {
+    const bytes = keyBytes(key);
+    checked('tcp_md5', c.tcpMd5(fd, formatIpv4(remoteAddress), bytes, bytes.byteLength));
+  },
+  connectState,
+  setMinTtl(fd, minTtl, ttl) {
+    checked('tcp_min_ttl', c.tcpMinTtl(fd, minTtl, ttl));
+  },
+  close: closeFd,
 };
 
 export const probeSockets: ProbeSockets = {
-  openEcho: (address, way) => native.echoOpen(formatIpv4(address), way.interface, way.mark),
-  sendEcho: native.echoSend,
-  hasEchoReply: native.echoReceive,
-  connect: (address, port, way) =>
-    native.tcpConnect({
-      remoteAddress: formatIpv4(address),
-      remotePort: port,
-      interface: way.interface,
-      mark: way.mark,
-    }),
-  connectState: native.tcpState,
-  close: native.closeFd,
+  openEcho: (remoteAddress, { interface: name, mark }) =>
+    checked('echo_open', c.echoOpen(formatIpv4(remoteAddress), name ?? null, mark ?? 0)),
+  sendEcho(fd, id, sequence) {
+    checked('echo_send', c.echoSend(fd, id, sequence));
+  },
+  hasEchoReply: (fd, id, sequence) =>
+    checked('echo_receive', c.echoReceive(fd, id, sequence)) === 1,
+  connect: (remoteAddress, remotePort, way) => connect({ remoteAddress, remotePort, ...way }),
+  connectState,
+  close: closeFd,
 };
 
 export const netlinkSockets: NetlinkSockets = {
-  open: native.netlinkOpen,
-  send: (fd, bytes) => {
-    native.netlinkSend(fd, bytes);
+  open(groups, receiveBytes, filterProtocol) {
+    const events = [-1];
+    const list = Uint32Array.from(groups.length > 0 ? groups : [0]);
+    const fd = checked(
+      'netlink_open',
+      c.netlinkOpen(list, groups.length, receiveBytes, filterProtocol, events),
+    );
+    return { fd, events: events[0]! };
   },
-  close: native.closeFd,
+  send(fd, bytes) {
+    checked('netlink_send', c.netlinkSend(fd, bytes, bytes.byteLength));
+  },
+  close: closeFd,
 };
 
 export const mirrorNative: MirrorNative = {
-  open: native.mirrorOpen,
-  submit: (handle, rows, count) => native.mirrorSubmit(handle as native.Handle, rows, count),
-  hurry: (handle) => native.mirrorHurry(handle as native.Handle),
-  close: (handle) => native.mirrorClose(handle as native.Handle),
+  open(protocol) {
+    const handle: unknown[] = [null];
+    const events = [-1];
+    checked('mirror_open', c.mirrorOpen(protocol, handle, events));
+    return { handle: handle[0], events: events[0]! };
+  },
+  submit: (handle, rows, count) => checked('mirror_submit', c.mirrorSubmit(handle, rows, count)),
+  hurry: (handle) => c.mirrorHurry(handle),
+  close: (handle) => c.mirrorClose(handle),
 };

@@ -1,11 +1,14 @@
 /**
  * The binding to libegret: the only file that loads the library.
  *
- * One function for each of native/egret.h, named as there without the prefix. A negative result
- * becomes an EgretError in one place (`checked`), with the status as its cause. Handles are opaque;
- * views are live typed arrays over the arena, kept for its life and never posted to another thread
- * (a transferred view would be detached). Beside them stands one call of V8's (shrinkHeap).
+ * `c` are the functions of native/egret.h that egretd calls, named as there without the prefix. What
+ * the data plane calls has a TypeScript function below; the sockets of BGP, probes and netlink and the
+ * mirror have theirs in src/appliance/native-sockets.ts. A negative result becomes an EgretError in one
+ * place (`checked`), with the status as its cause. Handles are opaque; views are live typed arrays over
+ * the arena, kept for its life and never posted to another thread (a transferred view would be
+ * detached). Beside them stands one call of V8's (shrinkHeap).
  */
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { getSystemErrorMessage } from 'node:util';
@@ -15,18 +18,6 @@ import { PORT_MAX, type Status, statuses } from './abi.gen.ts';
 
 /** An opaque pointer of the library's. */
 export type Handle = { readonly opaque: 'libegret' };
-
-/** struct egret_tcp_options. */
-export interface TcpOptions {
-  readonly localAddress?: string | undefined;
-  readonly remoteAddress?: string | undefined;
-  readonly interface?: string | undefined;
-  readonly localPort?: number | undefined;
-  readonly remotePort?: number | undefined;
-  readonly mark?: number | undefined;
-  readonly ttl?: number | undefined;
-  readonly minTtl?: number | undefined;
-}
 
 /** A port whose descriptor the forwarder holds. */
 export interface HeldPort {
@@ -52,24 +43,6 @@ export const forwarderPath = join(buildDir, 'egret-forwarder');
 
 const library = koffi.load(join(buildDir, 'libegret.so'));
 
-// V8's own interface (v8-isolate.h), as C++ names it: Node does not hand this part on to scripts.
-const isolate = findIsolate();
-const moderatePressure = 1;
-
-function findIsolate() {
-  try {
-    const node = koffi.load(null);
-    return {
-      current: node.func('void *_ZN2v87Isolate10GetCurrentEv()'),
-      memoryPressure: node.func(
-        'void _ZN2v87Isolate26MemoryPressureNotificationENS_19MemoryPressureLevelE(void *, int)',
-      ),
-    };
-  } catch {
-    return undefined; // another V8 than the pinned one
-  }
-}
-
 koffi.struct('egret_tcp_options', {
   local_address: 'const char *',
   remote_address: 'const char *',
@@ -81,9 +54,9 @@ koffi.struct('egret_tcp_options', {
   min_ttl: 'uint8_t',
 });
 
-const c = {
+/** The functions as they are, their results unchecked. */
+export const c = {
   errno: library.func('int egret_errno()'),
-  nowNs: library.func('uint64_t egret_now_ns()'),
   logWrite: library.func('int egret_log_write(int, const void *, uint32_t)'),
   arenaBytes: library.func('uint64_t egret_arena_bytes(const void *)'),
   arenaCreate: library.func('int egret_arena_create(const char *, const void *, _Out_ void **)'),
@@ -152,8 +125,13 @@ const c = {
   mirrorClose: library.func('void egret_mirror_close(void *)'),
 } as const;
 
-/** Turns a negative status into an EgretError. */
-function checked(call: string, result: number | bigint): number {
+/**
+ * Turns a negative status into an EgretError.
+ *
+ * @param call - its name in egret.h, without the prefix
+ * @throws NATIVE_FAILED
+ */
+export function checked(call: string, result: number | bigint): number {
   const value = Number(result);
   if (value >= 0) return value;
   const status = statuses[-value] ?? 'NATIVE_BAD_ARGUMENT';
@@ -169,8 +147,11 @@ export function nativeStatusOf(error: unknown): Status | undefined {
   return (error.cause as NativeCause).status;
 }
 
-/** CLOCK_MONOTONIC in nanoseconds, the data plane's clock. */
-export const nowNs = (): bigint => BigInt(c.nowNs());
+/** What the system said to a failed call; 0: nothing, it was the library that refused. */
+function errnoOf(error: unknown): number {
+  if (nativeStatusOf(error) !== 'NATIVE_SYSTEM') return 0;
+  return ((error as EgretError).cause as NativeCause).errno;
+}
 
 /** A line on standard error, its newline included; waits for nobody. @returns false: it is lost */
 export function writeLog(line: string): boolean {
@@ -188,8 +169,8 @@ export function arenaCreate(path: string, limits: Uint8Array): Handle {
   try {
     checked('arena_create', c.arenaCreate(path, limits, out));
   } catch (cause) {
-    if (nativeStatusOf(cause) !== 'NATIVE_SYSTEM') throw cause;
-    const { errno } = (cause as EgretError).cause as NativeCause;
+    const errno = errnoOf(cause);
+    if (errno === 0) throw cause;
     const reason = getSystemErrorMessage(-errno);
     throw new EgretError('ARENA_NOT_MADE', { path, bytes: arenaBytes(limits), reason }, { cause });
   }
@@ -259,7 +240,7 @@ export const dropCounterView = (arena: Handle, perPort: number): BigUint64Array 
 export const workerCounterView = (arena: Handle, count: number): BigUint64Array =>
   words(c.workerCounters(arena), count);
 
-/** A moment of nowNs. */
+/** On CLOCK_MONOTONIC. */
 export const forwarderHeartbeatNs = (arena: Handle): bigint => BigInt(c.forwarderHeartbeat(arena));
 
 export function readSessions(
@@ -329,52 +310,11 @@ export const forwarderSetNetlink = (fd: number, netlinkFd: number): number =>
 export const forwarderWake = (fd: number): number => Number(c.forwarderWake(fd));
 export const forwarderStop = (fd: number): number => Number(c.forwarderStop(fd));
 
-// -- Sockets --------------------------------------------------------------------------------------
-
-const tcp = (options: TcpOptions) => ({
-  local_address: options.localAddress ?? null,
-  remote_address: options.remoteAddress ?? null,
-  interface: options.interface ?? null,
-  local_port: options.localPort ?? 0,
-  remote_port: options.remotePort ?? 0,
-  mark: options.mark ?? 0,
-  ttl: options.ttl ?? 0,
-  min_ttl: options.minTtl ?? 0,
-});
-
-const keyBytes = (key: string | undefined): Uint8Array => new TextEncoder().encode(key ?? '');
+// -- Descriptors ----------------------------------------------------------------------------------
 
 export const packetSocket = (ifindex: number): number =>
   checked('packet_socket', c.packetSocket(ifindex));
 export const neighborSocket = (): number => checked('neighbor_socket', c.neighborSocket());
-export const tcpListen = (options: TcpOptions): number =>
-  checked('tcp_listen', c.tcpListen(tcp(options)));
-export function tcpConnect(options: TcpOptions, md5Key?: string): number {
-  const key = keyBytes(md5Key);
-  return checked('tcp_connect', c.tcpConnect(tcp(options), key, key.byteLength));
-}
-export function tcpMd5(fd: number, remoteAddress: string, md5Key: string | undefined): void {
-  const key = keyBytes(md5Key);
-  checked('tcp_md5', c.tcpMd5(fd, remoteAddress, key, key.byteLength));
-}
-export function tcpState(fd: number): 'connecting' | 'connected' | { readonly failed: string } {
-  const state = Number(c.tcpState(fd));
-  if (state === 0) return 'connecting';
-  if (state === 1) return 'connected';
-  return { failed: getSystemErrorMessage(-Number(c.errno())) };
-}
-export const tcpMinTtl = (fd: number, minTtl: number, ttl: number): number =>
-  checked('tcp_min_ttl', c.tcpMinTtl(fd, minTtl, ttl));
-export const echoOpen = (
-  remoteAddress: string,
-  interfaceName: string | undefined,
-  mark: number | undefined,
-): number => checked('echo_open', c.echoOpen(remoteAddress, interfaceName ?? null, mark ?? 0));
-export const echoSend = (fd: number, id: number, sequence: number): number =>
-  checked('echo_send', c.echoSend(fd, id, sequence));
-/** @returns whether the reply has come */
-export const echoReceive = (fd: number, id: number, sequence: number): boolean =>
-  checked('echo_receive', c.echoReceive(fd, id, sequence)) === 1;
 export const closeFd = (fd: number): number => Number(c.close(fd));
 
 /** @returns the lock's descriptor, or undefined when another process holds it */
@@ -382,44 +322,30 @@ export function lock(path: string): number | undefined {
   try {
     return checked('lock', c.lock(path));
   } catch (error) {
-    if (nativeStatusOf(error) === 'NATIVE_SYSTEM') {
-      if (((error as EgretError).cause as NativeCause).errno === 11) return undefined;
-    }
+    if (errnoOf(error) === constants.errno.EWOULDBLOCK) return undefined;
     throw error;
   }
 }
 
-// -- Netlink and mirror ---------------------------------------------------------------------------
+// -- V8's heap ------------------------------------------------------------------------------------
 
-export function netlinkOpen(
-  groups: readonly number[],
-  receiveBytes: number,
-  filterProtocol: number,
-): { fd: number; events: number } {
-  const events = [-1];
-  const list = Uint32Array.from(groups.length > 0 ? groups : [0]);
-  const fd = checked(
-    'netlink_open',
-    c.netlinkOpen(list, groups.length, receiveBytes, filterProtocol, events),
-  );
-  return { fd, events: events[0]! };
+// V8's own interface (v8-isolate.h), as C++ names it: Node does not hand this part on to scripts.
+const isolate = findIsolate();
+const moderatePressure = 1;
+
+function findIsolate() {
+  try {
+    const node = koffi.load(null);
+    return {
+      current: node.func('void *_ZN2v87Isolate10GetCurrentEv()'),
+      memoryPressure: node.func(
+        'void _ZN2v87Isolate26MemoryPressureNotificationENS_19MemoryPressureLevelE(void *, int)',
+      ),
+    };
+  } catch {
+    return undefined; // another V8 than the pinned one
+  }
 }
-
-export const netlinkSend = (fd: number, bytes: Uint8Array): number =>
-  checked('netlink_send', c.netlinkSend(fd, bytes, bytes.byteLength));
-
-export function mirrorOpen(protocol: number): { handle: Handle; events: number } {
-  const out: Handle[] = [undefined as unknown as Handle];
-  const events = [-1];
-  checked('mirror_open', c.mirrorOpen(protocol, out, events));
-  return { handle: out[0]!, events: events[0]! };
-}
-
-/** @returns how many routes were taken; fewer than given when the queue is full */
-export const mirrorSubmit = (mirror: Handle, rows: Uint8Array, count: number): number =>
-  checked('mirror_submit', c.mirrorSubmit(mirror, rows, count));
-export const mirrorHurry = (mirror: Handle): void => c.mirrorHurry(mirror);
-export const mirrorClose = (mirror: Handle): void => c.mirrorClose(mirror);
 
 /**
  * Makes V8 collect, move together what is left and give back the pages that come free. It does so

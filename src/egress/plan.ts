@@ -2,7 +2,7 @@
  * The plan for a first packet: who is a client, which policy, which gateway address, which ports.
  *
  * Pure data in the shape of native/abi.h (struct egret_plan and its rows); egress/planner.ts makes it
- * from the Model, dataplane/native.ts encodes it.
+ * from the Model, dataplane/plan-codec.ts encodes it.
  */
 import type { Ipv4, Ipv4Prefix } from '../net/ipv4.ts';
 

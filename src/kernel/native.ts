@@ -1,6 +1,7 @@
 /**
- * What src/kernel needs of libegret, as interfaces that are handed in. dataplane/native.ts implements
- * them over native/egret.h; tests do it with a few lines of their own.
+ * What src/kernel needs of libegret, as interfaces that are handed in.
+ * appliance/native-sockets.ts implements them over native/egret.h; tests do it with a few lines of their
+ * own.
  */
 
 /** Netlink sockets, for which Node has no type (native/netlink.c). */
