@@ -6,11 +6,11 @@
 #include "mirror.h"
 
 #include "error.h"
+#include "route_socket.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
-#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
@@ -32,7 +32,7 @@ enum {
 		RTA_SPACE(EGRET_GROUP_PATHS_MAX * (sizeof(struct rtnexthop) + RTA_SPACE(4))),
 	RECEIVE_BYTES = 65536,
 	ANSWER_WAIT_S = 5,
-	SOCKET_BUFFER_BYTES = 4 << 20,
+	QUEUE_BYTES = 4 << 20, // of answers, and of what others do
 };
 
 // src/kernel/mirror-codec.ts writes the one and reads the other.
@@ -137,34 +137,10 @@ void egret_mirror_close(void *handle)
 	free_mirror(mirror);
 }
 
-static int open_route_socket(void)
-{
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	if (fd < 0)
-		return -1;
-	int bytes = SOCKET_BUFFER_BYTES, on = 1;
-	// Without CAP_NET_ADMIN in the first user namespace the limit of net.core.*mem_max stands.
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) != 0)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) != 0)
-		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-	// An answer quotes only the header of what it answers.
-	setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
-		int reason = errno;
-		close(fd);
-		errno = reason;
-		return -1;
-	}
-	return fd;
-}
-
 // Lets only RTM_NEWROUTE and RTM_DELROUTE of other senders than `port_id` through.
-static int attach_watch_filter(int fd, uint32_t port_id)
+static int filter_watch(int fd, uint32_t port_id)
 {
-	// BPF loads convert from network order, the header is in host order.
-	struct sock_filter code[] = {
+	struct sock_filter program[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(port_id), 3, 0),
 		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
@@ -173,14 +149,13 @@ static int attach_watch_filter(int fd, uint32_t port_id)
 		BPF_STMT(BPF_RET | BPF_K, 0),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 	};
-	struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+	return route_socket_filter(fd, program, sizeof(program) / sizeof(program[0]));
 }
 
 static int open_sockets(struct mirror *mirror, int *events)
 {
-	mirror->request_fd = open_route_socket();
-	mirror->watch_fd = open_route_socket();
+	mirror->request_fd = route_socket_open(0, QUEUE_BYTES);
+	mirror->watch_fd = route_socket_open(0, QUEUE_BYTES);
 	mirror->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int pair[2];
 	if (mirror->request_fd < 0 || mirror->watch_fd < 0 || mirror->wake_fd < 0 ||
@@ -195,12 +170,14 @@ static int open_sockets(struct mirror *mirror, int *events)
 		return error_system();
 	mirror->port_id = address.nl_pid;
 
+	// Larger than the system's default may be: a batch is one send.
+	int bytes_max = sizeof(mirror->request);
 	struct timeval wait = {.tv_sec = ANSWER_WAIT_S};
-	int group = RTNLGRP_IPV4_ROUTE;
-	if (setsockopt(mirror->request_fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) != 0 ||
-		attach_watch_filter(mirror->watch_fd, mirror->port_id) != 0 ||
-		setsockopt(mirror->watch_fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group,
-			sizeof(group)) != 0)
+	uint32_t group = RTNLGRP_IPV4_ROUTE;
+	if (setsockopt(mirror->request_fd, SOL_SOCKET, SO_SNDBUF, &bytes_max, sizeof(bytes_max)) ||
+		setsockopt(mirror->request_fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) ||
+		filter_watch(mirror->watch_fd, mirror->port_id) ||
+		route_socket_join(mirror->watch_fd, &group, 1))
 		return error_system();
 	return 0;
 }

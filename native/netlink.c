@@ -8,11 +8,11 @@
 #include "egret.h"
 
 #include "error.h"
+#include "route_socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
 #include <pthread.h>
@@ -81,8 +81,8 @@ static void *run_reader(void *argument)
 	return NULL;
 }
 
-// Notifications of routes of one protocol stay in the kernel, but for the main table's. Answers to a dump are not
-// notifications (NLM_F_MULTI) and pass.
+// Notifications of routes of one protocol stay in the kernel, but for the main table's. Answers to a
+// dump are not notifications (NLM_F_MULTI) and pass.
 static int filter_protocol_out(int fd, uint8_t protocol)
 {
 	enum { ACCEPT = 9, DROP = 10 };
@@ -90,8 +90,7 @@ static int filter_protocol_out(int fd, uint8_t protocol)
 	const uint8_t at_flags = offsetof(struct nlmsghdr, nlmsg_flags);
 	const uint8_t at_table = NLMSG_HDRLEN + offsetof(struct rtmsg, rtm_table);
 	const uint8_t at_protocol = NLMSG_HDRLEN + offsetof(struct rtmsg, rtm_protocol);
-	// Loads are big-endian, the messages are in host order.
-	struct sock_filter code[] = {
+	struct sock_filter program[] = {
 		[0] = BPF_STMT(BPF_LD | BPF_H | BPF_ABS, at_type),
 		[1] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWROUTE), 1, 0),
 		[2] = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELROUTE), 0, ACCEPT - 3),
@@ -104,30 +103,18 @@ static int filter_protocol_out(int fd, uint8_t protocol)
 		[ACCEPT] = BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 		[DROP] = BPF_STMT(BPF_RET | BPF_K, 0),
 	};
-	struct sock_fprog program = {.len = sizeof code / sizeof *code, .filter = code};
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+	return route_socket_filter(fd, program, sizeof program / sizeof *program);
 }
 
-// Opens the socket, and joins the groups last: what is queued then passed the filter.
 static int open_socket(const uint32_t *groups, uint32_t group_count, uint32_t receive_bytes,
 	uint8_t filter_protocol)
 {
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	int fd = route_socket_open(0, receive_bytes);
 	if (fd < 0)
 		return error_system();
-	static const int options[] = {NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK};
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
-	int queue_bytes = (int)receive_bytes;
-	int failed = receive_bytes > 0 &&
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &queue_bytes, sizeof queue_bytes);
-	for (size_t i = 0; i < sizeof options / sizeof *options && !failed; i++)
-		failed = setsockopt(fd, SOL_NETLINK, options[i], &(int){1}, sizeof(int));
-	failed = failed || bind(fd, (struct sockaddr *)&address, sizeof address) ||
-		(filter_protocol && filter_protocol_out(fd, filter_protocol));
-	for (uint32_t i = 0; i < group_count && !failed; i++)
-		failed = setsockopt(
-			fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof groups[i]);
-	if (!failed)
+	if (setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &(int){1}, sizeof(int)) == 0 &&
+		(!filter_protocol || filter_protocol_out(fd, filter_protocol) == 0) &&
+		route_socket_join(fd, groups, group_count) == 0)
 		return fd;
 	int status = error_system();
 	close(fd);

@@ -5,6 +5,7 @@
 #include "egret.h"
 
 #include "error.h"
+#include "route_socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -82,20 +83,11 @@ int egret_packet_socket(uint32_t ifindex)
 
 int egret_neighbor_socket(void)
 {
-	static const int groups[] = {RTNLGRP_NEIGH, RTNLGRP_LINK};
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	static const uint32_t groups[] = {RTNLGRP_NEIGH, RTNLGRP_LINK};
+	int fd = route_socket_open(SOCK_NONBLOCK, NEIGHBOR_QUEUE_BYTES);
 	if (fd < 0)
 		return error_system();
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
-	if (set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, NEIGHBOR_QUEUE_BYTES) ||
-		set_int(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1) ||
-		set_int(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1) ||
-		bind(fd, (struct sockaddr *)&address, sizeof address))
-		return fail(fd);
-	for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
-		if (set_int(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, groups[i]))
-			return fail(fd);
-	return fd;
+	return route_socket_join(fd, groups, sizeof groups / sizeof *groups) ? fail(fd) : fd;
 }
 
 // -- TCP ------------------------------------------------------------------------------------------
