@@ -1,11 +1,8 @@
-// The mirror's thread (mirror.h).
-//
-// rtnetlink(7), RFC 3549 §3.1.1. Routes have no metric and no onlink flag; several next hops have
-// weight 1 each (rtnh_hops 0). Tables above 255 go into RTA_TABLE. A removal names our protocol, so
-// that it never takes a route of somebody else.
+// The mirror's thread, its ring and its sockets. See mirror.h; the messages stand in route_message.c.
 #include "mirror.h"
 
 #include "error.h"
+#include "route_message.h"
 #include "route_socket.h"
 
 #include <arpa/inet.h>
@@ -27,9 +24,6 @@
 #include <unistd.h>
 
 enum {
-	// RTM_NEWROUTE with EGRET_GROUP_PATHS_MAX next hops.
-	MESSAGE_BYTES_MAX = NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct rtmsg)) + 2 * RTA_SPACE(4) +
-		RTA_SPACE(EGRET_GROUP_PATHS_MAX * (sizeof(struct rtnexthop) + RTA_SPACE(4))),
 	RECEIVE_BYTES = 65536,
 	ANSWER_WAIT_S = 5,
 	QUEUE_BYTES = 4 << 20, // of answers, and of what others do
@@ -62,7 +56,7 @@ struct mirror {
 	uint32_t table_count;
 	uint32_t event_count;
 	struct mirror_event events[MIRROR_BATCH_ROUTES + 2];
-	_Alignas(8) uint8_t request[MIRROR_BATCH_ROUTES * MESSAGE_BYTES_MAX];
+	_Alignas(8) uint8_t request[MIRROR_BATCH_ROUTES * ROUTE_MESSAGE_BYTES_MAX];
 	_Alignas(8) uint8_t answer[RECEIVE_BYTES];
 };
 
@@ -191,77 +185,6 @@ static void free_mirror(struct mirror *mirror)
 	free(mirror);
 }
 
-static void *put_attribute(struct nlmsghdr *message, uint16_t type, const void *data, uint16_t n)
-{
-	struct rtattr *attribute = (struct rtattr *)((uint8_t *)message +
-		NLMSG_ALIGN(message->nlmsg_len));
-	attribute->rta_type = type;
-	attribute->rta_len = (uint16_t)RTA_LENGTH(n);
-	if (n > 0)
-		memcpy(RTA_DATA(attribute), data, n);
-	message->nlmsg_len = NLMSG_ALIGN(message->nlmsg_len) + RTA_ALIGN(attribute->rta_len);
-	return attribute;
-}
-
-static void put_paths(struct nlmsghdr *message, const struct egret_mirror_route *route)
-{
-	if (route->path_count == 1) {
-		uint32_t gateway_be = htonl(route->paths[0].next_hop);
-		if (gateway_be != 0)
-			put_attribute(message, RTA_GATEWAY, &gateway_be, 4);
-		put_attribute(message, RTA_OIF, &route->paths[0].ifindex, 4);
-		return;
-	}
-	struct rtattr *multipath = put_attribute(message, RTA_MULTIPATH, NULL, 0);
-	for (uint32_t i = 0; i < route->path_count; i++) {
-		struct rtnexthop *hop = (struct rtnexthop *)((uint8_t *)message +
-			message->nlmsg_len);
-		*hop = (struct rtnexthop){.rtnh_ifindex = (int)route->paths[i].ifindex};
-		message->nlmsg_len += sizeof(*hop);
-		uint32_t gateway_be = htonl(route->paths[i].next_hop);
-		if (gateway_be != 0)
-			put_attribute(message, RTA_GATEWAY, &gateway_be, 4);
-		hop->rtnh_len = (uint16_t)((uint8_t *)message + message->nlmsg_len -
-			(uint8_t *)hop);
-	}
-	multipath->rta_len = (uint16_t)((uint8_t *)message + message->nlmsg_len -
-		(uint8_t *)multipath);
-}
-
-// Encodes one route. Returns the bytes it took, a multiple of 4.
-static uint32_t encode_route(uint8_t *at, const struct egret_mirror_route *route, uint8_t protocol,
-	uint32_t message_sequence, int wants_answer)
-{
-	int is_removal = route->path_count == 0;
-	int is_on_link = route->path_count == 1 && route->paths[0].next_hop == 0;
-	struct nlmsghdr *message = (struct nlmsghdr *)at;
-	*message = (struct nlmsghdr){
-		.nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg)),
-		.nlmsg_type = is_removal ? RTM_DELROUTE : RTM_NEWROUTE,
-		.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | (wants_answer ? NLM_F_ACK : 0) |
-			(is_removal ? 0 : NLM_F_CREATE | NLM_F_REPLACE)),
-		.nlmsg_seq = message_sequence,
-	};
-	struct rtmsg *body = NLMSG_DATA(message);
-	*body = (struct rtmsg){
-		.rtm_family = AF_INET,
-		.rtm_dst_len = (uint8_t)route->prefix_length,
-		.rtm_table = route->table < 256 ? (uint8_t)route->table : RT_TABLE_UNSPEC,
-		.rtm_protocol = protocol,
-		.rtm_scope = is_removal ? RT_SCOPE_NOWHERE
-			: is_on_link    ? RT_SCOPE_LINK
-					: RT_SCOPE_UNIVERSE,
-		.rtm_type = is_removal ? RTN_UNSPEC : RTN_UNICAST,
-	};
-	uint32_t prefix_be = htonl(route->prefix);
-	put_attribute(message, RTA_TABLE, &route->table, 4);
-	if (route->prefix_length > 0)
-		put_attribute(message, RTA_DST, &prefix_be, 4);
-	if (!is_removal)
-		put_paths(message, route);
-	return NLMSG_ALIGN(message->nlmsg_len);
-}
-
 static void send_events(struct mirror *mirror)
 {
 	const uint8_t *from = (const uint8_t *)mirror->events;
@@ -301,7 +224,8 @@ static void add_failure(
 		});
 }
 
-// Reads answers until the one to the batch's last message.
+// Reads answers until the one to the batch's last message. Should it be lost, none comes for
+// ANSWER_WAIT_S, and the batch counts as settled: the reader of events reads the tables then.
 static void read_answers(struct mirror *mirror, uint64_t head, uint32_t n, uint32_t first)
 {
 	for (;;) {
@@ -309,10 +233,11 @@ static void read_answers(struct mirror *mirror, uint64_t head, uint32_t n, uint3
 		if (bytes < 0 && errno == EINTR)
 			continue;
 		if (bytes < 0) {
+			int is_over = errno != ENOBUFS; // or else the last one may still come
 			add_event(mirror, (struct mirror_event){.kind = MIRROR_EVENT_OVERRUN});
-			if (errno == ENOBUFS)
-				continue; // some answers were lost; the last one may still come
-			return;
+			if (is_over)
+				return;
+			continue;
 		}
 		struct nlmsghdr *message = (struct nlmsghdr *)mirror->answer;
 		for (unsigned left = (unsigned)bytes; NLMSG_OK(message, left);
@@ -332,21 +257,18 @@ static void read_answers(struct mirror *mirror, uint64_t head, uint32_t n, uint3
 	}
 }
 
-static void remember_table(struct mirror *mirror, uint32_t table)
-{
-	for (uint32_t i = 0; i < mirror->table_count; i++)
-		if (mirror->tables[i] == table)
-			return;
-	if (mirror->table_count < MIRROR_TABLE_MAX)
-		mirror->tables[mirror->table_count++] = table;
-}
-
 static int is_our_table(const struct mirror *mirror, uint32_t table)
 {
 	for (uint32_t i = 0; i < mirror->table_count; i++)
 		if (mirror->tables[i] == table)
 			return 1;
 	return 0;
+}
+
+static void remember_table(struct mirror *mirror, uint32_t table)
+{
+	if (!is_our_table(mirror, table) && mirror->table_count < MIRROR_TABLE_MAX)
+		mirror->tables[mirror->table_count++] = table;
 }
 
 // Sends up to MIRROR_BATCH_ROUTES routes and settles them. Returns how many.
@@ -361,13 +283,12 @@ static uint32_t run_batch(struct mirror *mirror)
 		n = MIRROR_BATCH_ROUTES;
 
 	uint32_t first = mirror->message_sequence + 1;
-	uint32_t bytes = 0, table = 0;
+	uint32_t bytes = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		const struct egret_mirror_route
 			*route = &mirror->queue[(head + i) % MIRROR_QUEUE_ROUTES];
-		if (i == 0 || route->table != table)
-			remember_table(mirror, table = route->table);
-		bytes += encode_route(
+		remember_table(mirror, route->table);
+		bytes += route_message_encode(
 			mirror->request + bytes, route, mirror->protocol, first + i, i == n - 1);
 		assert(bytes <= sizeof(mirror->request));
 	}
@@ -395,34 +316,17 @@ static uint32_t run_batch(struct mirror *mirror)
 // A change that somebody else made: reported when it may have touched a route of ours.
 static void watch_message(struct mirror *mirror, const struct nlmsghdr *message)
 {
-	const struct rtmsg *body = NLMSG_DATA(message);
-	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(*body)) || body->rtm_family != AF_INET)
-		return;
-	int is_removal = message->nlmsg_type == RTM_DELROUTE;
-	if ((body->rtm_flags & RTM_F_CLONED) || body->rtm_tos != 0 ||
-		(is_removal && body->rtm_protocol != mirror->protocol))
-		return;
-	uint32_t table = body->rtm_table, metric = 0, prefix_be = 0;
-	unsigned left = (unsigned)RTM_PAYLOAD(message);
-	for (const struct rtattr *attribute = RTM_RTA(body); RTA_OK(attribute, left);
-		attribute = RTA_NEXT(attribute, left)) {
-		if (RTA_PAYLOAD(attribute) < 4)
-			continue;
-		if (attribute->rta_type == RTA_TABLE)
-			memcpy(&table, RTA_DATA(attribute), 4);
-		else if (attribute->rta_type == RTA_PRIORITY)
-			memcpy(&metric, RTA_DATA(attribute), 4);
-		else if (attribute->rta_type == RTA_DST)
-			memcpy(&prefix_be, RTA_DATA(attribute), 4);
-	}
-	if (metric != 0 || !is_our_table(mirror, table))
+	struct route_notice notice;
+	if (!route_message_decode(message, &notice) || notice.metric != 0 ||
+		(notice.is_removal && notice.protocol != mirror->protocol) ||
+		!is_our_table(mirror, notice.table))
 		return;
 	add_event(mirror,
 		(struct mirror_event){
 			.kind = MIRROR_EVENT_FOREIGN,
-			.prefix = ntohl(prefix_be),
-			.prefix_length = body->rtm_dst_len,
-			.table = table,
+			.prefix = notice.prefix,
+			.prefix_length = notice.prefix_length,
+			.table = notice.table,
 		});
 }
 

@@ -36,7 +36,7 @@ enum mirror_event_kind {
 	MIRROR_EVENT_FAILED = 2,
 	// Somebody else removed or replaced the route to this prefix.
 	MIRROR_EVENT_FOREIGN = 3,
-	// Answers (table 0) or notifications were lost: read the tables again.
+	// Answers or notifications were lost: read the tables again.
 	MIRROR_EVENT_OVERRUN = 4,
 };
 
