@@ -20,12 +20,10 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 enum {
 	RECEIVE_BYTES = 65536,
-	ANSWER_WAIT_S = 5,
 	QUEUE_BYTES = 4 << 20, // of answers, and of what others do
 };
 
@@ -166,10 +164,8 @@ static int open_sockets(struct mirror *mirror, int *events)
 
 	// Larger than the system's default may be: a batch is one send.
 	int bytes_max = sizeof(mirror->request);
-	struct timeval wait = {.tv_sec = ANSWER_WAIT_S};
 	uint32_t group = RTNLGRP_IPV4_ROUTE;
 	if (setsockopt(mirror->request_fd, SOL_SOCKET, SO_SNDBUF, &bytes_max, sizeof(bytes_max)) ||
-		setsockopt(mirror->request_fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) ||
 		filter_watch(mirror->watch_fd, mirror->port_id) ||
 		route_socket_join(mirror->watch_fd, &group, 1))
 		return error_system();
@@ -224,16 +220,18 @@ static void add_failure(
 		});
 }
 
-// Reads answers until the one to the batch's last message. Should it be lost, none comes for
-// ANSWER_WAIT_S, and the batch counts as settled: the reader of events reads the tables then.
+// Reads answers until the one to the batch's last message. All are there when send has returned: one
+// that is not was lost. The batch counts as settled all the same, since the reader of events, who is
+// told, reads the tables.
 static void read_answers(struct mirror *mirror, uint64_t head, uint32_t n, uint32_t first)
 {
 	for (;;) {
-		ssize_t bytes = recv(mirror->request_fd, mirror->answer, sizeof(mirror->answer), 0);
+		ssize_t bytes = recv(
+			mirror->request_fd, mirror->answer, sizeof(mirror->answer), MSG_DONTWAIT);
 		if (bytes < 0 && errno == EINTR)
 			continue;
 		if (bytes < 0) {
-			int is_over = errno != ENOBUFS; // or else the last one may still come
+			int is_over = errno != ENOBUFS; // or else others are left
 			add_event(mirror, (struct mirror_event){.kind = MIRROR_EVENT_OVERRUN});
 			if (is_over)
 				return;

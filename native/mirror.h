@@ -8,7 +8,7 @@
 // thread, which is niced, never keeps the caller waiting. The thread encodes up to
 // MIRROR_BATCH_ROUTES messages into one send. The kernel executes them before send returns and
 // answers each failure; only the last message asks for an acknowledgement, which ends the batch: at
-// most one batch is ever unacknowledged.
+// most one batch is ever unacknowledged, and no answer is waited for.
 //
 // A second socket listens for changes that others make to routes of ours. A filter in the kernel
 // (classic BPF, RFC 3549 §2.3.2 for the header) drops what this thread caused itself.

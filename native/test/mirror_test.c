@@ -207,6 +207,32 @@ static void test_load(uint32_t ifindex, uint32_t count)
 	free(routes);
 }
 
+// Answers that do not fit into the queue are lost, that to the last message among them.
+static void test_lost_answers(uint32_t ifindex)
+{
+	struct egret_mirror_route routes[MIRROR_BATCH_ROUTES];
+	for (uint32_t i = 0; i < MIRROR_BATCH_ROUTES; i++)
+		routes[i] = route_to(0x15000000 + i, 32, 0xc0a80001, ifindex);
+	for (int fd = 3; fd < 64; fd++) {
+		int domain = 0, least = 1;
+		socklen_t bytes = sizeof(domain);
+		getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &bytes);
+		if (domain == AF_NETLINK)
+			setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least));
+	}
+	failed = overruns = 0;
+	submit(routes, MIRROR_BATCH_ROUTES);
+	read_events(1500);
+	tap_ok(settled == submitted && overruns > 0 && failed < MIRROR_BATCH_ROUTES,
+		"lost answers are told, and nobody waits for them: %u of %u came", failed,
+		MIRROR_BATCH_ROUTES);
+	overruns = 0;
+	routes[0].path_count = 0;
+	submit(routes, 1);
+	read_events(1500);
+	tap_ok(settled == submitted && overruns == 0, "the next one is heard again");
+}
+
 // Closing must not wait for a reader that never comes.
 static void test_close_unread(uint32_t ifindex)
 {
@@ -236,6 +262,7 @@ int main(int argc, char **argv)
 	test_failures(ifindex);
 	test_foreign();
 	test_load(ifindex, argc > 1 ? (uint32_t)atoi(argv[1]) : 50000);
+	test_lost_answers(ifindex);
 	test_close_unread(ifindex);
 	return tap_done();
 }
