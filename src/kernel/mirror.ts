@@ -6,35 +6,25 @@
  *                                   ▲                  │
  *                      repairs ─────┴── settled, refused, changed by others
  *
- * Lowest in priority: changes wait in the RIB, coalesced, until fewer than inFlightMax routes are
- * unsettled. What the kernel holds is known per prefix (MirrorTable); a reconciliation reads the
- * kernel's table in slices, drops what the RIB does not have, and adds what the kernel lacks. It runs
- * after a restart, after lost notifications, and when a link went down (the kernel then takes the
- * link's routes away without saying so).
+ * Lowest in priority: changes wait in the RIB, coalesced, until the pump has room (mirror-pump.ts).
+ * What the kernel holds is known per prefix (MirrorTable); a reconciliation reads the kernel's table in
+ * slices, drops what the RIB does not have, and adds what the kernel lacks. It runs after a restart,
+ * after lost notifications, and when a link went down (the kernel then takes the link's routes away
+ * without saying so).
  */
 import { constants } from 'node:os';
 import { assert } from '../lib/assert.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
-import { openByteStream } from './byte-stream.ts';
 import type { HostSnapshot, HostState } from './host.ts';
-import { decodeMirrorEvents, type MirrorPath, MirrorRows, mirrorPathsMax } from './mirror-codec.ts';
+import { openMirrorPump } from './mirror-pump.ts';
 import { ForeignRoutes, readMirrorTable } from './mirror-read.ts';
-import {
-  type MirrorNextHop,
-  type MirrorSource,
-  MirrorTable,
-  PathSets,
-  tableShards,
-} from './mirror-table.ts';
+import { type MirrorSource, MirrorTable, PathSets, tableShards } from './mirror-table.ts';
 import type { MirrorNative } from './native.ts';
 import { encodeDelRoute, type RouteMessage } from './route-codec.ts';
 import type { Rtnetlink } from './rtnetlink.ts';
 
-const rowsMax = 1024;
-/** Less than MIRROR_QUEUE_ROUTES, so that the thread's queue never refuses. */
-const inFlightMax = 8192;
 /** CPU time of the main thread in one go. */
 const sliceMs = 8;
 const retryDelayMinMs = 1000;
@@ -96,43 +86,31 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
   const tables = new Map<number, MirrorTable>();
   const reconciling = new Map<number, { isAgain: boolean; finished: Promise<void> }>();
   const pathSets = new PathSets();
-  const rows = new MirrorRows(rowsMax);
-  // What was submitted, by sequence number modulo inFlightMax.
-  const sent = Array.from({ length: inFlightMax }, () => ({
-    table: undefined as MirrorTable | undefined,
-    address: 0,
-    length: 0,
-    pathSet: 0,
-    errno: 0,
-  }));
-  let submitted = 0;
-  let settled = 0;
-  let isPumpingSoon = false;
   let isClosed = false;
   let retryTimer: Timer | undefined;
   let retryDelayMs = retryDelayMinMs;
   let reconcileTimer: Timer | undefined;
-  let idleWaiters: (() => void)[] = [];
   let snapshot = host.snapshot();
   let downCount = countDowns(snapshot);
 
-  const { handle, events } = native.open(protocol);
-  const stream = openByteStream(
-    events,
-    clock,
-    (bytes) =>
-      decodeMirrorEvents(bytes, {
-        progressed: settle,
-        failed(sequence, errno) {
-          sent[sequence % inFlightMax]!.errno = errno;
-        },
-        foreignChange,
-        overrun() {
-          log.warn('mirror: notifications were lost; reading the tables again');
-          reconcileSoon();
-        },
-      }),
-    () => log.error('mirror: its thread has ended'),
+  const pump = openMirrorPump(
+    {
+      native,
+      clock,
+      protocol,
+      tables,
+      pathSets,
+      ifindexOf: (name) => snapshot.links.get(name)?.ifindex,
+    },
+    {
+      refused: () => retrySoon(retryDelayMs),
+      foreignChange,
+      overrun() {
+        log.warn('mirror: notifications were lost; reading the tables again');
+        reconcileSoon();
+      },
+      ended: () => log.error('mirror: its thread has ended'),
+    },
   );
   const stopListening = host.onChanged(hostChanged);
 
@@ -154,124 +132,6 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
     reconcileTimer = clock.after(reconcileDelayMs, () => {
       for (const table of tables.values()) reconcileInBackground(table);
     });
-  }
-
-  // -- The pump -----------------------------------------------------------------------------------
-
-  function pumpSoon(): void {
-    if (isPumpingSoon || isClosed) return;
-    isPumpingSoon = true;
-    clock.soon(() => {
-      isPumpingSoon = false;
-      if (!isClosed) pump();
-    });
-  }
-
-  function pump(): void {
-    const startMs = clock.threadCpuMs();
-    while (submitted - settled + rowsMax <= inFlightMax && fillRows() > 0) {
-      if (rows.count > 0) {
-        const taken = native.submit(handle, rows.bytes, rows.count);
-        assert(taken === rows.count, 'the mirror has room for what is in flight');
-      }
-      if (clock.threadCpuMs() - startMs > sliceMs) {
-        pumpSoon();
-        break;
-      }
-    }
-    const waiters = idleWaiters;
-    idleWaiters = [];
-    for (const look of waiters) look();
-  }
-
-  /**
-   * Fills the rows from repairs, then from the sources, an equal share of each table.
-   *
-   * @returns how many prefixes were looked at; not all of them need a row
-   */
-  function fillRows(): number {
-    rows.count = 0;
-    let looked = 0;
-    for (const table of tables.values())
-      while (
-        looked < rowsMax &&
-        table.takeRepair((address, length) =>
-          put(table, address, length, table.wanted(address, length), true),
-        )
-      )
-        looked += 1;
-    const dirty = [...tables.values()].filter((table) => table.isDirty && !table.isClosing);
-    for (const [index, table] of dirty.entries()) {
-      const share = Math.floor((rowsMax - looked) / (dirty.length - index));
-      if (share === 0) continue;
-      const visited = table.source.takeChanges(share, (address, length, nextHops) =>
-        put(table, address, length, nextHops, false),
-      );
-      looked += visited;
-      table.isDirty = visited === share;
-    }
-    return looked;
-  }
-
-  /** One row, unless the kernel holds just that already. */
-  function put(
-    table: MirrorTable,
-    address: Ipv4,
-    length: number,
-    nextHops: readonly MirrorNextHop[],
-    isRepair: boolean,
-  ): void {
-    const paths = resolve(nextHops);
-    if (paths === undefined) {
-      table.refused(address, length, constants.errno.ENODEV);
-      retrySoon(retryDelayMs);
-      return;
-    }
-    const pathSet = pathSets.numberOf(paths);
-    const isSettled = !table.isInFlight(address, length);
-    if (isSettled && pathSet !== 0 && table.installed.get(address, length) === pathSet) return;
-    if (pathSet === 0 && !isRepair && isSettled && !table.isKnown(address, length)) return;
-    submitted += 1;
-    const entry = sent[submitted % inFlightMax]!;
-    entry.table = table;
-    entry.address = address;
-    entry.length = length;
-    entry.pathSet = pathSet;
-    entry.errno = 0;
-    table.submitted(address, length);
-    rows.push(table.table, address, length, paths);
-  }
-
-  /** @returns undefined when an interface is missing */
-  function resolve(nextHops: readonly MirrorNextHop[]): readonly MirrorPath[] | undefined {
-    const paths: MirrorPath[] = [];
-    for (const { interface: name, address } of nextHops) {
-      const link = snapshot.links.get(name);
-      if (!link) return undefined;
-      if (paths.length < mirrorPathsMax) paths.push({ ifindex: link.ifindex, address });
-    }
-    return paths;
-  }
-
-  function settle(sequence: number): void {
-    while (settled < sequence) {
-      settled += 1;
-      const entry = sent[settled % inFlightMax]!;
-      entry.table?.settled(entry.address, entry.length, entry.pathSet, entry.errno);
-      entry.table = undefined;
-      if (entry.errno !== 0) retrySoon(retryDelayMs);
-    }
-    pumpSoon();
-  }
-
-  /** Until everything that is known of a table now is settled. */
-  async function idle(table: MirrorTable): Promise<void> {
-    while (!isClosed && !table.isIdle) {
-      await new Promise<void>((resolve) => {
-        idleWaiters.push(resolve);
-        pumpSoon();
-      });
-    }
   }
 
   // -- What others do, and what was refused -------------------------------------------------------
@@ -297,7 +157,7 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
         return;
       }
       retryDelayMs = Math.min(retryDelayMs * 2, retryDelayMaxMs);
-      for (const table of failed) void inSlices((shard) => table.retry(shard)).then(pumpSoon);
+      for (const table of failed) void inSlices((shard) => table.retry(shard)).then(pump.wake);
     });
   }
 
@@ -330,7 +190,7 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
           table.source.refresh();
           table.isDirty = true;
         }
-        await idle(table);
+        await pump.idle(table);
       } while (job.isAgain && !isClosed);
     };
     job.finished = run().finally(() => reconciling.delete(table.table));
@@ -364,15 +224,15 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
     await inSlices((shard) => table.forgetUnseen(shard));
     tables.set(number, table);
     table.isDirty = true;
-    pumpSoon();
+    pump.wake();
   }
 
   async function removeTable(table: MirrorTable): Promise<void> {
     table.isClosing = true;
     await reconciling.get(table.table)?.finished.catch(() => {});
-    await idle(table);
+    await pump.idle(table);
     await inSlices((shard) => table.repairAll(shard));
-    await idle(table);
+    await pump.idle(table);
     tables.delete(table.table);
   }
 
@@ -382,7 +242,7 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
       const table = tables.get(number);
       if (!table) return;
       table.isDirty = true;
-      pumpSoon();
+      pump.wake();
     },
     async reconcile(number) {
       const table = tables.get(number);
@@ -404,7 +264,7 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
       if (table) await removeTable(table);
     },
     async removeAll() {
-      native.hurry(handle);
+      pump.hurry();
       await Promise.all([...tables.values()].map(removeTable));
     },
     close() {
@@ -413,9 +273,7 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
       stopListening();
       retryTimer?.clear();
       reconcileTimer?.clear();
-      stream.close();
-      native.close(handle);
-      for (const tell of idleWaiters) tell();
+      pump.close();
     },
   };
 }
