@@ -114,6 +114,7 @@ export function openMirrorPump(
         break;
       }
     }
+    // Whatever brings a table nearer to its rest ends here: settle, too, wakes the pump.
     const waiters = idleWaiters;
     idleWaiters = [];
     for (const look of waiters) look();
@@ -201,12 +202,11 @@ export function openMirrorPump(
 
   /** Until everything that is known of a table now is settled. */
   async function idle(table: MirrorTable): Promise<void> {
-    while (!isClosed && !table.isIdle) {
+    wake();
+    while (!isClosed && !table.isIdle)
       await new Promise<void>((resolve) => {
         idleWaiters.push(resolve);
-        wake();
       });
-    }
   }
 
   return {

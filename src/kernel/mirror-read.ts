@@ -22,7 +22,7 @@ const routesShownMax = 5;
  * @param visitOther - a route of another protocol, or of a shape that the mirror never writes
  */
 export async function readMirrorTable(
-  rtnetlink: Rtnetlink,
+  rtnetlink: Pick<Rtnetlink, 'dumpEach'>,
   table: MirrorTable,
   protocol: number | undefined,
   pathSets: PathSets,

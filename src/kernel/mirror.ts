@@ -74,7 +74,7 @@ export interface Mirror {
 
 export interface MirrorParts {
   readonly native: MirrorNative;
-  readonly rtnetlink: Rtnetlink;
+  readonly rtnetlink: Pick<Rtnetlink, 'dumpEach' | 'requestAll'>;
   readonly host: Pick<HostState, 'snapshot' | 'onChanged'>;
   readonly clock: Clock;
   readonly log: Log;
