@@ -33,7 +33,7 @@ const sliceMs = 8;
 export interface MirrorPump {
   /** There is work: looks at it after pending I/O. */
   wake(): void;
-  /** Until everything that is known of a table now is settled. */
+  /** Until everything that is known of a table now is settled, or the pump closed. */
   idle(table: MirrorTable): Promise<void>;
   /** From here on nothing is more important to the thread. */
   hurry(): void;
@@ -54,7 +54,7 @@ export interface MirrorPumpParts {
 export interface MirrorPumpListener extends Pick<MirrorEventListener, 'foreignChange' | 'overrun'> {
   /** A route was refused, which the table knows by now. */
   refused(): void;
-  /** The thread has ended. */
+  /** The thread is gone: nothing is settled any more. */
   ended(): void;
 }
 
@@ -200,7 +200,6 @@ export function openMirrorPump(
     wake();
   }
 
-  /** Until everything that is known of a table now is settled. */
   async function idle(table: MirrorTable): Promise<void> {
     wake();
     while (!isClosed && !table.isIdle)
@@ -212,7 +211,9 @@ export function openMirrorPump(
   return {
     wake,
     idle,
-    hurry: () => native.hurry(handle),
+    hurry() {
+      if (!isClosed) native.hurry(handle);
+    },
     close() {
       isClosed = true;
       stream.close();

@@ -202,3 +202,15 @@ test('a thread that takes its time is waited for without turning', async () => {
   expect(thread.submitted).toBe(2);
   expect(mirror.status(table)).toBeUndefined();
 });
+
+test('a thread that has ended keeps nobody waiting', async () => {
+  const { mirror, source, thread, clock } = makeMirror([nextHop]);
+  thread.isMute = true;
+  await mirror.open(table, source);
+  await rest(clock);
+  const removed = mirror.remove(table);
+  expect(await isDone(removed, clock)).toBe(false);
+  thread.end();
+  expect(await isDone(removed, clock)).toBe(true);
+  expect(await isDone(mirror.removeAll(), clock)).toBe(true);
+});

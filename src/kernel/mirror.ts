@@ -109,7 +109,10 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
         log.warn('mirror: notifications were lost; reading the tables again');
         reconcileSoon();
       },
-      ended: () => log.error('mirror: its thread has ended'),
+      ended() {
+        log.error('mirror: its thread has ended; the kernel keeps the routes that it has');
+        close();
+      },
     },
   );
   const stopListening = host.onChanged(hostChanged);
@@ -236,6 +239,15 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
     tables.delete(table.table);
   }
 
+  function close(): void {
+    if (isClosed) return;
+    isClosed = true;
+    stopListening();
+    retryTimer?.clear();
+    reconcileTimer?.clear();
+    pump.close();
+  }
+
   return {
     open: openTable,
     wake(number) {
@@ -267,14 +279,7 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
       pump.hurry();
       await Promise.all([...tables.values()].map(removeTable));
     },
-    close() {
-      if (isClosed) return;
-      isClosed = true;
-      stopListening();
-      retryTimer?.clear();
-      reconcileTimer?.clear();
-      pump.close();
-    },
+    close,
   };
 }
 
