@@ -214,3 +214,21 @@ test('a thread that has ended keeps nobody waiting', async () => {
   expect(await isDone(removed, clock)).toBe(true);
   expect(await isDone(mirror.removeAll(), clock)).toBe(true);
 });
+
+test('a table that is being emptied is not read again', async () => {
+  const { mirror, source, clock, setDump } = makeMirror([]);
+  setDump(async () => [prefix]);
+  await mirror.open(table, source);
+  let found = (_prefixes: number[]): void => {};
+  setDump(
+    () =>
+      new Promise((resolve) => {
+        found = resolve;
+      }),
+  );
+  const removed = mirror.remove(table);
+  const reconciled = mirror.reconcile(table);
+  expect(await isDone(removed, clock)).toBe(true);
+  found([prefix]); // as it was before
+  expect(await isDone(reconciled, clock)).toBe(true);
+});

@@ -177,7 +177,9 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
 
   // -- Reading the kernel's tables ----------------------------------------------------------------
 
-  function reconcile(table: MirrorTable): Promise<void> {
+  /** A table that is being emptied needs none, and would not be pumped to its end. */
+  async function reconcile(table: MirrorTable): Promise<void> {
+    if (table.isClosing) return;
     const running = reconciling.get(table.table);
     if (running) {
       running.isAgain = true;
@@ -194,7 +196,7 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
           table.isDirty = true;
         }
         await pump.idle(table);
-      } while (job.isAgain && !isClosed);
+      } while (job.isAgain && !isClosed && !table.isClosing);
     };
     job.finished = run().finally(() => reconciling.delete(table.table));
     reconciling.set(table.table, job);
