@@ -232,3 +232,16 @@ test('a table that is being emptied is not read again', async () => {
   found([prefix]); // as it was before
   expect(await isDone(reconciled, clock)).toBe(true);
 });
+
+test('a table that could not be read is read again', async () => {
+  const { mirror, source, thread, clock, setDump } = makeMirror([]);
+  await mirror.open(table, source);
+  setDump(async () => {
+    throw new Error('it never held still');
+  });
+  await expect(mirror.reconcile(table)).rejects.toThrow('it never held still');
+  setDump(async () => [prefix]);
+  clock.pass(10_000);
+  await rest(clock);
+  expect(thread.submitted, 'a removal of what the source does not have').toBe(1);
+});

@@ -30,6 +30,8 @@ const sliceMs = 8;
 const retryDelayMinMs = 1000;
 const retryDelayMaxMs = 60_000;
 const reconcileDelayMs = 500;
+/** After a read that failed. */
+const reconcileRetryMs = 5000;
 
 export interface MirrorStatus {
   /** Routes that the kernel holds for us, with the next hops that they have now. */
@@ -130,9 +132,10 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
     reconcileSoon();
   }
 
-  function reconcileSoon(): void {
+  function reconcileSoon(delayMs = reconcileDelayMs): void {
     reconcileTimer?.clear();
-    reconcileTimer = clock.after(reconcileDelayMs, () => {
+    if (isClosed) return;
+    reconcileTimer = clock.after(delayMs, () => {
       for (const table of tables.values()) reconcileInBackground(table);
     });
   }
@@ -198,7 +201,12 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
         await pump.idle(table);
       } while (job.isAgain && !isClosed && !table.isClosing);
     };
-    job.finished = run().finally(() => reconciling.delete(table.table));
+    job.finished = run()
+      .catch((error: unknown) => {
+        reconcileSoon(reconcileRetryMs);
+        throw error;
+      })
+      .finally(() => reconciling.delete(table.table));
     reconciling.set(table.table, job);
     return job.finished;
   }
