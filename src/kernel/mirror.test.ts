@@ -245,3 +245,18 @@ test('a table that could not be read is read again', async () => {
   await rest(clock);
   expect(thread.submitted, 'a removal of what the source does not have').toBe(1);
 });
+
+test('what was refused is tried again however often the host changes', async () => {
+  const { mirror, source, clock, looked, tellHostChanged } = makeMirror([
+    { ...nextHop, interface: 'gone0' },
+  ]);
+  await mirror.open(table, source);
+  await rest(clock);
+  expect(mirror.status(table)?.failed).toBe(1);
+  for (let i = 0; i < 10; i += 1) {
+    tellHostChanged();
+    clock.pass(300);
+    await rest(clock);
+  }
+  expect(looked).toContain(prefix);
+});

@@ -121,10 +121,12 @@ export function openMirror({ native, rtnetlink, host, clock, log, protocol }: Mi
 
   function hostChanged(now: HostSnapshot): void {
     snapshot = now;
-    // What was refused may do now.
-    retryDelayMs = retryDelayMinMs;
-    retryTimer?.clear();
-    retryTimer = undefined;
+    // What was refused may do now. A retry that is near stays: the host may change all the time.
+    if (retryDelayMs > retryDelayMinMs) {
+      retryDelayMs = retryDelayMinMs;
+      retryTimer?.clear();
+      retryTimer = undefined;
+    }
     retrySoon(retryDelayMinMs);
     const count = countDowns(now);
     if (count === downCount) return;
