@@ -130,13 +130,20 @@ test('next hops and directly connected clients are kept resolved', () => {
   ]);
 });
 
-test('only a port of exactly one network is marked', () => {
+test('a port has the marks of its networks', () => {
   const port = (name: string, ...networks: string[]) => ({
     name,
     role: 'Networks' as const,
     networks,
     reason: '',
   });
-  const { ports } = plumbingWanted(model, [port('ens5', 'red'), port('ens6', 'red', 'blue')]);
-  expect(ports.map((row) => row.mark)).toEqual([500, undefined]);
+  const networks = [
+    ...model.networks,
+    { ...model.networks[0]!, name: 'blue', routeTableIndex: 501 },
+  ];
+  const { ports } = plumbingWanted({ ...model, networks }, [
+    port('ens5', 'red'),
+    port('ens6', 'red', 'blue'),
+  ]);
+  expect(ports.map((row) => row.marks)).toEqual([[500], [500, 501]]);
 });

@@ -178,7 +178,7 @@ export function plumbingWanted(model: Model, ports: readonly PortChoice[]): Plum
   return {
     ports: ports.map((port) => ({
       name: port.name,
-      mark: port.networks.length === 1 ? tables.get(port.networks[0]!) : undefined,
+      marks: port.networks.map((network) => tables.get(network)!),
     })),
     networks: model.networks.map((network) => ({
       routeTableIndex: network.routeTableIndex,

@@ -4,14 +4,18 @@
  *
  *   wire ─▶ packet socket (the forwarder) ─▶ netdev ingress ─▶ prerouting ─▶ local or forward
  *                                              │ mark, drop      │ mark, drop     │ drop
+ *                                                      what the box answers ─▶ output
+ *                                                                                │ drop
  *
  * What the kernel does not own (`fib daddr type` neither local nor broadcast nor multicast) is
  * dropped at ingress of every port, IPv4 and IPv6. A chain at ingress belongs to a device and goes
  * with it; while a device that was added again waits for its chain, the chains of the second table,
- * which know it by name, do the same. Input and output are not touched: the box's own addresses
- * answer, and pool addresses, which are nobody's, do not.
+ * which know it by name, do the same. Input is not touched: the box's own addresses answer, and pool
+ * addresses, which are nobody's, do not.
  *
- * A port of exactly one network also sets the mark that leads to the network's table (rules.ts).
+ * A port of exactly one network also sets the mark that leads to the network's table (rules.ts). An
+ * answer has the mark of its question, and leaves by a port of that network or not at all: who forges
+ * a source reaches nobody beside his own network, not even with the box's answers.
  *
  * Nothing here depends on ip_forward. The tables are named after the run directory, replaced whole in
  * one transaction, and survive every end of egretd but the orderly one.
@@ -24,8 +28,8 @@ import type { HostSnapshot } from './host.ts';
 
 export interface GuardPort {
   readonly name: string;
-  /** routeTableIndex of the only network that it belongs to. */
-  readonly mark: number | undefined;
+  /** routeTableIndex of each network that it belongs to. */
+  readonly marks: readonly number[];
 }
 
 export interface Guard {
@@ -108,26 +112,31 @@ export function guardScript(
   present: ReadonlySet<string>,
 ): string {
   const foreign = 'fib daddr type != { local, broadcast, multicast } drop';
-  const ingress = ports.flatMap(({ name, mark }, number) =>
-    present.has(name)
+  const ingress = ports.flatMap((port, number) =>
+    present.has(port.name)
       ? [
           `\tchain port_${number} {`,
-          `\t\ttype filter hook ingress device ${quoted(name)} priority -500; policy accept;`,
-          ...(mark === undefined ? [] : [`\t\tmeta mark set ${mark}`]),
+          `\t\ttype filter hook ingress device ${quoted(port.name)} priority -500; policy accept;`,
+          ...soleMark(port).map((mark) => `\t\tmeta mark set ${mark}`),
           `\t\t${foreign}`,
           '\t}',
         ]
       : [],
   );
   const names = `{ ${ports.map(({ name }) => quoted(name)).join(', ')} }`;
+  const marks = [...new Set(ports.flatMap((port) => port.marks))];
+  const namesOf = (mark: number): string => {
+    const own = ports.filter((port) => port.marks.includes(mark));
+    return `{ ${['lo', ...own.map(({ name }) => name)].map(quoted).join(', ')} }`;
+  };
   const byName =
     ports.length === 0
       ? []
       : [
           '\tchain prerouting {',
           '\t\ttype filter hook prerouting priority -300; policy accept;',
-          ...ports.flatMap(({ name, mark }) =>
-            mark === undefined ? [] : [`\t\tiifname ${quoted(name)} meta mark set ${mark}`],
+          ...ports.flatMap((port) =>
+            soleMark(port).map((mark) => `\t\tiifname ${quoted(port.name)} meta mark set ${mark}`),
           ),
           `\t\tiifname ${names} ${foreign}`,
           '\t}',
@@ -135,6 +144,10 @@ export function guardScript(
           '\t\ttype filter hook forward priority -300; policy accept;',
           `\t\tiifname ${names} drop`,
           `\t\toifname ${names} drop`,
+          '\t}',
+          '\tchain output {',
+          '\t\ttype filter hook output priority -300; policy accept;',
+          ...marks.map((mark) => `\t\tmeta mark ${mark} oifname != ${namesOf(mark)} drop`),
           '\t}',
         ];
   return [
@@ -148,6 +161,9 @@ export function guardScript(
     '',
   ].join('\n');
 }
+
+/** The mark of what comes by a port; none when it may be of several networks. */
+const soleMark = ({ marks }: GuardPort): readonly number[] => (marks.length === 1 ? marks : []);
 
 /** The kernel allows almost anything in an interface's name; nft strings have no escapes. */
 function quoted(name: string): string {

@@ -123,8 +123,8 @@ test('rules: the private table, then the network’s', () => {
 
 describe('the guard', () => {
   const ports = [
-    { name: 'ens5', mark: 500 },
-    { name: 'ens6', mark: undefined },
+    { name: 'ens5', marks: [500] },
+    { name: 'ens6', marks: [500, 501] },
   ];
 
   test('has a chain for each device that exists, and knows all by name', () => {
@@ -150,6 +150,11 @@ table inet egret_x {
 \t\tiifname { "ens5", "ens6" } drop
 \t\toifname { "ens5", "ens6" } drop
 \t}
+\tchain output {
+\t\ttype filter hook output priority -300; policy accept;
+\t\tmeta mark 500 oifname != { "lo", "ens5", "ens6" } drop
+\t\tmeta mark 501 oifname != { "lo", "ens6" } drop
+\t}
 }
 `);
   });
@@ -161,7 +166,7 @@ table inet egret_x {
   });
 
   test('takes no name that would end its string', () => {
-    expect(() => guardScript('egret_x', [{ name: 'a"b', mark: 1 }], new Set())).toThrow(/nft/);
+    expect(() => guardScript('egret_x', [{ name: 'a"b', marks: [1] }], new Set())).toThrow(/nft/);
   });
 });
 

@@ -199,18 +199,12 @@ export class Rib implements RibInput {
 
   /** Prefixes with a route in use. */
   get routeCount(): number {
-    const [, connected, fixed, bgp] = this.#store.kindCounts;
-    return connected! + fixed! + bgp!;
+    return this.#store.kindCounts[1]! + this.learnedCount;
   }
 
   /** Those of static and BGP routes: what a mirror holds. */
   get learnedCount(): number {
     return this.#store.kindCounts[2]! + this.#store.kindCounts[3]!;
-  }
-
-  /** Paths of all sources. */
-  get pathCount(): number {
-    return this.#store.paths.count;
   }
 
   /** Rows, paths, next hops and sets in memory: all 0 when everything has closed. */
@@ -229,8 +223,8 @@ export class Rib implements RibInput {
   get isPending(): boolean {
     if (this.#consumers.some((consumer) => consumer?.isSweeping)) return true;
     const { undecided, nextHops } = this.#store;
-    if (undecided.count > 0 || nextHops.unresolvedCount > 0) return true;
-    return !this.#scanLap.isDone || this.#expanding.size > 0;
+    const isBusy = undecided.count > 0 || nextHops.unresolvedCount > 0;
+    return isBusy || !this.#scanLap.isDone || this.#expanding.size > 0;
   }
 
   lookup(address: Ipv4, length: number): RouteView | undefined {

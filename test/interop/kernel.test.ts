@@ -288,9 +288,9 @@ test('two networks give the box the same address', async (t) => {
   run(`${red.exec} ip addr add 192.0.2.10/32 dev lo`);
 
   const ports: GuardPort[] = [
-    { name: 'red', mark: 500 },
-    { name: 'blue', mark: 501 },
-    { name: 'in', mark: undefined },
+    { name: 'red', marks: [500] },
+    { name: 'blue', marks: [501] },
+    { name: 'in', marks: [] },
   ];
   const names = ports.map(({ name }) => name);
   await until('links', () => names.every((name) => host.snapshot().links.get(name)?.isUp));
@@ -365,6 +365,26 @@ test('two networks give the box the same address', async (t) => {
     await setRules(rtnetlink, rulesFor(102, [500, 501]));
   });
 
+  t.test('whoever forges a source does not reach others with the answers of the box', async (t) => {
+    // Another network's router, and a client: main leads to both.
+    for (const source of ['10.7.0.9', '10.8.0.9']) {
+      run(`${red.exec} ip addr add ${source}/32 dev lo`);
+      run(`${client.exec} ip addr replace ${source}/32 dev lo`);
+      run(`ip route replace ${source} via 10.7.0.9 dev in`);
+    }
+    const strangers = () =>
+      Number(run(`${client.exec} nstat -az IcmpInEchoReps`).match(/IcmpInEchoReps +(\d+)/)?.[1]);
+    t.ok(succeeds(`${client.exec} ping -c1 -W1 10.7.0.1`));
+    const before = strangers();
+    t.ok(before > 0, 'answers are counted');
+    for (const source of ['10.7.0.9', '10.8.0.9'])
+      t.notOk(succeeds(`${red.exec} ping -c2 -i0.2 -W0.3 -I ${source} 172.16.1.1`));
+    t.equal(strangers(), before);
+    for (const source of ['10.7.0.9', '10.8.0.9'])
+      run(`${red.exec} ip addr del ${source}/32 dev lo`);
+    run('ip route del 10.8.0.9; ip route del 10.7.0.9');
+  });
+
   t.test('nothing transits, whatever happens to the interface', async (t) => {
     run(`ip route add 192.0.2.0/24 via 172.16.1.140 dev red`);
     run('ip addr add fd00:7::1/64 nodad dev in; ip addr add fd00:16::1/64 nodad dev red');
@@ -415,7 +435,7 @@ test('two networks give the box the same address', async (t) => {
     await once(flood, 'close');
     t.match(report, / 0 received/);
     t.equal(run('nft list tables').match(/egret_/g)?.length, 2, 'one table of each family');
-    await t.rejects(guard.set([{ name: 'a b', mark: 1 }], host.snapshot()), {
+    await t.rejects(guard.set([{ name: 'a b', marks: [1] }], host.snapshot()), {
       code: 'NFT_FAILED',
     });
     t.match(run('nft list tables'), guard.table, 'what stood before stands on');
