@@ -12,11 +12,12 @@
  * of them and, since a busy forwarder beats too, after ten it is killed like one that does not answer.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { EgretError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { forwardersHere, isForwarder } from './forwarder-process.ts';
 import * as native from './native.ts';
 
 export interface ForwarderOptions {
@@ -80,10 +81,6 @@ export class Forwarder {
     return this.#connection?.pid;
   }
 
-  get isUp(): boolean {
-    return this.#connection !== undefined;
-  }
-
   /** What an operator must know of it; undefined: it works. */
   get trouble(): string | undefined {
     if (!this.#connection) return 'no forwarder runs';
@@ -116,14 +113,32 @@ export class Forwarder {
     return 'started';
   }
 
-  /** Opens an interface and hands it over, unless the forwarder already has exactly this one. */
+  /**
+   * Opens an interface and hands it over, unless the forwarder already has exactly this one.
+   *
+   * @throws NATIVE_FAILED
+   */
   openPort(slot: number, ifindex: number): void {
     const held = this.#ports.get(slot);
     if (held?.ifindex === ifindex) return;
     if (held) this.closePort(slot);
     const port: native.HeldPort = { slot, ifindex, fd: native.packetSocket(ifindex) };
     this.#ports.set(slot, port);
-    if (this.#connection) native.forwarderAddPort(this.#connection.fd, port, false);
+    if (this.#connection) this.#handPort(this.#connection.fd, port, false);
+  }
+
+  /** @throws NATIVE_FAILED; a port that was refused, e.g. since its interface is gone, is open no more */
+  #handPort(fd: number, port: native.HeldPort, isDiscarding: boolean): void {
+    try {
+      native.forwarderAddPort(fd, port, isDiscarding);
+    } catch (error) {
+      // A forwarder that does not answer takes the port later, or the next one does.
+      if (!isSilence(error)) {
+        this.#ports.delete(port.slot);
+        native.closeFd(port.fd);
+      }
+      throw error;
+    }
   }
 
   closePort(slot: number): void {
@@ -212,12 +227,9 @@ export class Forwarder {
       });
       return true;
     } catch (error) {
-      const status = native.nativeStatusOf(error);
-      if (status !== 'NATIVE_CLOSED' && status !== 'NATIVE_SYSTEM' && status !== 'NATIVE_TIMEOUT') {
-        throw error;
-      }
       if (fd >= 0) native.closeFd(fd);
-      return false;
+      if (isSilence(error) || native.nativeStatusOf(error) === 'NATIVE_SYSTEM') return false;
+      throw error;
     }
   }
 
@@ -277,13 +289,27 @@ export class Forwarder {
       await new Promise<void>((resolve) => clock.after(connectRetryMs, resolve));
     }
     this.#starting = undefined;
-    for (const port of this.#ports.values()) {
-      // What queued while none ran is old: it is counted and thrown away.
-      native.forwarderAddPort(this.#connection!.fd, port, true);
+    this.#equip(this.#connection!.fd);
+    log.info({ pid: this.pid, ports: this.#ports.size }, 'forwarder started');
+  }
+
+  /**
+   * Gives a new forwarder what the one before had. What it refuses keeps nothing else from it; when it
+   * does not answer, it is dead or will be replaced.
+   */
+  #equip(fd: number): void {
+    for (const port of [...this.#ports.values()]) {
+      try {
+        // What queued while none ran is old: it is counted and thrown away.
+        this.#handPort(fd, port, true);
+      } catch (error) {
+        const { ifindex } = port;
+        this.#options.log.warn({ error, ifindex }, 'the new forwarder did not take a port');
+        if (isSilence(error)) return;
+      }
     }
     // After the ports, or their neighbors would count as nobody's and be forgotten.
-    this.#handNetlink();
-    log.info({ pid: this.pid, ports: this.#ports.size }, 'forwarder started');
+    this.#tolerate(() => this.#handNetlink());
   }
 
   async #connects(): Promise<boolean> {
@@ -341,10 +367,15 @@ export class Forwarder {
     this.#backOffMs = livedMs > 10_000 ? 0 : Math.min(backOffMaxMs, this.#backOffMs * 2 || 50);
     const delayMs = livedMs > 1_000 ? 0 : this.#backOffMs;
     log.error({ livedMs: Math.round(livedMs), delayMs }, 'forwarder died, starting it again');
+    this.#spawnAfter(delayMs);
+  }
+
+  #spawnAfter(delayMs: number): void {
+    const { clock, log } = this.#options;
     this.#retry = clock.after(delayMs, () => {
       this.#spawn().catch((error) => {
         log.error({ error }, 'forwarder did not start');
-        if (!this.#isStopping) this.#retry = clock.after(backOffMaxMs, () => this.#died());
+        if (!this.#isStopping) this.#spawnAfter(backOffMaxMs);
       });
     });
   }
@@ -359,30 +390,8 @@ export class Forwarder {
   }
 }
 
-/** Whether a process lives and is a forwarder: its number may be somebody else's by now. */
-function isForwarder(pid: number | undefined): pid is number {
-  if (pid === undefined) return false;
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const end = stat.lastIndexOf(')');
-    return stat.slice(stat.indexOf('(') + 1, end) === 'egret-forwarder' && stat[end + 2] !== 'Z';
-  } catch {
-    return false;
-  }
-}
-
-/** Forwarders of this network namespace that were started for an arena: a path means one box only there. */
-function forwardersHere(arenaPath: string): number[] {
-  const network = readlinkSync('/proc/self/ns/net');
-  return readdirSync('/proc')
-    .map(Number)
-    .filter((pid) => {
-      if (!isForwarder(pid)) return false;
-      try {
-        const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-        return argv.includes(arenaPath) && readlinkSync(`/proc/${pid}/ns/net`) === network;
-      } catch {
-        return false; // it has just ended
-      }
-    });
+/** Whether a call failed because the forwarder is dead, or does not answer. */
+function isSilence(error: unknown): boolean {
+  const status = native.nativeStatusOf(error);
+  return status === 'NATIVE_CLOSED' || status === 'NATIVE_TIMEOUT';
 }

@@ -49,6 +49,26 @@ test('what another life left', { timeout: 280_000 }, async (t) => {
     await comesBack(t, scene);
   });
 
+  await t.test('an interface goes at the moment at which the forwarder dies', async (t) => {
+    const flow = await steadyFlow(scene, 'beta', 'south', 1000);
+    // It stands still meanwhile, so that it hears of the one when it learns of the other.
+    process.kill(egret.daemonPid, 'SIGSTOP');
+    await egret.killForwarder();
+    await figure.gateway.ip('link delete wan0');
+    process.kill(egret.daemonPid, 'SIGCONT');
+    const startMs = performance.now();
+    const { down } = await flow.now();
+    await until(
+      'south goes on',
+      async () => (await flow.now()).down.received > down.received + 100,
+    );
+    const tookMs = performance.now() - startMs;
+    t.ok(tookMs < 2000, `it takes ${Math.round(tookMs)} ms`);
+    await flow.finish();
+    await newUplink();
+    await comesBack(t, scene);
+  });
+
   await t.test('a forwarder of another build is replaced, by each of the two', async (t) => {
     const other = await otherBuild(join(figure.gateway.folder, 'other'));
     const flow = await steadyFlow(scene, 'alpha', 'north', 1000);
