@@ -52,6 +52,24 @@ describe('a reconciler', () => {
     );
   });
 
+  test('tries once again, however often it was asked while something was refused', async () => {
+    let runs = 0;
+    const { reconciler } = reconcilerOf({
+      refused: () => {
+        runs += 1;
+        throw new Error('no');
+      },
+    });
+    for (let i = 1; i <= 10; i += 1) {
+      reconciler.soon();
+      await expect.poll(() => runs, { interval: 1 }).toBeGreaterThanOrEqual(i);
+    }
+    const before = runs;
+    await sleep(55);
+    expect(runs - before).toBeLessThan(8);
+    await reconciler.halt();
+  });
+
   test('tells which step it waits for', async () => {
     const { reconciler, logged } = reconcilerOf({
       short: () => {},

@@ -8,6 +8,7 @@
  * that waits long, for the kernel or for a program, is told while it waits: until it has ended, no
  * newer configuration is taken up.
  */
+import type { Timer } from '../lib/clock.ts';
 import { coalesced } from '../lib/coalesced.ts';
 import type { Log } from '../lib/log.ts';
 import type { MeasuredClock } from '../lib/measured-clock.ts';
@@ -31,6 +32,7 @@ export class Reconciler {
   readonly soon: () => void;
   readonly #options: ReconcilerOptions;
   #isHalted = false;
+  #retry: Timer | undefined;
   /** What is under way, or the last one. */
   #running: Promise<void> = Promise.resolve();
 
@@ -45,9 +47,18 @@ export class Reconciler {
     return this.#running;
   }
 
+  /** Asks for all steps after a while, once however often it is asked: something is to be tried again. */
+  later(): void {
+    this.#retry ??= this.#options.clock.after(retryMs, () => {
+      this.#retry = undefined;
+      this.soon();
+    });
+  }
+
   /** No further step is taken. @returns when the one under way has ended */
   async halt(): Promise<void> {
     this.#isHalted = true;
+    this.#retry?.clear();
     await this.#running.catch(() => {});
   }
 
@@ -73,9 +84,8 @@ export class Reconciler {
       await this.run();
     } catch (error) {
       if (this.#isHalted) return;
-      const { clock, log } = this.#options;
-      log.error({ error }, 'the kernel refused a change; it is tried again');
-      clock.after(retryMs, this.soon);
+      this.#options.log.error({ error }, 'the kernel refused a change; it is tried again');
+      this.later();
     }
   }
 }
