@@ -35,6 +35,7 @@ export class EgressControl {
     this.#published = '';
   }
 
+  /** @throws NATIVE_FAILED when the data plane refuses the plan: the next evaluation publishes it again */
   evaluate(input: EgressInput): void {
     const { model, assignment, links } = input;
     this.readinesses.evaluate(input);
@@ -48,7 +49,6 @@ export class EgressControl {
       local,
     ]);
     if (text === this.#published) return;
-    this.#published = text;
     const plan = makePlan({
       model,
       assignment,
@@ -57,6 +57,7 @@ export class EgressControl {
       localAddresses: local,
     });
     this.#publication.publish(plan, exportsOf(model, assignment, ready));
+    this.#published = text;
     this.#dataPlane.releaseAddresses(new Set(plan.addresses.map((row) => row.address)));
   }
 }
