@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import { silentLog } from '../lib/log.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { plumbingRoutes } from './connected.ts';
 import { guardScript, guardTable } from './guard.ts';
 import { connectedRoutes, type HostAddress, type HostLink, type HostSnapshot } from './host.ts';
 import { privateTableOf } from './identity.ts';
+import { Plumbing } from './plumbing.ts';
 import { formatIpRoute } from './route-format.ts';
+import type { Rtnetlink } from './rtnetlink.ts';
 import { rulesFor } from './rules.ts';
 
 const ipv4 = (text: string): number => parseIpv4(text)!;
@@ -168,6 +171,27 @@ table inet egret_x {
   test('takes no name that would end its string', () => {
     expect(() => guardScript('egret_x', [{ name: 'a"b', marks: [1] }], new Set())).toThrow(/nft/);
   });
+});
+
+test('neighbors that could not be read are made managed the next time, and then left alone', async () => {
+  let dumps = 0;
+  const asked: number[] = [];
+  const rtnetlink = {
+    dump: async () => {
+      dumps += 1;
+      if (dumps === 1) throw new Error('no answer came');
+      return [];
+    },
+    requestAll: async (bodies: readonly unknown[]) => {
+      asked.push(bodies.length);
+      return bodies.map(() => ({ errno: 0, reason: undefined }));
+    },
+  } as unknown as Rtnetlink;
+  const plumbing = new Plumbing(rtnetlink, '/run/egret', {}, silentLog);
+  const wanted = [{ interface: 'ens5', address: ipv4('172.16.1.140') }];
+  await expect(plumbing.keepResolved(wanted, snapshot)).rejects.toThrow('no answer came');
+  for (let i = 0; i < 2; i += 1) await plumbing.keepResolved(wanted, snapshot);
+  expect(asked).toEqual([0, 1]);
 });
 
 test('routes as iproute2 prints them', () => {

@@ -58,7 +58,7 @@ export class Plumbing {
     for (const { route, fault } of refused) this.#log.warn({ route, fault }, 'route refused');
   }
 
-  /** Makes exactly these the managed neighbors. */
+  /** Makes exactly these the managed neighbors. @throws EgretError NETLINK_REFUSED */
   async keepResolved(wanted: readonly WantedNeighbor[], snapshot: HostSnapshot): Promise<void> {
     const rows = wanted.flatMap((neighbor) => {
       const link = snapshot.links.get(neighbor.interface);
@@ -69,9 +69,9 @@ export class Plumbing {
     // Carrier and address changes make the kernel forget neighbors, so the snapshot is part of the key.
     const text = `${snapshot.generation} ${rows.map((row) => `${row.ifindex}:${row.address}`)}`;
     if (text === this.#lastNeighbors) return;
-    this.#lastNeighbors = text;
     // The kernel's table has room for net.ipv4.neigh.default.gc_thresh3 of them, 1024 by default.
     const refused = await setNeighbors(this.#rtnetlink, rows);
+    this.#lastNeighbors = text;
     const [first] = refused;
     if (first) this.#log.warn({ count: refused.length, ...first }, 'managed neighbors refused');
   }
