@@ -284,7 +284,8 @@ export class Appliance {
       ports: () => {
         // The plan names the ports before they open: a frame without one would be dropped.
         this.#evaluate();
-        openPorts(this.#ports, host.snapshot(), dataPlane, forwarder, this.#log);
+        const areOpen = openPorts(this.#ports, host.snapshot(), dataPlane, forwarder, this.#log);
+        if (!areOpen) this.#reconciler.later();
       },
       'BGP neighbors': () => {
         neighbors.follow(this.#model, this.#ports, host.snapshot(), {

@@ -20,7 +20,7 @@ import { RecordReader, RecordWriter } from './record.ts';
 /** How large the arena is made (struct egret_limits). */
 export type Limits = Record<keyof typeof abi.limits, number>;
 
-/** Interfaces past the port limit share this slot, which never has a port: packets drop there. */
+/** No interface's name: those past the limit share its slot, which never has a port. Packets drop there. */
 const noPort = '-';
 
 const mainTable = 254;
@@ -41,6 +41,7 @@ export class ArenaDataPlane implements DataPlane {
   readonly #addressSlots = new Map<Ipv4, number>();
   readonly #networkSlots = new Map<number, number>();
   readonly #portSlots = new Map<string, number>();
+  readonly #noPortSlot: number;
 
   private constructor(arena: native.Handle, limits: Limits) {
     this.#arena = arena;
@@ -48,6 +49,8 @@ export class ArenaDataPlane implements DataPlane {
     this.bytes = native.arenaBytes(encodeLimits(limits));
     this.hasEarlierGeneration = native.hasGeneration(arena);
     native.beginGeneration(arena);
+    // Before any other, so that there is room for it.
+    this.#noPortSlot = native.portSlot(arena, noPort);
     this.#ports = native.portCounterView(arena, abi.portCounters.length);
     this.#drops = native.dropCounterView(arena, abi.drops.length);
     this.#worker = native.workerCounterView(arena, abi.workerCounters.length);
@@ -130,8 +133,9 @@ export class ArenaDataPlane implements DataPlane {
   // -- Plan and slots -----------------------------------------------------------------------------
 
   publishPlan(plan: EgressPlan): number | undefined {
+    const ports = plan.ports.filter(({ name }) => this.hasPortSlot(name));
     try {
-      return native.publishPlan(this.#arena, encodePlan(plan, this.#slots));
+      return native.publishPlan(this.#arena, encodePlan({ ...plan, ports }, this.#slots));
     } catch (error) {
       if (native.nativeStatusOf(error) !== 'NATIVE_TIMEOUT') throw error;
       return undefined;
@@ -151,10 +155,15 @@ export class ArenaDataPlane implements DataPlane {
       try {
         return native.portSlot(this.#arena, name);
       } catch (error) {
-        if (native.nativeStatusOf(error) !== 'NATIVE_NO_SPACE' || name === noPort) throw error;
-        return this.portSlot(noPort);
+        if (native.nativeStatusOf(error) !== 'NATIVE_NO_SPACE') throw error;
+        return this.#noPortSlot;
       }
     });
+  }
+
+  /** Whether an interface has a slot of its own, and so may be a port. */
+  hasPortSlot(interfaceName: string): boolean {
+    return this.portSlot(interfaceName) !== this.#noPortSlot;
   }
 
   addressSlot(address: Ipv4): number {

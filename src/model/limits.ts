@@ -6,7 +6,8 @@ export const modelLimits = {
   networks: 255,
   gatewayAddresses: 4096,
   gatewayNetworks: 8,
-  interfaces: 64,
+  /** Names of interfaces over an arena's life; one slot is nobody's. */
+  interfaces: 63,
   /** Addresses that one policy rule may choose from. */
   ruleAddresses: 64,
 } as const;

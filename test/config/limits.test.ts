@@ -8,7 +8,7 @@ it('the limits of a configuration are those of the data plane', () => {
     networks: abi.NETWORK_MAX - 1,
     gatewayAddresses: abi.ADDRESS_MAX,
     gatewayNetworks: abi.ADDRESS_NETWORKS_MAX,
-    interfaces: abi.PORT_MAX,
+    interfaces: abi.PORT_MAX - 1,
     ruleAddresses: abi.RULE_ADDRESSES_MAX,
   });
 });
