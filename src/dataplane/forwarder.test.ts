@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { systemClock } from '../lib/clock.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
 import { silentLog } from '../lib/log.ts';
 import { ArenaDataPlane } from './arena.ts';
 import { Forwarder } from './forwarder.ts';
@@ -18,10 +18,11 @@ function processesWith(word: string): string[] {
   });
 }
 
-test.each([
-  ['before', async () => {}],
-  ['just after', async () => void (await setImmediate())],
-])('an orderly stop %s a forwarder is started leaves none', async (_, pause) => {
+/** A forwarder on an arena of its own. Runs `use`, and leaves nothing. */
+async function withForwarder(
+  clock: Clock,
+  use: (forwarder: Forwarder, arenaPath: string) => Promise<void>,
+): Promise<void> {
   const dir = mkdtempSync('/dev/shm/egret-test-');
   const arenaPath = join(dir, 'arena');
   const limits = {
@@ -35,10 +36,23 @@ test.each([
     arenaPath,
     isExternal: false,
     heartbeatNs: () => dataPlane.forwarderHeartbeatNs(),
-    clock: systemClock,
+    clock,
     log: silentLog,
   });
   try {
+    await use(forwarder, arenaPath);
+  } finally {
+    dataPlane.close();
+    for (const pid of processesWith(arenaPath)) process.kill(Number(pid), 'SIGKILL');
+    rmSync(dir, { recursive: true });
+  }
+}
+
+test.each([
+  ['before', async () => {}],
+  ['just after', async () => void (await setImmediate())],
+])('an orderly stop %s a forwarder is started leaves none', (_, pause) =>
+  withForwarder(systemClock, async (forwarder, arenaPath) => {
     const started = forwarder.start();
     await pause();
     await forwarder.stop();
@@ -46,9 +60,16 @@ test.each([
     // Long enough to start and to listen, had it been left alone.
     await sleep(500);
     expect(processesWith(arenaPath)).toEqual([]);
-  } finally {
-    dataPlane.close();
-    for (const pid of processesWith(arenaPath)) process.kill(Number(pid));
-    rmSync(dir, { recursive: true });
-  }
+  }),
+);
+
+test('an orderly stop of a forwarder that does not answer leaves none either', () => {
+  // Ten times as fast: what waits for seconds ends soon.
+  const clock = { ...systemClock, nowMs: () => 10 * systemClock.nowMs() };
+  return withForwarder(clock, async (forwarder, arenaPath) => {
+    await forwarder.start();
+    process.kill(forwarder.pid!, 'SIGSTOP');
+    await forwarder.stop();
+    expect(processesWith(arenaPath)).toEqual([]);
+  });
 });

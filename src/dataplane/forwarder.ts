@@ -167,16 +167,11 @@ export class Forwarder {
     this.#heartbeatCheck?.clear();
     // Nobody could ask it to end, and it would keep the arena's memory.
     this.#starting?.kill('SIGKILL');
-    const connection = this.#connection;
-    if (connection) {
-      native.forwarderStop(connection.fd);
-      const closed = new Promise<void>((resolve) =>
-        connection.socket.once('close', () => resolve()),
-      );
-      const late = new Promise<void>((resolve) =>
-        this.#options.clock.after(3_000, () => resolve()),
-      );
-      await Promise.race([closed, late]);
+    if (this.#connection) {
+      const { fd, pid } = this.#connection;
+      native.forwarderStop(fd);
+      // A supervisor's is the supervisor's to kill.
+      if (!this.#options.isExternal) await this.#end(pid);
     }
     for (const port of this.#ports.values()) native.closeFd(port.fd);
     this.#ports.clear();

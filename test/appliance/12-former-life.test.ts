@@ -14,6 +14,8 @@ import { gatewayUplink, networks, openScene, prefix, router } from './scene.ts';
 import { comesBack, sawNoLeak, steadyFlow, watchLeaks } from './witness.ts';
 
 const rootDir = fileURLToPath(new URL('../..', import.meta.url));
+/** Everything at once, perhaps beside other work. */
+const compileMs = 120_000;
 
 test('what another life left', { timeout: 280_000 }, async (t) => {
   const scene = await openScene(t, {
@@ -211,9 +213,13 @@ async function otherBuild(folder: string): Promise<string> {
     `-I${native}`,
   ];
   const shared = join(build, 'libegret.so');
-  await run(['gcc', ...flags, '-fPIC', '-shared', ...library, '-o', shared]);
+  await run(['gcc', ...flags, '-fPIC', '-shared', ...library, '-o', shared], {
+    timeoutMs: compileMs,
+  });
   const forwarder = join(build, 'egret-forwarder');
   const path = `-Wl,-rpath,${build}`;
-  await run(['gcc', ...flags, join(native, 'forwarder.c'), shared, path, '-o', forwarder]);
+  await run(['gcc', ...flags, join(native, 'forwarder.c'), shared, path, '-o', forwarder], {
+    timeoutMs: compileMs,
+  });
   return join(build, 'egret');
 }
