@@ -1,23 +1,18 @@
 /** The mirror, following the Model: one kernel table for each network, or none when it is off. */
-import type { HostState } from '../kernel/host.ts';
-import { type Mirror, openMirror } from '../kernel/mirror.ts';
+import type { Mirror } from '../kernel/mirror.ts';
 import type { MirrorNextHop, MirrorSource } from '../kernel/mirror-table.ts';
-import type { Rtnetlink } from '../kernel/rtnetlink.ts';
-import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Model, Network } from '../model/model.ts';
 import type { Rib } from '../rib/rib.ts';
 import type { RibConsumer } from '../rib/rib-consumer.ts';
-import { mirrorNative } from './native-sockets.ts';
 import type { State } from './run-dir.ts';
 import type { Vrfs } from './vrfs.ts';
 
 export interface MirrorsOptions {
-  readonly rtnetlink: Rtnetlink;
-  readonly host: HostState;
-  readonly clock: Clock;
+  readonly mirror: Mirror;
+  /** rtm_protocol of its routes; it is the same for the life of this egretd. */
+  readonly protocol: number;
   readonly log: Log;
-  readonly model: Model;
   /** What an earlier life left in the kernel. */
   readonly state: State;
   /** Writes `tables` down for the next life: a table is named there before its first route. */
@@ -25,7 +20,6 @@ export interface MirrorsOptions {
 }
 
 export class Mirrors {
-  /** rtm_protocol; it is the same for the life of this egretd. */
   readonly protocol: number;
   readonly #options: MirrorsOptions;
   readonly #mirror: Mirror;
@@ -34,18 +28,10 @@ export class Mirrors {
   readonly #former: Set<number>;
 
   constructor(options: MirrorsOptions) {
-    const { rtnetlink, host, clock, log } = options;
     this.#options = options;
+    this.#mirror = options.mirror;
+    this.protocol = options.protocol;
     this.#former = new Set(options.state.mirroredTables);
-    this.protocol = options.model.appliance.mirror.protocol;
-    this.#mirror = openMirror({
-      native: mirrorNative,
-      rtnetlink,
-      host,
-      clock,
-      log,
-      protocol: this.protocol,
-    });
   }
 
   /** Tables that hold routes of ours. */
@@ -81,7 +67,11 @@ export class Mirrors {
     }
   }
 
-  /** Opens tables of new networks, gives back those of removed ones, and reads from the RIBs. */
+  /**
+   * Opens tables of new networks, gives back those of removed ones, and reads from the RIBs.
+   *
+   * @throws EgretError MIRROR_TABLE_FOREIGN
+   */
   async follow(model: Model, vrfs: Vrfs): Promise<void> {
     const wanted = new Map<number, Rib>();
     for (const network of model.appliance.mirror.isOn ? model.networks : []) {
@@ -89,27 +79,32 @@ export class Mirrors {
     }
     for (const [table, source] of this.#sources) {
       if (wanted.has(table)) continue;
-      this.#sources.delete(table);
       source.detach();
+      // It is ours until it is empty: a crash meanwhile leaves the rest to the next life.
       await this.#mirror.remove(table);
+      this.#sources.delete(table);
     }
     for (const table of wanted.keys()) {
       if (!this.#sources.has(table)) await this.#add(table);
     }
     this.#options.remember();
     for (const [table, rib] of wanted) {
-      this.#sources.get(table)!.attach(rib, () => this.#mirror.wake(table));
+      const isAnother = this.#sources.get(table)!.attach(rib, () => this.#mirror.wake(table));
       this.#mirror.wake(table);
+      // A network of another name, or the table of another network: what only it had goes.
+      if (isAnother) this.#reconcile(table);
     }
   }
 
   /** Routes of an earlier life that this one did not learn go. */
   reconcileAll(): void {
-    for (const table of this.#sources.keys()) {
-      this.#mirror.reconcile(table).catch((error) => {
-        this.#options.log.error({ error, table }, 'mirror: reconciliation failed');
-      });
-    }
+    for (const table of this.#sources.keys()) this.#reconcile(table);
+  }
+
+  #reconcile(table: number): void {
+    this.#mirror.reconcile(table).catch((error) => {
+      this.#options.log.error({ error, table }, 'mirror: reconciliation failed');
+    });
   }
 
   async removeAll(): Promise<void> {
@@ -134,11 +129,14 @@ class NetworkSource implements MirrorSource {
   #rib: Rib | undefined;
   #consumer: RibConsumer | undefined;
 
-  attach(rib: Rib, onDirty: () => void): void {
-    if (this.#rib === rib) return;
+  /** @returns whether it read another RIB before */
+  attach(rib: Rib, onDirty: () => void): boolean {
+    if (this.#rib === rib) return false;
+    const wasAttached = this.#rib !== undefined;
     this.detach();
     this.#rib = rib;
     this.#consumer = rib.openConsumer({ onDirty, isExpanded: true, isLearnedOnly: true });
+    return wasAttached;
   }
 
   detach(): void {

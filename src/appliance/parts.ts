@@ -10,6 +10,7 @@ import { Forwarder } from '../dataplane/forwarder.ts';
 import { shrinkHeap } from '../dataplane/native.ts';
 import { makeProbeTransport } from '../health/sockets.ts';
 import type { HostState } from '../kernel/host.ts';
+import { openMirror } from '../kernel/mirror.ts';
 import { Plumbing } from '../kernel/plumbing.ts';
 import type { Rtnetlink } from '../kernel/rtnetlink.ts';
 import type { Log } from '../lib/log.ts';
@@ -22,7 +23,7 @@ import { EgressControl } from './egress-control.ts';
 import { fits, limitsFor } from './limits.ts';
 import { Memory } from './memory.ts';
 import { Mirrors } from './mirrors.ts';
-import { bgpSockets, probeSockets } from './native-sockets.ts';
+import { bgpSockets, mirrorNative, probeSockets } from './native-sockets.ts';
 import { type Exports, Publication } from './publication.ts';
 import type { RunDir, State } from './run-dir.ts';
 import { StateFile } from './state-file.ts';
@@ -95,7 +96,9 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
     changed: (event) => listener.speakerChanged(event, neighborKey(event.network, event.address)),
   });
   const remember = (): void => listener.remember();
-  const mirrors = new Mirrors({ rtnetlink, host, clock, log, model, state, remember });
+  const { protocol } = model.appliance.mirror;
+  const mirror = openMirror({ native: mirrorNative, rtnetlink, host, clock, log, protocol });
+  const mirrors = new Mirrors({ mirror, protocol, log, state, remember });
   const memory = new Memory({ clock, tables: vrfs, mirrors, dataPlane, shrinkHeap });
   const publication = new Publication({
     dataPlane,
