@@ -8,7 +8,7 @@ import { privateTableOf } from './identity.ts';
 import { Plumbing } from './plumbing.ts';
 import { formatIpRoute } from './route-format.ts';
 import type { Rtnetlink } from './rtnetlink.ts';
-import { rulesFor } from './rules.ts';
+import { rulesFor, setRules } from './rules.ts';
 
 const ipv4 = (text: string): number => parseIpv4(text)!;
 
@@ -122,6 +122,18 @@ test('rules: the private table, then the network’s', () => {
     [501, 501],
   ]);
   expect(privateTableOf(0x7fff_ffff)).toBeLessThan(2 ** 32);
+});
+
+test('rules: of a change that is refused halfway it is known which tables are to be emptied', async () => {
+  const rtnetlink = {
+    dump: async () => rulesFor(102, [500]),
+    requestAll: async (bodies: readonly unknown[]) => bodies.map(() => ({ errno: 105 })),
+  } as unknown as Rtnetlink;
+  const former = new Set<number>();
+  const wanted = rulesFor(102, [501]);
+  await expect(setRules(rtnetlink, wanted, former)).rejects.toThrow(/routing rule/);
+  // The network's own table is the mirror's, and may hold a million routes.
+  expect([...former]).toEqual([privateTableOf(500)]);
 });
 
 describe('the guard', () => {

@@ -32,7 +32,8 @@ export class Plumbing {
   readonly #log: Log;
   readonly #guard: Guard;
   readonly #sysctls: Sysctls;
-  #formerTables: number[] = [];
+  /** Private tables to be emptied: of an earlier life, of networks that are gone. */
+  readonly #formerTables = new Set<number>();
   #lastNeighbors = '';
 
   /** @param found - settings as they were before an earlier life (state.json) */
@@ -48,13 +49,13 @@ export class Plumbing {
     this.#sysctls.apply(wanted.ports.map((port) => port.name));
     await this.#guard.set(wanted.ports, snapshot);
     const indexes = wanted.networks.flatMap((network) => network.routeTableIndex ?? []);
-    const former = await setRules(this.#rtnetlink, rulesFor(wanted.rulePriority, indexes));
-    this.#formerTables = [...new Set([...this.#formerTables, ...former])];
+    await setRules(this.#rtnetlink, rulesFor(wanted.rulePriority, indexes), this.#formerTables);
     const refused = await setPlumbingRoutes(
       this.#rtnetlink,
       plumbingRoutes(snapshot, wanted.networks),
-      this.#formerTables,
+      [...this.#formerTables],
     );
+    if (refused.length === 0) this.#formerTables.clear();
     for (const { route, fault } of refused) this.#log.warn({ route, fault }, 'route refused');
   }
 
@@ -90,8 +91,8 @@ export class Plumbing {
   /** The orderly stop, all but the guard. */
   async remove(): Promise<void> {
     await setNeighbors(this.#rtnetlink, []);
-    const former = await setRules(this.#rtnetlink, []);
-    await setPlumbingRoutes(this.#rtnetlink, [], [...this.#formerTables, ...former]);
+    await setRules(this.#rtnetlink, [], this.#formerTables);
+    await setPlumbingRoutes(this.#rtnetlink, [], [...this.#formerTables]);
     this.#sysctls.restore();
   }
 

@@ -41,15 +41,21 @@ export function rulesFor(priority: number, routeTableIndexes: readonly number[])
  * stays; the rest is removed or added.
  *
  * @param wanted - rulesFor(…); empty: the orderly stop
- * @returns tables that rules of an earlier life led to and that none leads to now
+ * @param former - learns, before anything changes, which private tables rules led to that none is to
+ *   lead to any more
  * @throws EgretError NETLINK_REFUSED
  */
 export async function setRules(
   rtnetlink: Rtnetlink,
   wanted: readonly RuleMessage[],
-): Promise<number[]> {
+  former: Set<number>,
+): Promise<void> {
   const all = await rtnetlink.dump('routing rules', encodeRuleDump(), decodeRule);
   const found = all.filter((rule) => rule.protocol === plumbingProtocol);
+  const used = new Set(wanted.map((rule) => rule.table));
+  for (const { mark, table } of found) {
+    if (table === privateTableOf(mark) && !used.has(table)) former.add(table);
+  }
   // Of each mark, what stays is right from its first rule on.
   const kept = new Set<string>();
   const stale: RuleMessage[] = [];
@@ -69,8 +75,6 @@ export async function setRules(
     flagCreate | flagExclusive,
     constants.errno.EEXIST,
   );
-  const used = new Set(wanted.map((rule) => rule.table));
-  return [...new Set(found.map((rule) => rule.table))].filter((table) => !used.has(table));
 }
 
 async function change(
