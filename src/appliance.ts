@@ -260,7 +260,7 @@ export class Appliance {
   #follow(): void {
     if (this.#newModel) {
       if (needsRestart(this.#model, this.#newModel)) {
-        this.#log.warn('limits, routes.mirror and routes.protocol take effect at the next start');
+        this.#log.warn('limits, routes.protocol and config.watch take effect at the next start');
       }
       this.#model = this.#newModel;
       this.#newModel = undefined;
@@ -269,10 +269,9 @@ export class Appliance {
       this.#log.level = this.#model.appliance.logLevel;
       for (const note of this.#model.notes) this.#log.info({ at: note.at }, note.text);
     }
-    const { host, vrfs } = this.#parts;
-    const snapshot = host.snapshot();
+    const snapshot = this.#parts.host.snapshot();
     this.#ports = portsOf(this.#model, snapshot);
-    vrfs.follow(this.#model, interfacesOf(this.#ports), snapshot);
+    this.#parts.vrfs.follow(this.#model, interfacesOf(this.#ports), snapshot);
   }
 
   /** What reconciliation does, in this order. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { ArenaDataPlane, type Limits } from '../dataplane/arena.ts';
 import type { Model } from '../model/model.ts';
-import { fits, limitsFor, takeRoom } from './limits.ts';
+import { fits, limitsFor, needsRestart, takeRoom } from './limits.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'egret-limits-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -60,4 +60,22 @@ test('an arena that nobody has the memory for is an operating error with its siz
       message: expect.stringMatching(/arena of \d+ bytes .* no such file or directory/),
     }),
   );
+});
+
+test('what is fixed for a life is known; routes.mirror is not', () => {
+  const appliance = {
+    limits: { sessions: 4, routes: 4 },
+    mirror: { isOn: true, protocol: 186 },
+    isWatchingConfig: false,
+  };
+  const becomes = (change: object): boolean =>
+    needsRestart(
+      { appliance } as unknown as Model,
+      { appliance: { ...appliance, ...change } } as unknown as Model,
+    );
+  expect(becomes({ logLevel: 'debug' })).toBe(false);
+  expect(becomes({ mirror: { isOn: false, protocol: 186 } })).toBe(false);
+  expect(becomes({ mirror: { isOn: true, protocol: 12 } })).toBe(true);
+  expect(becomes({ limits: { sessions: 8, routes: 4 } })).toBe(true);
+  expect(becomes({ isWatchingConfig: true })).toBe(true);
 });

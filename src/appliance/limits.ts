@@ -84,6 +84,8 @@ export function takeRoom(model: Model, dataPlane: ArenaDataPlane): void {
 }
 
 /** Whether a new Model changes what is fixed for the life of egretd. */
-export const needsRestart = (a: Model, b: Model): boolean =>
-  JSON.stringify([a.appliance.limits, a.appliance.mirror]) !==
-  JSON.stringify([b.appliance.limits, b.appliance.mirror]);
+export function needsRestart(before: Model, after: Model): boolean {
+  const fixed = ({ appliance: { limits, mirror, isWatchingConfig } }: Model): string =>
+    JSON.stringify([limits, mirror.protocol, isWatchingConfig]);
+  return fixed(before) !== fixed(after);
+}
