@@ -14,6 +14,9 @@ import type { Ipv4 } from '../net/ipv4.ts';
 import { hostLinks } from './host-view.ts';
 import { chooseRouterId, speakerConfig, without } from './speaker-config.ts';
 
+/** The identifier of a box without an address, which reaches nobody. */
+const noAddress: Ipv4 = 1;
+
 export class BgpNeighbors {
   readonly #speaker: Speaker;
   #routerId: Ipv4 | undefined;
@@ -38,7 +41,7 @@ export class BgpNeighbors {
   ): void {
     const links = hostLinks(snapshot);
     this.#routerId ??= chooseRouterId(links);
-    const config = speakerConfig(model, ports, links, restart, this.#routerId);
+    const config = speakerConfig(model, ports, links, restart, this.#routerId ?? noAddress);
     const moved = [...this.#ifindexes].filter(
       ([name, was]) => snapshot.links.get(name)?.ifindex !== was,
     );

@@ -48,7 +48,7 @@ const model = {
 const links = [link('lo', '127.0.0.1'), link('ens4', '10.9.0.1'), link('ens5', '172.16.1.1')];
 const restart = { isRestarting: false, isForwardingPreserved: false };
 const ports = [port('ens4', 'red'), port('ens5', 'red'), port('ens6', 'blue')];
-const config = speakerConfig(model, ports, links, restart, chooseRouterId(links));
+const config = speakerConfig(model, ports, links, restart, chooseRouterId(links)!);
 
 test('a neighbor of a network is bound to its interfaces and marked with its table', () => {
   const red = config.neighbors.find((row) => row.network === 'red');
@@ -68,6 +68,10 @@ test('a neighbor of the main table is bound to nothing', () => {
 
 test('RFC 4271 §4.2: without a router ID it is the highest address, never that of loopback', () => {
   expect(config.neighbors[0]?.routerId).toBe(parseIpv4('172.16.1.1'));
+});
+
+test('without an address no router ID is chosen: the first one may come later', () => {
+  expect(chooseRouterId([link('lo', '127.0.0.1')])).toBeUndefined();
 });
 
 test('what is bound to an interface can be taken out', () => {

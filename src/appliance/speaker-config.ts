@@ -87,10 +87,12 @@ function speakerNeighbors(
 /**
  * RFC 4271 §4.2: an address of the box; the highest, so that it does not depend on order. It is to be
  * chosen once: a new identifier ends every session.
+ *
+ * @returns undefined while the box has no address
  */
-export function chooseRouterId(links: readonly HostLink[]): Ipv4 {
+export function chooseRouterId(links: readonly HostLink[]): Ipv4 | undefined {
   const own = links.filter((link) => !link.isLoopback).flatMap((link) => link.addresses);
-  return Math.max(1, ...own.map((row) => row.address));
+  return own.length > 0 ? Math.max(...own.map((row) => row.address)) : undefined;
 }
 
 /** The interface on whose link the neighbor is comes first: the speaker connects by it. */
