@@ -102,6 +102,10 @@ export class Session {
     this.#primary = new Peering(this.#host);
   }
 
+  get rib(): RibInput {
+    return this.#around.rib;
+  }
+
   get neighbor(): SpeakerNeighbor {
     return this.#neighbor;
   }

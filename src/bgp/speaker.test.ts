@@ -131,6 +131,17 @@ describe('two speakers', () => {
     expect(a.row()).toMatchObject({ state: 'Established', downCount: 0 });
   });
 
+  test('fill the RIB that took the place of another', () => {
+    a.speaker.apply(config([toB()]));
+    b.speaker.apply(config([toA()]));
+    a.speaker.setExports('red', [ip('10.50.0.2')]);
+    clock.pass(10_000);
+    b.ribs.delete('red');
+    b.speaker.apply(config([toA()]));
+    clock.pass(10_000);
+    expect(b.rib('red').routes).toEqual(['10.50.0.2/32']);
+  });
+
   test('listen anew when the network gets another table', () => {
     const listen = vi.spyOn(a.host, 'listen');
     const marks = () => listen.mock.calls.map(([{ mark }]) => mark);

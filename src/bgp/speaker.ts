@@ -58,7 +58,7 @@ export interface SpeakerOptions {
   readonly random: Random;
   readonly log: Log;
   readonly transport: Transport;
-  /** The RIB of a network; undefined: the main table's. */
+  /** The RIB of a network, another one when it was gone meanwhile; undefined: the main table's. */
   rib(network: string | undefined): RibInput;
   changed(event: SpeakerEvent): void;
   /** Prefixes of one family that a neighbor may announce; default: twice a full table. */
@@ -119,7 +119,8 @@ export class Speaker {
     this.#applyListeners(config);
     for (const [key, session] of this.#sessions) {
       const next = wanted.get(key);
-      if (next && isSameSession(session.neighbor, next)) continue;
+      const isSameRib = next && session.rib === this.#options.rib(next.network);
+      if (isSameRib && isSameSession(session.neighbor, next)) continue;
       const subcode = next ? 'configurationChange' : 'peerDeconfigured';
       this.#remove(key, session, subcode);
     }
