@@ -39,13 +39,13 @@ const stopTimeoutMs = 15_000;
  * @throws EgretError when the run directory is another's
  */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
+  const followSignals = keepSignals();
   const loaded = loadConfig(options.configPath);
   if (loaded.kind === 'errors') {
     process.stderr.write(formatErrors(loaded.errors));
     return 2;
   }
   const log = makeLog(loaded.model.appliance.logLevel, writeLog);
-  const followSignals = keepSignals();
   const runDir = RunDir.take(options.runDir);
   let appliance: Appliance;
   try {
