@@ -5,6 +5,8 @@
  *
  * Whoever began anew each time would never come to the end of a large table while it is asked often.
  */
+import type { RecordTable } from './record-table.ts';
+
 export class Lap {
   /** The next record; 0: nothing to do. */
   #next = 0;
@@ -21,6 +23,15 @@ export class Lap {
     if (this.isDone) this.#next = 1;
     this.#start = this.#next;
     this.#hasTurned = false;
+  }
+
+  /** Goes on by some records, and visits those that live. */
+  run(table: RecordTable, recordsMax: number, visit: (record: number) => void): void {
+    for (let i = 0; i < recordsMax; i += 1) {
+      const record = this.next(table.end);
+      if (record === 0) return;
+      if (table.isLive(record)) visit(record);
+    }
   }
 
   /** @param end - every record is below it  @returns the next record; 0: the lap is done */

@@ -160,13 +160,10 @@ export class RibConsumer {
   /** Goes through some rows: queues them, or once closed clears what they hold for it. */
   sweep(rowsMax: number): void {
     const { prefixes } = this.#store;
-    for (let i = 0; i < rowsMax; i += 1) {
-      const row = this.#lap.next(prefixes.end);
-      if (row === 0) break;
-      if (!prefixes.isLive(row)) continue;
+    this.#lap.run(prefixes, rowsMax, (row) => {
       if (this.#isClosed) this.#forget(row);
       else this.mark(row);
-    }
+    });
     if (this.#isClosed && !this.isSweeping) this.#hooks.onClosed();
   }
 

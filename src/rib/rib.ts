@@ -336,17 +336,14 @@ export class Rib implements RibInput {
   #scan(): void {
     if (this.#scanLap.isDone) return;
     const { paths, nextHops, sources } = this.#store;
-    for (let i = 0; i < pathsPerLook; i += 1) {
-      const path = this.#scanLap.next(paths.end);
-      if (path === 0) break;
-      if (!paths.isLive(path)) continue;
+    this.#scanLap.run(paths, pathsPerLook, (path) => {
       const at = path * pathWords;
       const origin = paths.words[at + pathOrigin]!;
       if (mustDelete(sources[sourceOf(origin)]!, epochOf(origin))) this.#store.removePath(path);
       else if (nextHops.get(paths.words[at + pathNextHop]!).mustScan) {
         this.#store.markUndecided(paths.words[at + pathRow]!);
       }
-    }
+    });
     if (this.#scanLap.isDone) this.#endScan();
   }
 
@@ -377,13 +374,10 @@ export class Rib implements RibInput {
   #expand(): void {
     if (this.#expanding.size === 0) return;
     const { prefixes } = this.#store;
-    for (let i = 0; i < rowsPerSweep; i += 1) {
-      const row = this.#expandLap.next(prefixes.end);
-      if (row === 0) break;
-      if (!prefixes.isLive(row)) continue;
-      if (!this.#expanding.has(prefixes.words[row * rowWords + rowSet]!)) continue;
+    this.#expandLap.run(prefixes, rowsPerSweep, (row) => {
+      if (!this.#expanding.has(prefixes.words[row * rowWords + rowSet]!)) return;
       for (const consumer of this.#consumers) if (consumer?.options.isExpanded) consumer.mark(row);
-    }
+    });
     if (this.#expandLap.isDone) this.#expanding.clear();
   }
 
