@@ -232,12 +232,12 @@ export class Rib implements RibInput {
     return row === 0 ? undefined : this.#view(row);
   }
 
-  longestMatch(address: Ipv4): RouteView | undefined {
-    const { prefixes } = this.#store;
-    const row = prefixes.longestMatch(
-      address,
-      (found) => prefixes.words[found * rowWords + rowSet] !== 0,
-    );
+  /** @param accept - others are passed over for the next shorter one; default: all will do */
+  longestMatch(address: Ipv4, accept?: (route: RouteView) => boolean): RouteView | undefined {
+    const row = this.#store.prefixes.longestMatch(address, (found) => {
+      const route = this.#view(found);
+      return route !== undefined && (accept === undefined || accept(route));
+    });
     return row === 0 ? undefined : this.#view(row);
   }
 

@@ -2,8 +2,8 @@
 
 import { formatIpRoute } from '../kernel/route-format.ts';
 import { EgretError } from '../lib/errors.ts';
-import type { Ipv4, Ipv4Prefix } from '../net/ipv4.ts';
-import { formatIpv4, formatIpv4Prefix, maskOf, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
+import type { Ipv4Prefix } from '../net/ipv4.ts';
+import { formatIpv4, formatIpv4Prefix, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
 import type { PathView, Rib, RouteView } from '../rib/rib.ts';
 import type { AsPathSegment, NextHop } from '../rib/route.ts';
 import type { LiveParts } from './parts.ts';
@@ -140,7 +140,7 @@ function select(parts: RouteParts, query: RouteQuery): Selection[] {
 function findPrefix(rib: Rib, text: string, isTable: boolean): Ipv4Prefix | undefined {
   const address = parseIpv4(text);
   if (address !== undefined) {
-    return isTable ? longestInTable(rib, address) : rib.longestMatch(address);
+    return rib.longestMatch(address, isTable ? isInTable : undefined);
   }
   const prefix = parseIpv4Prefix(text === 'default' ? '0.0.0.0/0' : text);
   if (!prefix)
@@ -149,16 +149,12 @@ function findPrefix(rib: Rib, text: string, isTable: boolean): Ipv4Prefix | unde
   return rib.candidates(prefix.address, prefix.length).length > 0 ? prefix : undefined;
 }
 
-/** A route as the kernel's table has it: learned or static, with a next hop. */
-function tableRoute(rib: Rib, { address, length }: Ipv4Prefix): RouteView | undefined {
-  const route = rib.lookup(address, length);
-  return route && route.kind !== 'connected' && route.nextHops.length > 0 ? route : undefined;
+/** What the kernel's table has: learned and static routes with a next hop. */
+function isInTable({ kind, nextHops }: RouteView): boolean {
+  return kind !== 'connected' && nextHops.length > 0;
 }
 
-function longestInTable(rib: Rib, address: Ipv4): RouteView | undefined {
-  for (let length = 32; length >= 0; length -= 1) {
-    const route = tableRoute(rib, { address: (address & maskOf(length)) >>> 0, length });
-    if (route) return route;
-  }
-  return undefined;
+function tableRoute(rib: Rib, { address, length }: Ipv4Prefix): RouteView | undefined {
+  const route = rib.lookup(address, length);
+  return route && isInTable(route) ? route : undefined;
 }
