@@ -109,36 +109,62 @@ static void condemn(struct worker *worker, struct datagram *d)
 	d->is_condemned = 1;
 }
 
-// A first fragment that hides the transport header, or one that would overwrite it (RFC 3128).
-static int is_evil(const uint8_t *ip, uint32_t offset, uint32_t bytes)
+struct fragment {
+	const uint8_t *payload;
+	uint32_t offset, bytes; // of the datagram's payload
+	uint8_t protocol;
+	uint8_t is_last;
+};
+
+static struct fragment read_fragment(const uint8_t *ip)
 {
-	uint8_t protocol = ip[IPV4_PROTOCOL];
-	if (offset == 0)
-		return bytes < (protocol == IPPROTO_TCP ? TCP_BYTES_MIN : UDP_BYTES);
-	return protocol == IPPROTO_TCP && offset < TCP_BYTES_MIN;
+	uint32_t header = ipv4_header_bytes(ip);
+	uint16_t field = read16(ip + IPV4_FRAGMENT);
+	return (struct fragment){
+		.payload = ip + header,
+		.offset = (field & IPV4_OFFSET) * 8u,
+		.bytes = read16(ip + IPV4_TOTAL) - header,
+		.protocol = ip[IPV4_PROTOCOL],
+		.is_last = !(field & IPV4_MF),
+	};
+}
+
+static int is_in_range(const struct fragment *f)
+{
+	return f->bytes > 0 && f->offset + f->bytes <= PAYLOAD_MAX;
+}
+
+// A first fragment that hides the transport header, or one that would overwrite it (RFC 3128).
+static int is_evil(const struct fragment *f)
+{
+	if (f->offset == 0)
+		return f->bytes < (f->protocol == IPPROTO_TCP ? TCP_BYTES_MIN : UDP_BYTES);
+	return f->protocol == IPPROTO_TCP && f->offset < TCP_BYTES_MIN;
+}
+
+static int has_unit(const struct datagram *d, uint32_t unit)
+{
+	return d->has[unit / 64] >> unit % 64 & 1;
 }
 
 // 1 when the fragment came before, byte for byte: a network that doubles packets means no harm
 // (RFC 8200 §4.5).
-static int is_repeated(const struct datagram *d, const uint8_t *ip)
+static int is_repeated(const struct datagram *d, const struct fragment *f)
 {
-	uint32_t header = ipv4_header_bytes(ip);
-	uint32_t bytes = read16(ip + IPV4_TOTAL) - header;
-	uint32_t offset = (read16(ip + IPV4_FRAGMENT) & IPV4_OFFSET) * 8u;
-	if (bytes == 0 || offset + bytes > PAYLOAD_MAX)
+	if (!is_in_range(f))
 		return 0;
-	for (uint32_t unit = offset / 8; unit < (offset + bytes + 7) / 8; unit++)
-		if (!(d->has[unit / 64] >> unit % 64 & 1))
+	for (uint32_t unit = f->offset / 8; unit < (f->offset + f->bytes + 7) / 8; unit++)
+		if (!has_unit(d, unit))
 			return 0;
-	return memcmp(d->payload + offset, ip + header, bytes) == 0;
+	return memcmp(d->payload + f->offset, f->payload, f->bytes) == 0;
 }
 
 // Notes the units of a fragment. Returns 0 when one of them has come before.
-static int take_units(struct datagram *d, uint32_t offset, uint32_t bytes)
+static int take_units(struct datagram *d, const struct fragment *f)
 {
-	uint32_t first = offset / 8, end = (offset + bytes + 7) / 8;
+	uint32_t first = f->offset / 8, end = (f->offset + f->bytes + 7) / 8;
 	for (uint32_t unit = first; unit < end; unit++) {
-		if (d->has[unit / 64] >> unit % 64 & 1)
+		if (has_unit(d, unit))
 			return 0;
 		d->has[unit / 64] |= 1ull << unit % 64;
 	}
@@ -149,30 +175,25 @@ static int take_units(struct datagram *d, uint32_t offset, uint32_t bytes)
 // Puts a fragment in. Returns 0 when it condemns the datagram. Nothing may lie behind the last
 // fragment's end: as many units as a whole datagram has are the whole datagram only then, and a gap
 // would send on what the buffer held before.
-static int add(struct datagram *d, const uint8_t *ip)
+static int add(struct datagram *d, const struct fragment *f, const uint8_t *ip)
 {
-	uint32_t header = ipv4_header_bytes(ip);
-	uint32_t bytes = read16(ip + IPV4_TOTAL) - header;
-	uint16_t field = read16(ip + IPV4_FRAGMENT);
-	uint32_t offset = (field & IPV4_OFFSET) * 8u;
-	int is_last = !(field & IPV4_MF);
-	if (bytes == 0 || (!is_last && bytes % 8) || offset + bytes > PAYLOAD_MAX ||
-		is_evil(ip, offset, bytes) || !take_units(d, offset, bytes))
+	uint32_t end = f->offset + f->bytes;
+	if (!is_in_range(f) || (!f->is_last && f->bytes % 8) || is_evil(f) || !take_units(d, f))
 		return 0;
-	if (is_last) {
-		if (d->payload_bytes || d->end_bytes > offset + bytes)
+	if (f->is_last) {
+		if (d->payload_bytes || d->end_bytes > end)
 			return 0;
-		d->payload_bytes = offset + bytes;
-	} else if (d->payload_bytes && offset + bytes > d->payload_bytes) {
+		d->payload_bytes = end;
+	} else if (d->payload_bytes && end > d->payload_bytes) {
 		return 0;
 	}
-	if (d->end_bytes < offset + bytes)
-		d->end_bytes = offset + bytes;
-	if (offset == 0) {
-		memcpy(d->header, ip, header);
-		d->header_bytes = (uint8_t)header;
+	if (d->end_bytes < end)
+		d->end_bytes = end;
+	if (f->offset == 0) {
+		d->header_bytes = (uint8_t)(f->payload - ip);
+		memcpy(d->header, ip, d->header_bytes);
 	}
-	memcpy(d->payload + offset, ip + header, bytes);
+	memcpy(d->payload + f->offset, f->payload, f->bytes);
 	return 1;
 }
 
@@ -200,11 +221,12 @@ void reassembly_take(struct worker *worker, struct packet *packet)
 	struct datagram *d = packet->checksum == CHECKSUM_COMPLETE && !packet->gso_type
 		? find(worker, packet, ip)
 		: NULL;
-	if (!d || d->is_condemned || is_repeated(d, ip)) {
+	struct fragment fragment = read_fragment(ip);
+	if (!d || d->is_condemned || is_repeated(d, &fragment)) {
 		packet_drop(packet, EGRET_DROP_FRAGMENT);
 		return;
 	}
-	if (!add(d, ip)) {
+	if (!add(d, &fragment, ip)) {
 		condemn(worker, d);
 		packet_drop(packet, EGRET_DROP_FRAGMENT);
 		return;
