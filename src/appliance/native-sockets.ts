@@ -3,22 +3,17 @@
  * and threads of native/sockets.c, probe.c, netlink.c and mirror.c.
  */
 import { getSystemErrorMessage } from 'node:util';
-import type { BgpSockets } from '../bgp/transport.ts';
+import type { BgpSocketOptions, BgpSockets } from '../bgp/transport.ts';
 import { c, checked, closeFd } from '../dataplane/native.ts';
 import type { ProbeSockets } from '../health/sockets.ts';
 import type { MirrorNative, NetlinkSockets } from '../kernel/native.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 
 /** struct egret_tcp_options. */
-interface TcpOptions {
-  readonly localAddress?: Ipv4 | undefined;
-  readonly remoteAddress?: Ipv4 | undefined;
-  readonly interface?: string | undefined;
-  readonly localPort?: number | undefined;
-  readonly remotePort?: number | undefined;
-  readonly mark?: number | undefined;
-  readonly ttl?: number | undefined;
-  readonly minTtl?: number | undefined;
+interface TcpOptions extends BgpSocketOptions {
+  readonly remoteAddress?: Ipv4;
+  readonly localPort?: number;
+  readonly remotePort?: number;
 }
 
 const text = (address: Ipv4 | undefined): string | null =>

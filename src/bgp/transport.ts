@@ -14,27 +14,26 @@ import net from 'node:net';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
 
+/** What listening and connecting sockets have in common. */
+export interface BgpSocketOptions {
+  readonly localAddress?: Ipv4 | undefined;
+  readonly interface?: string | undefined;
+  readonly mark?: number | undefined;
+  /** Of a listening one, that of SYN-ACK; a neighbor with GTSM hears nothing below 255. */
+  readonly ttl?: number | undefined;
+  readonly minTtl?: number | undefined;
+}
+
 /** What the native library does; every call may throw an EgretError. `fd` is a descriptor. */
 export interface BgpSockets {
-  listen(options: {
-    readonly port: number;
-    readonly interface?: string | undefined;
-    readonly mark?: number | undefined;
-    readonly localAddress?: Ipv4 | undefined;
-    /** TTL of SYN-ACK; a neighbor with GTSM hears nothing below 255. */
-    readonly ttl?: number | undefined;
-    readonly minTtl?: number | undefined;
-  }): number;
-  connect(options: {
-    readonly remoteAddress: Ipv4;
-    readonly remotePort: number;
-    readonly localAddress?: Ipv4 | undefined;
-    readonly interface?: string | undefined;
-    readonly mark?: number | undefined;
-    readonly ttl?: number | undefined;
-    readonly minTtl?: number | undefined;
-    readonly md5Key?: string | undefined;
-  }): number;
+  listen(options: BgpSocketOptions & { readonly port: number }): number;
+  connect(
+    options: BgpSocketOptions & {
+      readonly remoteAddress: Ipv4;
+      readonly remotePort: number;
+      readonly md5Key?: string | undefined;
+    },
+  ): number;
   /** On a listening descriptor; undefined removes the key. */
   setMd5(fd: number, remoteAddress: Ipv4, key: string | undefined): void;
   connectState(fd: number): 'connecting' | 'connected' | { readonly failed: string };
