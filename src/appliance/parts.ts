@@ -114,9 +114,18 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
     changed: () => listener.readinessChanged(),
   });
   return {
-    ...{ rtnetlink, host, plumbing, dataPlane, forwarder, vrfs },
-    ...{ speaker, neighbors: new BgpNeighbors(speaker, parseIpv4(state.routerId)) },
-    ...{ mirrors, memory, publication, egress },
+    rtnetlink,
+    host,
+    plumbing,
+    dataPlane,
+    forwarder,
+    vrfs,
+    speaker,
+    neighbors: new BgpNeighbors(speaker, parseIpv4(state.routerId)),
+    mirrors,
+    memory,
+    publication,
+    egress,
     stateFile: new StateFile(runDir, clock, log),
   };
 }
