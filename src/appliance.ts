@@ -10,28 +10,28 @@
  * Reconciliation is idempotent and runs, one at a time, whenever the Model or the host changed. Every
  * reason to change anything goes through it or through `#evaluate` (readiness, plan, announcements).
  */
-import {
-  formerAssignment,
-  formerExports,
-  formerGateways,
-  stateOf,
-} from './appliance/former-life.ts';
+import type { Exports } from './appliance/egress/publication.ts';
 import {
   checkHost,
   hostLinks,
   neighborsToKeep,
   plumbingWanted,
   portsOf,
-} from './appliance/host-view.ts';
-import { needsRestart, takeRoom } from './appliance/limits.ts';
+} from './appliance/host/host-view.ts';
+import { needsRestart, takeRoom } from './appliance/host/limits.ts';
+import { netlinkSockets } from './appliance/host/native-sockets.ts';
+import { openPorts } from './appliance/host/opened-ports.ts';
 import { liveParts, type Running } from './appliance/live-parts.ts';
-import { netlinkSockets } from './appliance/native-sockets.ts';
-import { openPorts } from './appliance/opened-ports.ts';
 import { buildParts, type Parts, type PartsOptions } from './appliance/parts.ts';
-import type { Exports } from './appliance/publication.ts';
 import { Reconciler, type ReconcileSteps } from './appliance/reconciler.ts';
-import { emptyState, type RunDir, type State } from './appliance/run-dir.ts';
-import { Takeover } from './appliance/takeover.ts';
+import {
+  formerAssignment,
+  formerExports,
+  formerGateways,
+  stateOf,
+} from './appliance/restart/previous-instance.ts';
+import { emptyState, type RunDir, type State } from './appliance/restart/run-dir.ts';
+import { Takeover } from './appliance/restart/takeover.ts';
 import { neighborKey } from './bgp/neighbor.ts';
 import type { SpeakerEvent } from './bgp/speaker.ts';
 import { type AddressAssignment, assignAddresses, reservedAddresses } from './egress/addresses.ts';

@@ -7,13 +7,13 @@
  *
  * The only file that ends the process.
  */
-import { RunDir } from './appliance/run-dir.ts';
+import { RunDir } from './appliance/restart/run-dir.ts';
 import { Appliance } from './appliance.ts';
 import { loadConfig } from './config/load.ts';
 import { loadConfigAside } from './config/load-aside.ts';
-import { formatErrors } from './config/located.ts';
-import type { Resolution } from './config/resolve.ts';
+import type { Resolution } from './config/resolve/resolve.ts';
 import { watchConfig } from './config/watch.ts';
+import { formatErrors } from './config/yaml/located.ts';
 import { writeLog } from './dataplane/native.ts';
 import { systemClock } from './lib/clock.ts';
 import { coalesced } from './lib/coalesced.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { loadConfig } from '../src/config/load.ts';
-import { formatErrors } from '../src/config/located.ts';
+import { formatErrors } from '../src/config/yaml/located.ts';
 import type { Model } from '../src/model/model.ts';
 import { sceneConfig } from './appliance/scene.ts';
 

@@ -16,10 +16,10 @@ import { formatIpv4, formatIpv4Prefix } from '../net/ipv4.ts';
 import type { DaemonCounter } from '../status/daemon-counters.ts';
 import type { LiveParts } from '../status/parts.ts';
 import type { NeighborRow } from '../status/source.ts';
-import type { EgressControl } from './egress-control.ts';
-import { hostLinks } from './host-view.ts';
-import type { Mirrors } from './mirrors.ts';
-import type { Vrfs } from './vrfs.ts';
+import type { EgressControl } from './egress/egress-control.ts';
+import { hostLinks } from './host/host-view.ts';
+import type { Mirrors } from './vrf/mirrors.ts';
+import type { Vrfs } from './vrf/vrfs.ts';
 
 /** The parts of a running appliance that status reads. */
 export interface Running {

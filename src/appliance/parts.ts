@@ -2,9 +2,10 @@
  * Every part of egretd, built in the order in which data flows. What they do together is the
  * appliance's (appliance.ts).
  */
+
+import { makeSocketTransport } from '../bgp/connection/transport.ts';
 import { neighborKey } from '../bgp/neighbor.ts';
 import { Speaker, type SpeakerEvent } from '../bgp/speaker.ts';
-import { makeSocketTransport } from '../bgp/transport.ts';
 import { ArenaDataPlane } from '../dataplane/arena.ts';
 import { Forwarder } from '../dataplane/forwarder.ts';
 import { shrinkHeap } from '../dataplane/native.ts';
@@ -18,16 +19,16 @@ import type { MeasuredClock } from '../lib/measured-clock.ts';
 import type { Random } from '../lib/random.ts';
 import type { Model } from '../model/model.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
-import { BgpNeighbors } from './bgp-neighbors.ts';
-import { EgressControl } from './egress-control.ts';
-import { fits, limitsFor } from './limits.ts';
-import { Memory } from './memory.ts';
-import { Mirrors } from './mirrors.ts';
-import { bgpSockets, mirrorNative, probeSockets } from './native-sockets.ts';
-import { type Exports, Publication } from './publication.ts';
-import type { RunDir, State } from './run-dir.ts';
-import { StateFile } from './state-file.ts';
-import { Vrfs } from './vrfs.ts';
+import { EgressControl } from './egress/egress-control.ts';
+import { type Exports, Publication } from './egress/publication.ts';
+import { BgpNeighbors } from './host/bgp-neighbors.ts';
+import { fits, limitsFor } from './host/limits.ts';
+import { Memory } from './host/memory.ts';
+import { bgpSockets, mirrorNative, probeSockets } from './host/native-sockets.ts';
+import type { RunDir, State } from './restart/run-dir.ts';
+import { StateFile } from './restart/state-file.ts';
+import { Mirrors } from './vrf/mirrors.ts';
+import { Vrfs } from './vrf/vrfs.ts';
 
 export interface PartsOptions {
   readonly model: Model;

@@ -1,6 +1,6 @@
 /** What a session must know of its neighbor: model.Neighbor with every name resolved. */
 import type { Ipv4 } from '../net/ipv4.ts';
-import type { TtlPolicy } from './transport.ts';
+import type { TtlPolicy } from './connection/transport.ts';
 
 export interface SpeakerNeighbor {
   /** metadata.name of the BGPPeer. */

@@ -1,8 +1,18 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  a,
+  addressA,
+  addressB,
+  b,
+  beginAnew,
+  clock,
+  config,
+  ip,
+  toB,
+} from '../../test/support/two-speakers.ts';
 import { parseIpv4Prefix } from '../net/ipv4.ts';
 import { noAttributes, type PathAttributes } from '../rib/route.ts';
-import type { Connection } from './transport.ts';
-import { a, addressA, addressB, b, beginAnew, clock, config, ip, toB } from './two-speakers.ts';
+import type { Connection } from './connection/transport.ts';
 import { noBytes } from './wire/bytes.ts';
 import type { GracefulRestart } from './wire/capability.ts';
 import { ipv4Unicast } from './wire/family.ts';

@@ -5,29 +5,30 @@
  * one connects, retries and waits out errors; a second one exists only for a connection that the
  * neighbor made meanwhile, and takes the first one's place when that fails.
  *
- * Routes are bgp/neighbor-routes.ts's; a neighbor that restarts gracefully keeps them there. When it is
+ * Routes are bgp/routes/neighbor-routes.ts's; a neighbor that restarts gracefully keeps them there. When it is
  * us who restarted, OPEN says so (R, RFC 4724 §3) until the first session stands.
  */
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
+import type { WorkQueue } from '../lib/work-queue.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import type { RibInput } from '../rib/route.ts';
-import { idleHoldMs, jittered, stableAfterMs } from './backoff.ts';
-import type { DampCause, FsmSettings, FsmState } from './fsm.ts';
+import { idleHoldMs, jittered, stableAfterMs } from './connection/backoff.ts';
+import type { DampCause, FsmSettings, FsmState } from './connection/fsm.ts';
 import {
   checkOpen,
   isOwnConnectionKept,
   makeOpen,
   negotiate,
   type RestartFlags,
-} from './negotiate.ts';
+} from './connection/negotiate.ts';
+import { Peering, type PeeringHost } from './connection/peering.ts';
+import type { Connection, ConnectOptions, Transport } from './connection/transport.ts';
 import { type SpeakerNeighbor, ttlOf } from './neighbor.ts';
-import { NeighborRoutes, type SessionPolicy } from './neighbor-routes.ts';
-import { Peering, type PeeringHost } from './peering.ts';
+import { NeighborRoutes, type SessionPolicy } from './routes/neighbor-routes.ts';
 import { SessionRecord } from './session-record.ts';
 import type { NeighborRow } from './status.ts';
-import type { Connection, ConnectOptions, Transport } from './transport.ts';
 import { describeCapability } from './wire/capability.ts';
 import {
   type BgpFault,
@@ -37,7 +38,6 @@ import {
   notificationCode,
 } from './wire/notification.ts';
 import type { Open } from './wire/open.ts';
-import type { WorkQueue } from './work-queue.ts';
 
 /** What a session needs of its speaker. */
 export interface SessionSurroundings {

@@ -1,7 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import type { BgpFilter, FilterRule } from '../model/model.ts';
-import { parseIpv4Prefix } from '../net/ipv4.ts';
-import { Segment } from './memory-transport.ts';
+import { Segment } from '../../test/support/memory-transport.ts';
 import {
   a,
   addressA,
@@ -15,7 +13,9 @@ import {
   segment,
   toA,
   toB,
-} from './two-speakers.ts';
+} from '../../test/support/two-speakers.ts';
+import type { BgpFilter, FilterRule } from '../model/model.ts';
+import { parseIpv4Prefix } from '../net/ipv4.ts';
 
 beforeEach(() => beginAnew());
 

@@ -9,18 +9,23 @@
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
+import { WorkQueue } from '../lib/work-queue.ts';
 import type { BgpFilter } from '../model/model.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { RibInput } from '../rib/route.ts';
-import type { RestartFlags } from './negotiate.ts';
+import type { RestartFlags } from './connection/negotiate.ts';
+import {
+  type Connection,
+  formatRemote,
+  type Listener,
+  type Transport,
+} from './connection/transport.ts';
 import { neighborKey, type SpeakerNeighbor, ttlOf } from './neighbor.ts';
-import type { SessionPolicy } from './neighbor-routes.ts';
-import { rulesOf } from './policy.ts';
+import type { SessionPolicy } from './routes/neighbor-routes.ts';
+import { rulesOf } from './routes/policy.ts';
 import { Session, type SessionSurroundings } from './session.ts';
 import type { NeighborRow } from './status.ts';
-import { type Connection, formatRemote, type Listener, type Transport } from './transport.ts';
 import { type ceaseSubcode, makeCease } from './wire/notification.ts';
-import { WorkQueue } from './work-queue.ts';
 
 export interface SpeakerConfig {
   readonly listenPort: number;

@@ -1,7 +1,7 @@
 /** `egret check`: every error of a configuration, and its notes, without touching anything. */
 import type { Model } from '../model/model.ts';
 import { loadConfig } from './load.ts';
-import { formatErrors, formatLocation, type LocatedError } from './located.ts';
+import { formatErrors, formatLocation, type LocatedError } from './yaml/located.ts';
 
 export interface CheckReport {
   readonly isValid: boolean;

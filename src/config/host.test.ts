@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Model } from '../model/model.ts';
 import { parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
-import { parseFile } from './documents.ts';
 import { checkAgainstHost, type HostInterface } from './host.ts';
-import { makeReport } from './located.ts';
-import { resolveDocuments } from './resolve.ts';
+import { resolveDocuments } from './resolve/resolve.ts';
+import { parseFile } from './yaml/documents.ts';
+import { makeReport } from './yaml/located.ts';
 
 function modelOf(more: string): Model {
   const text = `apiVersion: projectcalico.org/v3

@@ -8,8 +8,8 @@
  */
 import type { Location, Model, Neighbor, Network, StaticRoute } from '../model/model.ts';
 import { formatIpv4, type Ipv4, type Ipv4Prefix, maskOf, prefixHolds } from '../net/ipv4.ts';
-import type { LocatedError } from './located.ts';
-import { makeReport, sortErrors } from './located.ts';
+import type { LocatedError } from './yaml/located.ts';
+import { makeReport, sortErrors } from './yaml/located.ts';
 
 export interface HostInterface {
   readonly name: string;

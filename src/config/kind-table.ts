@@ -12,7 +12,7 @@ import { ipPoolKind } from './kinds/ip-pool.ts';
 import type { Kind } from './kinds/kind.ts';
 import { nodeKind } from './kinds/node.ts';
 import { secretKind } from './kinds/secret.ts';
-import type { Fields } from './shape.ts';
+import type { Fields } from './schema/shape.ts';
 
 export const kinds: readonly Kind<Fields>[] = [
   felixConfigurationKind,

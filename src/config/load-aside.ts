@@ -21,7 +21,7 @@ import {
 } from 'node:worker_threads';
 import type { Client } from '../model/model.ts';
 import { isSmall, loadConfig } from './load.ts';
-import type { Resolution } from './resolve.ts';
+import type { Resolution } from './resolve/resolve.ts';
 
 interface Task {
   readonly task: 'load-config';

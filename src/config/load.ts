@@ -1,10 +1,10 @@
 /** `--config PATH` → Model or errors. The only file of config/ that reads files. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileBytesMax, type Parsed, parseFile, unreadable } from './documents.ts';
-import type { Report } from './located.ts';
-import { makeReport } from './located.ts';
-import { type Resolution, resolveDocuments } from './resolve.ts';
+import { type Resolution, resolveDocuments } from './resolve/resolve.ts';
+import { fileBytesMax, type Parsed, parseFile, unreadable } from './yaml/documents.ts';
+import type { Report } from './yaml/located.ts';
+import { makeReport } from './yaml/located.ts';
 
 const smallFilesMax = 50;
 const smallBytesMax = 32 * 1024;

@@ -4,7 +4,7 @@
  */
 import { kinds } from './kind-table.ts';
 import type { Kind } from './kinds/kind.ts';
-import type { Field, Fields, Shape } from './shape.ts';
+import type { Field, Fields, Shape } from './schema/shape.ts';
 
 const preface = `# Resources
 

@@ -3,7 +3,7 @@
  *
  * `c` are the functions of native/egret.h that egretd calls, named as there without the prefix. What
  * the data plane calls has a TypeScript function below; the sockets of BGP, probes and netlink and the
- * mirror have theirs in src/appliance/native-sockets.ts. A negative result becomes an EgretError in one
+ * mirror have theirs in src/appliance/host/native-sockets.ts. A negative result becomes an EgretError in one
  * place (`checked`), with the status as its cause. Handles are opaque; views are live typed arrays over
  * the arena, kept for its life and never posted to another thread (a transferred view would be
  * detached). Beside them stands one call of V8's (shrinkHeap).

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { ModelTarget, membersText } from '../../test/support/model-target.ts';
 import { InternedAttributes } from '../rib/attributes.ts';
-import { ManualClock } from '../rib/manual-clock.ts';
 import { Rib } from '../rib/rib.ts';
 import { Fib } from './fib.ts';
 import { GroupNumbers } from './group-numbers.ts';
-import { ModelTarget, membersText } from './model-target.ts';
 
 function setUp(options: { groupsMax?: number; cpuPerLookMs?: number } = {}) {
   const clock = new ManualClock(options.cpuPerLookMs);

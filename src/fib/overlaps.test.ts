@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { InternedAttributes } from '../rib/attributes.ts';
-import { ManualClock } from '../rib/manual-clock.ts';
 import { Rib } from '../rib/rib.ts';
 import { OverlapMonitor } from './overlaps.ts';
 

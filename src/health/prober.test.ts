@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { seededRandom } from '../lib/random.ts';
 import type { FailureDetection } from '../model/model.ts';
 import { type Ipv4, parseIpv4 } from '../net/ipv4.ts';
-import { ManualClock } from '../rib/manual-clock.ts';
 import { Prober } from './prober.ts';
 import type { AttemptHandlers, ProbeTransport, Way } from './sockets.ts';
 import type { Ways } from './target-prober.ts';

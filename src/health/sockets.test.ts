@@ -2,7 +2,7 @@
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { probeSockets } from '../appliance/native-sockets.ts';
+import { probeSockets } from '../appliance/host/native-sockets.ts';
 import { systemClock } from '../lib/clock.ts';
 import { systemRandom } from '../lib/random.ts';
 import { makeProbeTransport } from './sockets.ts';

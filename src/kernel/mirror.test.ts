@@ -7,8 +7,8 @@ import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { silentLog } from '../lib/log.ts';
-import { ManualClock } from '../rib/manual-clock.ts';
 import type { HostLink, HostSnapshot } from './host.ts';
 import { type MirrorParts, openMirror } from './mirror.ts';
 import type { MirrorNextHop, MirrorSource } from './mirror-table.ts';

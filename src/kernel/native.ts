@@ -1,6 +1,6 @@
 /**
  * What src/kernel needs of libegret, as interfaces that are handed in.
- * appliance/native-sockets.ts implements them over native/egret.h; tests do it with a few lines of their
+ * appliance/host/native-sockets.ts implements them over native/egret.h; tests do it with a few lines of their
  * own.
  */
 

@@ -1,6 +1,6 @@
 /**
  * What the operator wants: the configuration after every reference is resolved and every rule
- * checked, for this box alone. Frozen data; config/resolve.ts makes it, everybody else reads it.
+ * checked, for this box alone. Frozen data; config/resolve/resolve.ts makes it, everybody else reads it.
  *
  * Names are those of the resources (docs/resources.md). Durations are milliseconds, addresses
  * numbers in host order (net/ipv4.ts). IPv6 is accepted where Calico accepts it and kept as text.

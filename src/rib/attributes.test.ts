@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { asPathLength, InternedAttributes, neighborAs } from './attributes.ts';
-import { ManualClock } from './manual-clock.ts';
 import { noAttributes } from './route.ts';
 
 const key = (n: number) => Uint8Array.of(n, n >> 8, 255);

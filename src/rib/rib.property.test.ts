@@ -1,9 +1,9 @@
 /** Random routes against a model that is too simple to be wrong. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { maskOf } from '../net/ipv4.ts';
 import { InternedAttributes } from './attributes.ts';
-import { ManualClock } from './manual-clock.ts';
 import { Rib } from './rib.ts';
 import { noAttributes, type PathAttributes } from './route.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { formatIpv4Prefix, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
 import { InternedAttributes } from './attributes.ts';
 import { Lap } from './lap.ts';
-import { ManualClock } from './manual-clock.ts';
 import { Rib } from './rib.ts';
 import type { RouteChange } from './rib-consumer.ts';
 import {

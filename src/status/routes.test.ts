@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import { parseFile } from '../config/documents.ts';
-import { makeReport } from '../config/located.ts';
-import { resolveDocuments } from '../config/resolve.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { resolveDocuments } from '../config/resolve/resolve.ts';
+import { parseFile } from '../config/yaml/documents.ts';
+import { makeReport } from '../config/yaml/located.ts';
 import { systemClock } from '../lib/clock.ts';
 import { parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
 import { InternedAttributes } from '../rib/attributes.ts';
-import { ManualClock } from '../rib/manual-clock.ts';
 import { Rib } from '../rib/rib.ts';
 import { routeChunks, routeLineChunks } from './routes.ts';
 import type { Chunks, RouteQuery } from './source.ts';

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import { formatErrors } from '../../src/config/located.ts';
+import { formatErrors } from '../../src/config/yaml/located.ts';
 
 const folder = import.meta.dirname;
 const names = readdirSync(join(folder, 'broken')).sort();

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseFile } from '../../src/config/documents.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { formatErrors, makeReport } from '../../src/config/located.ts';
-import { resolveDocuments } from '../../src/config/resolve.ts';
+import { resolveDocuments } from '../../src/config/resolve/resolve.ts';
+import { parseFile } from '../../src/config/yaml/documents.ts';
+import { formatErrors, makeReport } from '../../src/config/yaml/located.ts';
 import type { Model } from '../../src/model/model.ts';
 import { parseIpv4, parseIpv4Prefix } from '../../src/net/ipv4.ts';
 

@@ -3,10 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseFile } from '../../src/config/documents.ts';
-import { makeReport } from '../../src/config/located.ts';
-import { resolveDocuments } from '../../src/config/resolve.ts';
-import { parseSelector } from '../../src/config/selector.ts';
+import { resolveDocuments } from '../../src/config/resolve/resolve.ts';
+import { parseSelector } from '../../src/config/schema/selector.ts';
+import { parseFile } from '../../src/config/yaml/documents.ts';
+import { makeReport } from '../../src/config/yaml/located.ts';
 
 const numRuns = Number(process.env.FUZZ_RUNS ?? 300);
 const timeoutMs = Number(process.env.FUZZ_SECONDS ?? 60) * 2_000;

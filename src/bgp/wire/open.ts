@@ -3,7 +3,7 @@
  * (RFC 9072).
  *
  * Here: what any OPEN must satisfy. What this neighbor must satisfy (its AS, its identifier) is
- * checked in bgp/negotiate.ts.
+ * checked in bgp/connection/negotiate.ts.
  */
 import { fail, ok, type Result } from '../../lib/result.ts';
 import type { Ipv4 } from '../../net/ipv4.ts';

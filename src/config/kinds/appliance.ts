@@ -1,8 +1,6 @@
 /** Appliance: the box itself, the one kind of ours. All of spec is optional. */
 import { parseIpv4 } from '../../net/ipv4.ts';
-import type { Located, Report } from '../located.ts';
-import { describeValue, quote } from '../located.ts';
-import type { Shape } from '../shape.ts';
+import type { Shape } from '../schema/shape.ts';
 import {
   defaulted,
   distinct,
@@ -12,7 +10,7 @@ import {
   optional,
   required,
   section,
-} from '../shape.ts';
+} from '../schema/shape.ts';
 import {
   boolean,
   choice,
@@ -23,7 +21,9 @@ import {
   prefix,
   resourceName,
   text,
-} from '../shape-scalars.ts';
+} from '../schema/shape-scalars.ts';
+import type { Located, Report } from '../yaml/located.ts';
+import { describeValue, quote } from '../yaml/located.ts';
 import { isUnicast } from './bgp-peer.ts';
 import { defineKind } from './kind.ts';
 

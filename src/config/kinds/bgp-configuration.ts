@@ -1,7 +1,7 @@
 /** BGPConfiguration: the local AS and the listening port. */
-import type { Read } from '../shape.ts';
-import { ignored, list, mapping, optional, required, section } from '../shape.ts';
-import { asNumber, choice, cidr, community, integer, text } from '../shape-scalars.ts';
+import type { Read } from '../schema/shape.ts';
+import { ignored, list, mapping, optional, required, section } from '../schema/shape.ts';
+import { asNumber, choice, cidr, community, integer, text } from '../schema/shape-scalars.ts';
 import { calicoVersions, defineKind } from './kind.ts';
 
 const cluster = 'of the cluster: Egret announces gateway addresses and nothing else';

@@ -1,10 +1,11 @@
 /** BGPFilter: which routes are taken from a neighbor and which are given to it. */
-import type { Located, Report } from '../located.ts';
-import { quote } from '../located.ts';
-import type { Read } from '../shape.ts';
-import { list, mapping, optional, required, section } from '../shape.ts';
-import type { Cidr } from '../shape-scalars.ts';
-import { asNumber, choice, cidr, community, integer, text } from '../shape-scalars.ts';
+
+import type { Read } from '../schema/shape.ts';
+import { list, mapping, optional, required, section } from '../schema/shape.ts';
+import type { Cidr } from '../schema/shape-scalars.ts';
+import { asNumber, choice, cidr, community, integer, text } from '../schema/shape-scalars.ts';
+import type { Located, Report } from '../yaml/located.ts';
+import { quote } from '../yaml/located.ts';
 import { calicoVersions, defineKind } from './kind.ts';
 
 const priority = integer(1, 2147483646);

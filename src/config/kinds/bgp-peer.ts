@@ -2,8 +2,15 @@
 import { formatDurationMs } from '../../net/duration.ts';
 import { type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
 import { isIpv6 } from '../../net/ipv6.ts';
-import { quote } from '../located.ts';
-import { defaulted, ignored, list, mapping, missingAt, optional, required } from '../shape.ts';
+import {
+  defaulted,
+  ignored,
+  list,
+  mapping,
+  missingAt,
+  optional,
+  required,
+} from '../schema/shape.ts';
 import {
   anyAddress,
   asNumber,
@@ -13,7 +20,8 @@ import {
   integer,
   selector,
   text,
-} from '../shape-scalars.ts';
+} from '../schema/shape-scalars.ts';
+import { quote } from '../yaml/located.ts';
 import { calicoVersions, defineKind, refuseBoth } from './kind.ts';
 
 const secretKeyRef = mapping('secretKeyRef', {

@@ -2,12 +2,20 @@
  * The kinds that have clients: Namespace, Pod, NetworkSet, GlobalNetworkSet. What they ask for
  * stands in annotations.
  */
-import type { Located, Report } from '../located.ts';
-import { quote } from '../located.ts';
-import { nearestName } from '../nearest.ts';
-import type { TextMap } from '../shape.ts';
-import { ignored, list, mapping, optional, partOf, section } from '../shape.ts';
-import { anyText, boolean, host, judgeSelector, net, type SelectorText } from '../shape-scalars.ts';
+
+import { nearestName } from '../schema/nearest.ts';
+import type { TextMap } from '../schema/shape.ts';
+import { ignored, list, mapping, optional, partOf, section } from '../schema/shape.ts';
+import {
+  anyText,
+  boolean,
+  host,
+  judgeSelector,
+  net,
+  type SelectorText,
+} from '../schema/shape-scalars.ts';
+import type { Located, Report } from '../yaml/located.ts';
+import { quote } from '../yaml/located.ts';
 import { calicoVersions, defineKind } from './kind.ts';
 
 const cluster = 'of the cluster';

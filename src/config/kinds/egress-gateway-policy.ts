@@ -1,7 +1,8 @@
 /** EgressGatewayPolicy: which destination goes out by which gateway. */
-import { formatLocation } from '../located.ts';
-import { list, mapping, optional, required } from '../shape.ts';
-import { anyText, choice, cidr, integer, selector } from '../shape-scalars.ts';
+
+import { list, mapping, optional, required } from '../schema/shape.ts';
+import { anyText, choice, cidr, integer, selector } from '../schema/shape-scalars.ts';
+import { formatLocation } from '../yaml/located.ts';
 import { calicoVersions, defineKind } from './kind.ts';
 
 export const egressGatewayPolicyKind = defineKind({

@@ -1,10 +1,10 @@
 /** EgressGateway: addresses out of pools, and the networks that they lead to. */
 
 import { parseIpv4 } from '../../net/ipv4.ts';
-import { labels } from '../labels.ts';
-import type { Located, Report } from '../located.ts';
-import { defaulted, ignored, list, mapping, optional, required } from '../shape.ts';
-import { choice, integer, ipv4, text } from '../shape-scalars.ts';
+import { labels } from '../schema/labels.ts';
+import { defaulted, ignored, list, mapping, optional, required } from '../schema/shape.ts';
+import { choice, integer, ipv4, text } from '../schema/shape-scalars.ts';
+import type { Located, Report } from '../yaml/located.ts';
 import { defineKind } from './kind.ts';
 
 const int32Max = 0x7fff_ffff;

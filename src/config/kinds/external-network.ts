@@ -1,6 +1,6 @@
 /** ExternalNetwork: a VRF, by the index of its routing table. */
-import { mapping, required } from '../shape.ts';
-import { integer } from '../shape-scalars.ts';
+import { mapping, required } from '../schema/shape.ts';
+import { integer } from '../schema/shape-scalars.ts';
 import { calicoVersions, defineKind } from './kind.ts';
 
 export const externalNetworkKind = defineKind({

@@ -4,10 +4,11 @@
  * Calico's agent knows some two hundred fields; those that mean nothing on a box of its own are
  * listed by name, so that a misspelt one is still found.
  */
-import { formatLocation } from '../located.ts';
-import type { Field } from '../shape.ts';
-import { ignored, list, mapping, optional, required, section } from '../shape.ts';
-import { anyText, choice, choiceAnyCase, duration, integer } from '../shape-scalars.ts';
+
+import type { Field } from '../schema/shape.ts';
+import { ignored, list, mapping, optional, required, section } from '../schema/shape.ts';
+import { anyText, choice, choiceAnyCase, duration, integer } from '../schema/shape-scalars.ts';
+import { formatLocation } from '../yaml/located.ts';
 import { calicoVersions, defineKind, refuseBoth } from './kind.ts';
 
 const tableRange = mapping('routeTableRanges[]', {

@@ -1,7 +1,14 @@
 /** IPPool: where gateway addresses come from. */
 import { type Ipv4Prefix, prefixesOverlap } from '../../net/ipv4.ts';
-import { ignored, list, mapping, optional, required } from '../shape.ts';
-import { boolean, choice, choiceAnyCase, exactCidr, integer, selector } from '../shape-scalars.ts';
+import { ignored, list, mapping, optional, required } from '../schema/shape.ts';
+import {
+  boolean,
+  choice,
+  choiceAnyCase,
+  exactCidr,
+  integer,
+  selector,
+} from '../schema/shape-scalars.ts';
 import { calicoVersions, defineKind } from './kind.ts';
 
 const linkLocal = { address: 0xa9fe0000, length: 16 };

@@ -1,13 +1,13 @@
 /**
  * What every kind of resource has: apiVersion, kind, metadata, and fields of its own.
  */
-import { labels } from '../labels.ts';
-import type { MapValue, Place, Report } from '../located.ts';
-import { describeValue } from '../located.ts';
-import type { Labels } from '../selector.ts';
-import type { Fields, Read, Shape, TextMap } from '../shape.ts';
-import { ignored, mapping, optional, required, texts, textsOf } from '../shape.ts';
-import { resourceName } from '../shape-scalars.ts';
+import { labels } from '../schema/labels.ts';
+import type { Labels } from '../schema/selector.ts';
+import type { Fields, Read, Shape, TextMap } from '../schema/shape.ts';
+import { ignored, mapping, optional, required, texts, textsOf } from '../schema/shape.ts';
+import { resourceName } from '../schema/shape-scalars.ts';
+import type { MapValue, Place, Report } from '../yaml/located.ts';
+import { describeValue } from '../yaml/located.ts';
 
 export interface Kind<F extends Fields> {
   readonly kind: string;

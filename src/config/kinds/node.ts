@@ -4,9 +4,9 @@
  */
 import { parseAsn } from '../../net/asn.ts';
 import { parseIpv4 } from '../../net/ipv4.ts';
-import { quote } from '../located.ts';
-import { ignored, list, mapping, optional, partOf, section } from '../shape.ts';
-import { anyText, asNumber, boolean, text } from '../shape-scalars.ts';
+import { ignored, list, mapping, optional, partOf, section } from '../schema/shape.ts';
+import { anyText, asNumber, boolean, text } from '../schema/shape-scalars.ts';
+import { quote } from '../yaml/located.ts';
 import { calicoVersions, defineKind } from './kind.ts';
 
 const cluster = 'of the cluster';

@@ -1,8 +1,9 @@
 /** Secret: TCP-MD5 keys. Its values appear in no message and no status. */
-import type { Located, Place, Report } from '../located.ts';
-import type { Shape } from '../shape.ts';
-import { ignored, isEmptyValue, joinPath, optional } from '../shape.ts';
-import { boolean } from '../shape-scalars.ts';
+
+import type { Shape } from '../schema/shape.ts';
+import { ignored, isEmptyValue, joinPath, optional } from '../schema/shape.ts';
+import { boolean } from '../schema/shape-scalars.ts';
+import type { Located, Place, Report } from '../yaml/located.ts';
 import { defineKind } from './kind.ts';
 
 export interface SecretMap extends Place {

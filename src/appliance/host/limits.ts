@@ -1,0 +1,91 @@
+/**
+ * How large the arena is made for a Model, and whether a later Model fits into it. It is made with room
+ * to grow, and never larger while a forwarder has it mapped.
+ */
+import type { ArenaDataPlane, Limits } from '../../dataplane/arena.ts';
+import { EgretError } from '../../lib/errors.ts';
+import { gatewayKey } from '../../model/gateway-key.ts';
+import type { Model } from '../../model/model.ts';
+
+/**
+ * A FIB ply of 1 KiB holds the prefixes of one /16 (or one /24, when longer ones exist). Real tables
+ * need one for 35 prefixes; evenly scattered ones one for 16.
+ */
+const routesPerPly = 16;
+
+/** Room for what may come by SIGHUP: the plan's rows are small, some 40 bytes a client. */
+const clientsMin = 65_536;
+const rulesMin = 16_384;
+const ruleAddressesMin = 65_536;
+
+export function limitsFor(model: Model): Limits {
+  const { sessions, routes } = model.appliance.limits;
+  const needs = needsOf(model);
+  return {
+    sessions,
+    // Quarantined bindings (RFC 6888 REQ-8) outlive their sessions.
+    bindings: sessions + Math.ceil(sessions / 4),
+    networks: Math.min(256, 2 * (needs.networks + 7)),
+    plies: Math.max(1024, Math.ceil(routes / routesPerPly)),
+    groups: 16_384,
+    neighbors: 16_384,
+    clients: Math.max(clientsMin, 2 * needs.clients),
+    rules: Math.max(rulesMin, 2 * needs.rules),
+    rule_addresses: Math.max(ruleAddressesMin, 2 * needs.rule_addresses),
+  };
+}
+
+type Needs = Pick<Limits, 'networks' | 'clients' | 'rules' | 'rule_addresses'>;
+
+/** What a Model takes of an arena. */
+function needsOf(model: Model): Needs {
+  const rules = model.policies.flatMap((policy) => policy.rules);
+  const replicas = new Map(model.gateways.map((row) => [gatewayKey(row), row.replicas]));
+  const addressesOf = ({ action }: (typeof rules)[number]): number =>
+    action.kind === 'main' ? 0 : sum(action.gateways.map((key) => replicas.get(key) ?? 0));
+  return {
+    networks: 1 + model.networks.length,
+    clients: sum(model.clients.map(({ prefixes }) => prefixes.length)),
+    rules: rules.length,
+    rule_addresses: sum(rules.map(addressesOf)),
+  };
+}
+
+const sum = (counts: readonly number[]): number => counts.reduce((n, count) => n + count, 0);
+
+/** Whether an arena of these limits has room for a Model. */
+export function fits(model: Model, limits: Limits): boolean {
+  return shortages(model, limits).length === 0;
+}
+
+function shortages(model: Model, limits: Limits): (keyof Needs)[] {
+  const needs = needsOf(model);
+  return (Object.keys(needs) as (keyof Needs)[]).filter((name) => needs[name] > limits[name]);
+}
+
+/**
+ * Gives the Model's networks their slots, which they keep for the arena's life.
+ *
+ * @throws EgretError ARENA_TOO_SMALL; nothing of the Model may be taken up then
+ */
+export function takeRoom(model: Model, dataPlane: ArenaDataPlane): void {
+  const [shortage] = shortages(model, dataPlane.limits);
+  const tooSmall = (name: keyof Needs, cause?: unknown): EgretError => {
+    const room = dataPlane.limits[name];
+    return new EgretError('ARENA_TOO_SMALL', { what: name.replace('_', ' '), room }, { cause });
+  };
+  if (shortage !== undefined) throw tooSmall(shortage);
+  try {
+    for (const network of model.networks) dataPlane.networkSlot(network.routeTableIndex);
+  } catch (cause) {
+    // Networks that are gone keep theirs: sessions may still name them.
+    throw tooSmall('networks', cause);
+  }
+}
+
+/** Whether a new Model changes what is fixed for the life of egretd. */
+export function needsRestart(before: Model, after: Model): boolean {
+  const fixed = ({ appliance: { limits, mirror, isWatchingConfig } }: Model): string =>
+    JSON.stringify([limits, mirror.protocol, isWatchingConfig]);
+  return fixed(before) !== fixed(after);
+}

@@ -1,0 +1,53 @@
+/** What a life of egretd leaves in the state file, and what the next one reads from it. */
+import type { AddressAssignment } from '../../egress/addresses.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
+import type { Exports } from '../egress/publication.ts';
+import { emptyState, type State } from './run-dir.ts';
+
+/** What is written: numbers where the file has text. */
+export interface Legacy extends Omit<State, 'version' | 'addresses' | 'announced' | 'routerId'> {
+  readonly addresses: AddressAssignment;
+  readonly announced: Exports;
+  readonly routerId: Ipv4 | undefined;
+}
+
+/** @returns the state file of a life that goes on, or ends alone */
+export function stateOf({ addresses, announced, routerId, ...others }: Legacy): State {
+  const text = (rows: readonly Ipv4[]): string[] => rows.map(formatIpv4);
+  return {
+    version: emptyState.version,
+    addresses: Object.fromEntries([...addresses].map(([key, rows]) => [key, text(rows)])),
+    announced: Object.fromEntries(
+      [...announced].map(([network, rows]) => [network ?? '', text(rows)]),
+    ),
+    ...others,
+    routerId: routerId === undefined ? '' : formatIpv4(routerId),
+  };
+}
+
+const addressesOf = (rows: readonly string[]): number[] =>
+  rows.flatMap((text) => parseIpv4(text) ?? []);
+
+/** Which addresses each gateway had. */
+export function formerAssignment(state: State): AddressAssignment {
+  return new Map(Object.entries(state.addresses).map(([key, rows]) => [key, addressesOf(rows)]));
+}
+
+/** What was announced, of addresses that some gateway still has. */
+export function formerExports(state: State, assignment: AddressAssignment): Exports {
+  const ours = new Set([...assignment.values()].flat());
+  return new Map(
+    Object.entries(state.announced).map(([network, rows]) => [
+      network || undefined,
+      addressesOf(rows).filter((address) => ours.has(address)),
+    ]),
+  );
+}
+
+/** Gateways that had an address announced: clients could use them. */
+export function formerGateways(state: State, assignment: AddressAssignment): string[] {
+  const announced = new Set([...formerExports(state, assignment).values()].flat());
+  return [...assignment].flatMap(([key, addresses]) =>
+    addresses.some((address) => announced.has(address)) ? [key] : [],
+  );
+}

@@ -1,0 +1,132 @@
+/**
+ * The run directory: it belongs to one instance, and holds what the next life of egretd needs.
+ *
+ *   lock            held while egretd lives      egretd.pid, forwarder.pid
+ *   status.sock     read-only questions          forwarder.sock   descriptors, wake-ups, liveness
+ *   arena           link to the shared file      state.json       see State
+ *
+ * state.json is replaced whole, by rename, so that a crash leaves the old one or the new one.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import * as v from 'valibot';
+import { lock } from '../../dataplane/native.ts';
+import { EgretError } from '../../lib/errors.ts';
+
+const texts = v.optional(v.array(v.string()), []);
+const listsByName = v.optional(v.record(v.string(), v.array(v.string())), {});
+
+/** What a life leaves for the next. Addresses are text. */
+const stateShape = v.object({
+  version: v.literal(1),
+  /** "namespace/name" of a gateway → its addresses, by replica. */
+  addresses: listsByName,
+  /** Network name ("" is the main table) → addresses announced. */
+  announced: listsByName,
+  /** Route tables whose routes of our protocol are ours. */
+  mirroredTables: v.optional(v.array(v.number()), []),
+  mirrorProtocol: v.optional(v.number(), 0),
+  /** Neighbors that were up, "network|address": their End-of-RIB is waited for. */
+  neighborsUp: texts,
+  /** Kernel settings as they were before us: path → value. */
+  sysctls: v.optional(v.record(v.string(), v.string()), {}),
+  /** BGP identifier; empty: none was chosen. A neighbor takes another one for another router. */
+  routerId: v.optional(v.string(), ''),
+});
+
+export type State = v.InferOutput<typeof stateShape>;
+
+export const emptyState: State = v.parse(stateShape, { version: 1 });
+
+/** unix(7): sun_path, and the zero behind it. */
+const socketPathBytesMax = 107;
+
+export class RunDir {
+  readonly path: string;
+  /** Short name of this instance, for names in the kernel. */
+  readonly id: string;
+  #stateText = '';
+
+  private constructor(path: string) {
+    this.path = path;
+    this.id = createHash('sha256').update(path).digest('hex').slice(0, 8);
+  }
+
+  /** Creates the directory and takes its lock. @throws RUN_DIR_LOCKED, RUN_DIR_UNUSABLE */
+  static take(path: string): RunDir {
+    const runDir = new RunDir(resolve(path));
+    const pathBytes = Buffer.byteLength(runDir.file('forwarder.sock'));
+    if (pathBytes > socketPathBytesMax) {
+      const tooLong = pathBytes - socketPathBytesMax;
+      throw runDir.#unusable(`its path is ${tooLong} bytes too long for a socket`);
+    }
+    runDir.#writable(() => mkdirSync(runDir.path, { recursive: true, mode: 0o755 }));
+    if (runDir.#writable(() => lock(runDir.file('lock'))) === undefined) {
+      throw new EgretError('RUN_DIR_LOCKED', { path: runDir.path });
+    }
+    runDir.#writable(() => writeFileSync(runDir.file('egretd.pid'), `${process.pid}\n`));
+    return runDir;
+  }
+
+  /** Does what a directory that is read-only or full refuses. */
+  #writable<Value>(act: () => Value): Value {
+    try {
+      return act();
+    } catch (cause) {
+      const { code, message } = cause as NodeJS.ErrnoException;
+      throw this.#unusable(
+        cause instanceof EgretError ? message.replace(/\.$/, '') : (code ?? message),
+        cause,
+      );
+    }
+  }
+
+  #unusable(reason: string, cause?: unknown): EgretError {
+    return new EgretError('RUN_DIR_UNUSABLE', { path: this.path, reason }, { cause });
+  }
+
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** Where the arena lives: memory, never a disk. */
+  get arenaPath(): string {
+    return join('/dev/shm', `egret-${this.id}`);
+  }
+
+  /** @returns what the last life left; emptyState when there is none or it cannot be read */
+  readState(): State {
+    try {
+      return v.parse(stateShape, JSON.parse(readFileSync(this.file('state.json'), 'utf8')));
+    } catch {
+      return emptyState;
+    }
+  }
+
+  /** Replaces the state file. @throws the system's error, e.g. ENOSPC; the old file stays */
+  writeState(state: State): void {
+    const text = `${JSON.stringify(state)}\n`;
+    if (text === this.#stateText) return;
+    writeFileSync(this.file('state.json.new'), text, { mode: 0o600 });
+    renameSync(this.file('state.json.new'), this.file('state.json'));
+    this.#stateText = text;
+  }
+
+  /** An orderly stop leaves the state file (addresses are remembered) and nothing else. */
+  clean(): void {
+    for (const name of ['egretd.pid', 'forwarder.pid', 'forwarder.sock', 'status.sock', 'arena']) {
+      rmSync(this.file(name), { force: true });
+    }
+    rmSync(this.arenaPath, { force: true });
+  }
+
+  /** Ends alone: only the pid goes. */
+  release(): void {
+    try {
+      unlinkSync(this.file('egretd.pid'));
+    } catch {
+      // It was never written.
+    }
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * When a new life's FIB takes over from the one that an earlier life left forwarding.
+ *
+ * RFC 4724 §4.1: routes are selected when every neighbor that was up has sent End-of-RIB, or the
+ * deferral timer has run out. A neighbor that is down is not waited for: one that was up in this life
+ * and went, and one that has not come up within a short while. Silence stands for End-of-RIB only with
+ * a neighbor that sends none: others pause for seconds in the middle of a full table.
+ */
+import type { Clock, Timer } from '../../lib/clock.ts';
+
+export interface TakeoverOptions {
+  readonly clock: Clock;
+  /** Keys of neighbors that were up when the earlier life ended. */
+  readonly awaited: Iterable<string>;
+  /** Appliance.spec.bgp.restartDeferral. */
+  readonly deferralMs: number;
+  /** Runs once. `reason` says who was waited for last. */
+  readonly onReady: (reason: string) => void;
+}
+
+/** Long enough for a neighbor that retries every few seconds, short beside its restart timer. */
+const comeBackMs = 20_000;
+
+export class Takeover {
+  readonly #waiting = new Set<string>();
+  readonly #established = new Set<string>();
+  readonly #onReady: (reason: string) => void;
+  readonly #timers: Timer[];
+  #isDone = false;
+
+  constructor(options: TakeoverOptions) {
+    this.#onReady = options.onReady;
+    for (const key of options.awaited) this.#waiting.add(key);
+    const { clock, deferralMs } = options;
+    this.#timers = [
+      clock.after(deferralMs, () => this.#finish('the deferral time is over')),
+      clock.after(Math.min(comeBackMs, deferralMs), () => {
+        for (const key of this.#waiting) if (!this.#established.has(key)) this.#waiting.delete(key);
+        this.#check('neighbors that did not come back are not waited for');
+      }),
+    ];
+    clock.soon(() => this.#check('no neighbor was up'));
+  }
+
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  /** Neighbors whose End-of-RIB is still waited for. */
+  get waiting(): readonly string[] {
+    return [...this.#waiting];
+  }
+
+  /** Of the neighbors that were up, those that no longer exist are not waited for. */
+  keep(keys: ReadonlySet<string>): void {
+    for (const key of this.#waiting) if (!keys.has(key)) this.#waiting.delete(key);
+    this.#check('the configuration changed');
+  }
+
+  established(key: string): void {
+    this.#established.add(key);
+  }
+
+  /** End-of-RIB came, or the neighbor sends none and has been quiet. */
+  synchronized(key: string): void {
+    if (this.#waiting.delete(key)) this.#check('every neighbor has sent its routes');
+  }
+
+  down(key: string): void {
+    if (!this.#established.has(key)) return;
+    if (this.#waiting.delete(key)) this.#check('the last neighbor went down');
+  }
+
+  stop(): void {
+    this.#isDone = true;
+    for (const timer of this.#timers) timer.clear();
+  }
+
+  #check(reason: string): void {
+    if (this.#waiting.size === 0) this.#finish(reason);
+  }
+
+  #finish(reason: string): void {
+    if (this.#isDone) return;
+    this.stop();
+    this.#onReady(reason);
+  }
+}

@@ -1,0 +1,174 @@
+/** The mirror, following the Model: one kernel table for each network, or none when it is off. */
+import type { Mirror } from '../../kernel/mirror.ts';
+import type { MirrorNextHop, MirrorSource } from '../../kernel/mirror-table.ts';
+import type { Log } from '../../lib/log.ts';
+import type { Model, Network } from '../../model/model.ts';
+import type { Rib } from '../../rib/rib.ts';
+import type { RibConsumer } from '../../rib/rib-consumer.ts';
+import type { State } from '../restart/run-dir.ts';
+import type { Vrfs } from './vrfs.ts';
+
+export interface MirrorsOptions {
+  readonly mirror: Mirror;
+  /** rtm_protocol of its routes; it is the same for the life of this egretd. */
+  readonly protocol: number;
+  readonly log: Log;
+  /** What an earlier life left in the kernel. */
+  readonly state: State;
+  /** Writes `tables` down for the next life: a table is named there before its first route. */
+  readonly remember: () => void;
+}
+
+export class Mirrors {
+  readonly protocol: number;
+  readonly #options: MirrorsOptions;
+  readonly #mirror: Mirror;
+  readonly #sources = new Map<number, NetworkSource>();
+  /** Tables of an earlier life that were not looked at yet. */
+  readonly #former: Set<number>;
+
+  constructor(options: MirrorsOptions) {
+    this.#options = options;
+    this.#mirror = options.mirror;
+    this.protocol = options.protocol;
+    this.#former = new Set(options.state.mirroredTables);
+  }
+
+  /** Tables that hold routes of ours. */
+  get tables(): number[] {
+    return [...new Set([...this.#former, ...this.#sources.keys()])];
+  }
+
+  mirroredCount(network: Network): number {
+    return this.#mirror.status(network.routeTableIndex)?.mirrored ?? 0;
+  }
+
+  /** Whether the kernel holds what the RIBs have, as far as it takes it. */
+  get isSettled(): boolean {
+    return this.tables.every((table) => {
+      const status = this.#mirror.status(table);
+      return !status || (status.pending === 0 && !status.isBehind && !status.isReconciling);
+    });
+  }
+
+  /**
+   * Takes over the tables of this Model, before there is a route for them, and empties those that only
+   * an earlier life had.
+   *
+   * @throws EgretError MIRROR_TABLE_FOREIGN
+   */
+  async open(model: Model): Promise<void> {
+    const networks = model.appliance.mirror.isOn ? model.networks : [];
+    for (const network of networks) await this.#add(network.routeTableIndex);
+    for (const table of this.#former) {
+      await this.#add(table, true);
+      this.#sources.delete(table);
+      await this.#mirror.remove(table);
+    }
+  }
+
+  /**
+   * Opens tables of new networks, gives back those of removed ones, and reads from the RIBs.
+   *
+   * @throws EgretError MIRROR_TABLE_FOREIGN
+   */
+  async follow(model: Model, vrfs: Vrfs): Promise<void> {
+    const wanted = new Map<number, Rib>();
+    for (const network of model.appliance.mirror.isOn ? model.networks : []) {
+      wanted.set(network.routeTableIndex, vrfs.get(network.name).rib);
+    }
+    for (const [table, source] of this.#sources) {
+      if (wanted.has(table)) continue;
+      source.detach();
+      // It is ours until it is empty: a crash meanwhile leaves the rest to the next life.
+      await this.#mirror.remove(table);
+      this.#sources.delete(table);
+    }
+    for (const table of wanted.keys()) {
+      if (!this.#sources.has(table)) await this.#add(table);
+    }
+    this.#options.remember();
+    for (const [table, rib] of wanted) {
+      const isAnother = this.#sources.get(table)!.attach(rib, () => this.#mirror.wake(table));
+      this.#mirror.wake(table);
+      // A network of another name, or the table of another network: what only it had goes.
+      if (isAnother) this.#reconcile(table);
+    }
+  }
+
+  /** Routes of an earlier life that this one did not learn go. */
+  reconcileAll(): void {
+    for (const table of this.#sources.keys()) this.#reconcile(table);
+  }
+
+  #reconcile(table: number): void {
+    this.#mirror.reconcile(table).catch((error) => {
+      this.#options.log.error({ error, table }, 'mirror: reconciliation failed');
+    });
+  }
+
+  async removeAll(): Promise<void> {
+    await this.#mirror.removeAll();
+    this.#mirror.close();
+  }
+
+  async #add(table: number, isShared = false): Promise<void> {
+    const { mirrorProtocol } = this.#options.state;
+    const source = new NetworkSource();
+    const isNew = !this.#former.has(table);
+    const isFormer = !isNew && mirrorProtocol !== this.protocol;
+    const formerProtocols = isFormer ? [mirrorProtocol] : [];
+    await this.#mirror.open(table, source, { isShared, isNew, formerProtocols });
+    this.#former.delete(table);
+    this.#sources.set(table, source);
+  }
+}
+
+/** A RIB as the mirror reads it: learned and static routes; connected ones are the kernel's own. */
+class NetworkSource implements MirrorSource {
+  #rib: Rib | undefined;
+  #consumer: RibConsumer | undefined;
+
+  /** @returns whether it read another RIB before */
+  attach(rib: Rib, onDirty: () => void): boolean {
+    if (this.#rib === rib) return false;
+    const wasAttached = this.#rib !== undefined;
+    this.detach();
+    this.#rib = rib;
+    this.#consumer = rib.openConsumer({ onDirty, isExpanded: true, isLearnedOnly: true });
+    return wasAttached;
+  }
+
+  detach(): void {
+    this.#consumer?.close();
+    this.#consumer = undefined;
+    this.#rib = undefined;
+  }
+
+  takeChanges(
+    changesMax: number,
+    visit: (address: number, length: number, nextHops: readonly MirrorNextHop[]) => void,
+  ): number {
+    if (!this.#consumer) return 0;
+    return this.#consumer.take(changesMax, ({ address, length, set }) => {
+      visit(address, length, set === 0 ? [] : this.#rib!.members(set));
+    });
+  }
+
+  lookup(address: number, length: number): readonly MirrorNextHop[] {
+    const route = this.#rib?.lookup(address, length);
+    return route && route.kind !== 'connected' ? route.nextHops : [];
+  }
+
+  refresh(): void {
+    this.#consumer?.refresh();
+  }
+
+  get pendingCount(): number {
+    return this.#consumer?.pendingCount ?? 0;
+  }
+
+  get routeCount(): number {
+    return this.#rib?.learnedCount ?? 0;
+  }
+}

@@ -1,0 +1,131 @@
+/** The VRFs of a Model: one for each network and one for the main table, with their local routes. */
+import type { InterfacesOf } from '../../egress/ports.ts';
+import { GroupNumbers } from '../../fib/group-numbers.ts';
+import { OverlapMonitor } from '../../fib/overlaps.ts';
+import type { FibTarget } from '../../fib/target.ts';
+import type { HostSnapshot } from '../../kernel/host.ts';
+import { assert } from '../../lib/assert.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Log } from '../../lib/log.ts';
+import type { Random } from '../../lib/random.ts';
+import type { Model } from '../../model/model.ts';
+import { formatIpv4Prefix } from '../../net/ipv4.ts';
+import { InternedAttributes } from '../../rib/attributes.ts';
+import type { Rib } from '../../rib/rib.ts';
+import { mainRoutes, networkRoutes } from '../host/host-view.ts';
+import { Vrf } from './vrf.ts';
+
+export interface VrfsOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly target: FibTarget;
+  /** limits.groups of the target. */
+  readonly groupsMax: number;
+  /** Routes of some VRF have settled. */
+  readonly onIdle: () => void;
+}
+
+export class Vrfs {
+  readonly #options: VrfsOptions;
+  /** One table of attributes and one pool of groups for all of them. */
+  readonly #attributes: InternedAttributes;
+  readonly #groups: GroupNumbers;
+  readonly #vrfs = new Map<string | undefined, Vrf>();
+  /** Prefixes that two networks of one gateway have. */
+  readonly overlaps: OverlapMonitor;
+
+  constructor(options: VrfsOptions) {
+    this.#options = options;
+    const { clock, target, groupsMax } = options;
+    this.#attributes = new InternedAttributes({ clock, seed: this.#seed() });
+    this.#groups = new GroupNumbers({ clock, target, groupsMax });
+    this.overlaps = new OverlapMonitor(clock, () => this.#reportOverlaps());
+  }
+
+  /** @param network - a name of the Model; undefined: the main table */
+  get(network: string | undefined): Vrf {
+    const vrf = this.#vrfs.get(network);
+    assert(vrf, 'a network of the Model has a VRF');
+    return vrf;
+  }
+
+  all(): Vrf[] {
+    return [...this.#vrfs.values()];
+  }
+
+  /** Whether the data plane holds what the neighbors have announced. */
+  get isSettled(): boolean {
+    return this.all().every(({ fib }) => fib.isConverged);
+  }
+
+  /** Bytes in the tables of all RIBs. */
+  get tableBytes(): number {
+    return this.all().reduce((sum, { rib }) => sum + rib.usage.bytes, 0);
+  }
+
+  get attributeCount(): number {
+    return this.#attributes.count;
+  }
+
+  ribs(): Map<string | undefined, Rib> {
+    return new Map([...this.#vrfs].map(([name, vrf]) => [name, vrf.rib]));
+  }
+
+  /** Makes the VRFs those of the Model, and their local routes those of the host. */
+  follow(model: Model, interfacesOf: InterfacesOf, snapshot: HostSnapshot): void {
+    const tables = new Map<string | undefined, number | undefined>([[undefined, undefined]]);
+    for (const network of model.networks) tables.set(network.name, network.routeTableIndex);
+    for (const [name, vrf] of this.#vrfs) {
+      if (tables.has(name) && tables.get(name) === vrf.routeTableIndex) continue;
+      vrf.close();
+      this.#vrfs.delete(name);
+    }
+    for (const [name, routeTableIndex] of tables) {
+      if (!this.#vrfs.has(name)) this.#vrfs.set(name, this.#make(name, routeTableIndex));
+    }
+    this.get(undefined).setLocalRoutes(mainRoutes(model, snapshot));
+    for (const network of model.networks) {
+      const interfaces = interfacesOf.get(network.name) ?? [];
+      const routes = networkRoutes(model, network, interfaces, snapshot);
+      this.get(network.name).setLocalRoutes(routes);
+    }
+    this.overlaps.watch(
+      model.gateways.map((gateway) => gateway.networks.map((name) => this.get(name).rib)),
+    );
+  }
+
+  #make(name: string | undefined, routeTableIndex: number | undefined): Vrf {
+    const { clock, target, onIdle, log } = this.#options;
+    return new Vrf({
+      clock,
+      target,
+      onIdle,
+      attributes: this.#attributes,
+      groups: this.#groups,
+      name,
+      routeTableIndex,
+      seed: this.#seed(),
+      onFull: (refused) => log.error({ network: name, refused }, 'the FIB is full: limits.routes'),
+    });
+  }
+
+  /** A client reaches one of them only, by the order of its gateway's networks. */
+  #reportOverlaps(): void {
+    const { log } = this.#options;
+    const [first] = this.overlaps.overlaps();
+    if (!first) {
+      log.info('no prefix is in several networks of one gateway any more');
+      return;
+    }
+    const { pairCount } = this.overlaps;
+    log.warn(
+      { pairCount, prefix: formatIpv4Prefix(first), networks: first.networks },
+      'prefixes are in several networks of one gateway',
+    );
+  }
+
+  #seed(): number {
+    return Math.floor(this.#options.random.next() * 0x1_0000_0000);
+  }
+}

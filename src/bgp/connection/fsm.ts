@@ -1,0 +1,385 @@
+/**
+ * The state machine of one connection to a neighbor (RFC 4271 §8), as a pure function.
+ *
+ * The rows are those of §8.2.2, the events those of §8.1 (bgp/connection/fsm-event.ts). A neighbor may have two
+ * machines while connections collide (§8.2.1): bgp/session.ts owns both and decides.
+ *
+ * Deliberately otherwise:
+ * - Connect, event 17: a neighbor's connection does not replace our own attempt but gets a machine
+ *   of its own, or two speakers that abandon their attempts for each other would end with none.
+ * - A NOTIFICATION is never answered with one, also in OpenSent (event 25).
+ * - A faulty header or OPEN in OpenSent and later is answered with its own NOTIFICATION, not with
+ *   Finite State Machine Error (§6.1, §6.2 against the rows of §8.2.2).
+ * - OpenConfirm and Established, event 19: a second OPEN on one connection is an unexpected message;
+ *   the first one's collisions are settled in OpenSent, before event 19.
+ * - Established, events 16 and 17: the new connection could only lose the collision (§6.8) and is
+ *   refused at once. When the neighbor can restart gracefully (RFC 4724 §5) it gets a machine of its
+ *   own, and only its OPEN ends the old one, by event 18.
+ *
+ * Idle runs no timer but IdleHoldTimer, which is the session's answer to `damp` (backoff.ts).
+ */
+
+import { type BgpFault, makeCease, makeFault, notificationCode } from '../wire/notification.ts';
+import { type FsmEvent, isStart } from './fsm-event.ts';
+
+export type FsmName = 'Idle' | 'Connect' | 'Active' | 'OpenSent' | 'OpenConfirm' | 'Established';
+
+export type TimerName = 'connectRetry' | 'hold' | 'keepalive' | 'idleHold';
+
+export interface FsmState {
+  readonly name: FsmName;
+  /** ConnectRetryCounter (§8). */
+  readonly connectRetryCount: number;
+  /** Agreed in OPEN; 0: neither hold nor keepalive timer. */
+  readonly holdTimeMs: number;
+  readonly keepaliveTimeMs: number;
+  /** The neighbor can restart gracefully (RFC 4724 §4.2). */
+  readonly isGraceful: boolean;
+  /** Which timers run. */
+  readonly timers: readonly TimerName[];
+}
+
+/**
+ * Why a machine waits in Idle: after an error longer each time, refusing the neighbor meanwhile; after
+ * a lost connection longer each time, too, but the neighbor may come; after a failed attempt briefly.
+ */
+export type DampCause = 'error' | 'lost' | 'retry';
+
+export type FsmAction =
+  | { readonly kind: 'startTimer'; readonly timer: TimerName; readonly delayMs: number }
+  | { readonly kind: 'stopTimer'; readonly timer: TimerName }
+  /** Starts a TCP connection. */
+  | { readonly kind: 'connect' }
+  /** The connection of event 16 or 17 becomes this machine's own. */
+  | { readonly kind: 'takeConnection' }
+  /** The connection of event 16 or 17 gets a machine of its own (§6.8). */
+  | { readonly kind: 'trackConnection' }
+  | { readonly kind: 'refuseConnection' }
+  | { readonly kind: 'sendOpen' }
+  | { readonly kind: 'sendKeepalive' }
+  | { readonly kind: 'sendNotification'; readonly fault: BgpFault }
+  /** Ends the TCP connection or the attempt, after what was sent. */
+  | { readonly kind: 'dropConnection' }
+  /** Waits in Idle (backoff.ts). */
+  | { readonly kind: 'damp'; readonly cause: DampCause }
+  | { readonly kind: 'sessionUp' }
+  /** isGraceful: keep the neighbor's routes as stale (RFC 4724 §4.2). */
+  | { readonly kind: 'sessionDown'; readonly isGraceful: boolean }
+  | { readonly kind: 'processUpdate' }
+  | { readonly kind: 'processRouteRefresh' };
+
+export interface FsmSettings {
+  readonly connectRetryMs: number;
+  /** Hold time while waiting for OPEN: "a large value", 4 minutes (§8.2.2). */
+  readonly openHoldMs: number;
+}
+
+export interface Step {
+  readonly state: FsmState;
+  readonly actions: readonly FsmAction[];
+}
+
+export const idleState: FsmState = {
+  name: 'Idle',
+  connectRetryCount: 0,
+  holdTimeMs: 0,
+  keepaliveTimeMs: 0,
+  isGraceful: false,
+  timers: [],
+};
+
+const unexpected = {
+  OpenSent: makeFault(notificationCode.fsm, 1, 'an unexpected event in OpenSent'),
+  OpenConfirm: makeFault(notificationCode.fsm, 2, 'an unexpected event in OpenConfirm'),
+  Established: makeFault(notificationCode.fsm, 3, 'an unexpected event in Established'),
+} as const;
+
+const shutdown = makeCease('administrativeShutdown', 'administrative shutdown');
+const collision = makeCease('connectionCollision', 'connection collision');
+const holdExpired = makeFault(notificationCode.holdTimerExpired, 0, 'the hold timer expired');
+
+/** @returns the next state and what to do, in order; the same state object when nothing changes */
+export function step(state: FsmState, event: FsmEvent, settings: FsmSettings): Step {
+  switch (state.name) {
+    case 'Idle':
+      return stepIdle(state, event, settings);
+    case 'Connect':
+      return stepConnect(state, event, settings);
+    case 'Active':
+      return stepActive(state, event, settings);
+    case 'OpenSent':
+      return stepOpenSent(state, event, settings);
+    case 'OpenConfirm':
+      return stepOpenConfirm(state, event);
+    case 'Established':
+      return stepEstablished(state, event);
+  }
+}
+
+function stepIdle(state: FsmState, event: FsmEvent, settings: FsmSettings): Step {
+  switch (event.kind) {
+    case 'manualStart':
+    case 'automaticStart':
+      return connect(new Transition(state).stop('idleHold').reset(), settings);
+    case 'idleHoldExpired':
+      return connect(new Transition(state).stop('idleHold'), settings);
+    case 'manualStartPassive':
+    case 'automaticStartPassive':
+      return new Transition(state)
+        .stop('idleHold')
+        .reset()
+        .start('connectRetry', settings.connectRetryMs)
+        .to('Active');
+    case 'automaticStartDamped':
+    case 'automaticStartDampedPassive':
+      return new Transition(state).damp('error').to('Idle');
+    case 'manualStop':
+      return new Transition(state).stop('idleHold').to('Idle');
+    case 'tcpConnectionValid':
+    case 'tcpConnectionConfirmed':
+      return stay(state, { kind: 'refuseConnection' });
+    default:
+      return stay(state);
+  }
+}
+
+function stepConnect(state: FsmState, event: FsmEvent, settings: FsmSettings): Step {
+  switch (event.kind) {
+    case 'connectRetryExpired':
+      return connect(new Transition(state).act({ kind: 'dropConnection' }), settings);
+    case 'tcpConnectionConfirmed':
+      return stay(state, { kind: 'trackConnection' });
+    case 'tcpConnectionFailed':
+      return new Transition(state).end().damp('retry').to('Idle');
+    default:
+      return stepUnconnected(state, event, settings);
+  }
+}
+
+function stepActive(state: FsmState, event: FsmEvent, settings: FsmSettings): Step {
+  switch (event.kind) {
+    case 'connectRetryExpired':
+      return connect(new Transition(state), settings);
+    case 'tcpConnectionConfirmed':
+      return sendOpen(state, settings);
+    case 'tcpConnectionFailed':
+      return new Transition(state).end().count().damp('retry').to('Idle');
+    default:
+      return stepUnconnected(state, event, settings);
+  }
+}
+
+function connect(transition: Transition, settings: FsmSettings): Step {
+  return transition
+    .start('connectRetry', settings.connectRetryMs)
+    .act({ kind: 'connect' })
+    .to('Connect');
+}
+
+/** The rows that Connect and Active share. */
+function stepUnconnected(state: FsmState, event: FsmEvent, settings: FsmSettings): Step {
+  switch (event.kind) {
+    case 'manualStop':
+      return new Transition(state).end().reset().to('Idle');
+    case 'tcpConnectionValid':
+      return stay(state);
+    case 'tcpConnectionInvalid':
+      return stay(state, { kind: 'refuseConnection' });
+    case 'tcpConnectAcked':
+      return sendOpen(state, settings);
+    default:
+      if (isStart(event.kind)) return stay(state);
+      return new Transition(state).end().count().damp('error').to('Idle');
+  }
+}
+
+/** A connection is there: OPEN, and a long time to answer it. */
+function sendOpen(state: FsmState, settings: FsmSettings): Step {
+  return new Transition(state)
+    .stop('connectRetry')
+    .act({ kind: 'takeConnection' })
+    .act({ kind: 'sendOpen' })
+    .start('hold', settings.openHoldMs)
+    .to('OpenSent');
+}
+
+function stepOpenSent(state: FsmState, event: FsmEvent, settings: FsmSettings): Step {
+  switch (event.kind) {
+    case 'tcpConnectionFailed':
+      return new Transition(state)
+        .end()
+        .start('connectRetry', settings.connectRetryMs)
+        .to('Active');
+    case 'openReceived': {
+      const { holdTimeMs, keepaliveTimeMs, isGraceful } = event;
+      return new Transition({ ...state, holdTimeMs, keepaliveTimeMs, isGraceful })
+        .act({ kind: 'sendKeepalive' })
+        .startAgreed()
+        .to('OpenConfirm');
+    }
+    default:
+      return stepConnected(state, event, unexpected.OpenSent);
+  }
+}
+
+function stepOpenConfirm(state: FsmState, event: FsmEvent): Step {
+  switch (event.kind) {
+    case 'keepaliveExpired':
+      return keepAlive(state);
+    case 'tcpConnectionFailed':
+      return new Transition(state).end().count().damp('lost').to('Idle');
+    case 'keepaliveReceived':
+      return new Transition(state).heard().act({ kind: 'sessionUp' }).to('Established');
+    default:
+      return stepConnected(state, event, unexpected.OpenConfirm);
+  }
+}
+
+function stepEstablished(state: FsmState, event: FsmEvent): Step {
+  switch (event.kind) {
+    case 'keepaliveExpired':
+      return keepAlive(state);
+    case 'tcpConnectAcked':
+    case 'tcpConnectionConfirmed':
+      return stay(state, { kind: state.isGraceful ? 'trackConnection' : 'refuseConnection' });
+    case 'tcpConnectionFailed':
+      return new Transition(state).end(state.isGraceful).count().damp('lost').to('Idle');
+    case 'keepaliveReceived':
+      return new Transition(state).heard().to('Established');
+    case 'updateReceived':
+      return new Transition(state).heard().act({ kind: 'processUpdate' }).to('Established');
+    case 'versionErrorReceived':
+      return new Transition(state).end().count().damp('error').to('Idle');
+    case 'updateErrorReceived':
+      return new Transition(state).say(event.fault).end().count().damp('error').to('Idle');
+    case 'routeRefreshReceived':
+      return stay(state, { kind: 'processRouteRefresh' });
+    default:
+      return stepConnected(state, event, unexpected.Established);
+  }
+}
+
+/**
+ * The rows that OpenSent, OpenConfirm and Established share.
+ *
+ * @param fault - what answers an event that the state does not expect
+ */
+function stepConnected(state: FsmState, event: FsmEvent, fault: BgpFault): Step {
+  switch (event.kind) {
+    case 'manualStop':
+      return new Transition(state).say(shutdown).end().reset().to('Idle');
+    case 'automaticStop':
+    case 'headerErrorReceived':
+    case 'openErrorReceived':
+      return new Transition(state).say(event.fault).end().count().damp('error').to('Idle');
+    case 'holdExpired':
+      return new Transition(state).say(holdExpired).end().count().damp('error').to('Idle');
+    case 'tcpConnectionValid':
+      return stay(state);
+    case 'tcpConnectAcked':
+    case 'tcpConnectionConfirmed':
+      return stay(state, { kind: 'trackConnection' });
+    case 'tcpConnectionInvalid':
+      return stay(state, { kind: 'refuseConnection' });
+    case 'collisionDumped':
+      return new Transition(state).say(collision).end().count().damp('retry').to('Idle');
+    case 'versionErrorReceived':
+      return new Transition(state).end().damp('error').to('Idle');
+    case 'notificationReceived':
+      return new Transition(state).end().count().damp('error').to('Idle');
+    default:
+      if (isStart(event.kind)) return stay(state);
+      return new Transition(state).say(fault).end().count().damp('error').to('Idle');
+  }
+}
+
+function keepAlive(state: FsmState): Step {
+  return new Transition(state)
+    .act({ kind: 'sendKeepalive' })
+    .start('keepalive', state.keepaliveTimeMs)
+    .to(state.name);
+}
+
+function stay(state: FsmState, ...actions: FsmAction[]): Step {
+  return { state, actions };
+}
+
+/** A step being put together: each call changes the state, or adds an action, or both. */
+class Transition {
+  #state: FsmState;
+  readonly #actions: FsmAction[] = [];
+
+  constructor(state: FsmState) {
+    this.#state = state;
+  }
+
+  act(action: FsmAction): this {
+    this.#actions.push(action);
+    return this;
+  }
+
+  start(timer: TimerName, delayMs: number): this {
+    return this.#run(timer).act({ kind: 'startTimer', timer, delayMs });
+  }
+
+  stop(timer: TimerName): this {
+    if (!this.#state.timers.includes(timer)) return this;
+    const timers = this.#state.timers.filter((each) => each !== timer);
+    this.#state = { ...this.#state, timers };
+    return this.act({ kind: 'stopTimer', timer });
+  }
+
+  say(fault: BgpFault): this {
+    return this.act({ kind: 'sendNotification', fault });
+  }
+
+  /** The connection ends, and with it all timers and the session, if it stood. */
+  end(isGraceful = false): this {
+    if (this.#state.name === 'Established') this.act({ kind: 'sessionDown', isGraceful });
+    for (const timer of this.#state.timers) this.stop(timer);
+    this.#state = { ...this.#state, holdTimeMs: 0, keepaliveTimeMs: 0, isGraceful: false };
+    return this.act({ kind: 'dropConnection' });
+  }
+
+  /** ConnectRetryCounter plus one. */
+  count(): this {
+    const connectRetryCount = this.#state.connectRetryCount + 1;
+    this.#state = { ...this.#state, connectRetryCount };
+    return this;
+  }
+
+  /** ConnectRetryCounter to zero. */
+  reset(): this {
+    this.#state = { ...this.#state, connectRetryCount: 0 };
+    return this;
+  }
+
+  /** Who performs `damp` starts IdleHoldTimer. */
+  damp(cause: DampCause): this {
+    return this.#run('idleHold').act({ kind: 'damp', cause });
+  }
+
+  /** Hold and keepalive timers as agreed; none for a hold time of zero. */
+  startAgreed(): this {
+    const { holdTimeMs, keepaliveTimeMs } = this.#state;
+    if (holdTimeMs === 0) return this.stop('hold');
+    return this.start('hold', holdTimeMs).start('keepalive', keepaliveTimeMs);
+  }
+
+  /** A KEEPALIVE or UPDATE came. */
+  heard(): this {
+    const { holdTimeMs } = this.#state;
+    return holdTimeMs === 0 ? this : this.start('hold', holdTimeMs);
+  }
+
+  to(name: FsmName): Step {
+    const state = this.#state.name === name ? this.#state : { ...this.#state, name };
+    return { state, actions: this.#actions };
+  }
+
+  #run(timer: TimerName): this {
+    if (this.#state.timers.includes(timer)) return this;
+    this.#state = { ...this.#state, timers: [...this.#state.timers, timer] };
+    return this;
+  }
+}

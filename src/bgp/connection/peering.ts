@@ -1,0 +1,395 @@
+/**
+ * One connection to a neighbor and its state machine: does what bgp/connection/fsm.ts decides.
+ *
+ * Owns the TCP connection (or the attempt) and the timers. What concerns the neighbor as a whole
+ * (routes, collisions, back-off, status) is its host's, bgp/session.ts.
+ *
+ * Messages are worked off in slices. The hold timer does not count against a neighbor whose bytes
+ * lie unread here or in the kernel: its expiry first lets pending I/O through. A neighbor that does
+ * not read what it asked for (route refresh) loses the session before that takes memory.
+ */
+import type { Clock } from '../../lib/clock.ts';
+import { DeadlineTimer } from '../../lib/deadline-timer.ts';
+import type { Random } from '../../lib/random.ts';
+import type { Worker, WorkQueue } from '../../lib/work-queue.ts';
+import { noBytes } from '../wire/bytes.ts';
+import { encodeMessage, type Frame, messageType } from '../wire/header.ts';
+import {
+  type BgpFault,
+  decodeNotification,
+  encodeNotification,
+  type Notification,
+  notificationCode,
+} from '../wire/notification.ts';
+import { decodeOpen, encodeOpen, type Open } from '../wire/open.ts';
+import { jittered } from './backoff.ts';
+import {
+  type DampCause,
+  type FsmAction,
+  type FsmSettings,
+  type FsmState,
+  idleState,
+  step,
+  type TimerName,
+} from './fsm.ts';
+import type { FsmEvent } from './fsm-event.ts';
+import { MessageReader } from './message-reader.ts';
+import type { Negotiated } from './negotiate.ts';
+import type { Connecting, Connection, ConnectOptions, Transport } from './transport.ts';
+
+export interface PeeringHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly transport: Transport;
+  readonly queue: WorkQueue;
+  readonly settings: FsmSettings;
+  connectOptions(): ConnectOptions;
+  makeOpen(): Open;
+  /** Checks an OPEN against the neighbor. */
+  checkOpen(open: Open): BgpFault | undefined;
+  negotiate(ours: Open, theirs: Open): Negotiated;
+  /** Settles collisions (RFC 4271 §6.8). @returns whether this peering goes on */
+  openReceived(peering: Peering, open: Open): boolean;
+  track(connection: Connection): void;
+  refuse(connection: Connection): void;
+  up(peering: Peering): void;
+  down(peering: Peering, isGraceful: boolean): void;
+  damp(peering: Peering, cause: DampCause): void;
+  moved(peering: Peering, from: FsmState): void;
+  /** @returns the NOTIFICATION to send, when the UPDATE ends the session */
+  updateReceived(body: Uint8Array): BgpFault | undefined;
+  routeRefreshReceived(body: Uint8Array): BgpFault | undefined;
+  /** Counts and keeps what goes over the wire and what goes wrong. */
+  sent(type: number): void;
+  received(type: number): void;
+  failed(text: string): void;
+  notified(sender: 'local' | 'remote', notification: Notification, reason: string): void;
+  /** A connection that is being closed; it is destroyed if that takes long. */
+  ending(connection: Connection): void;
+  ended(connection: Connection): void;
+}
+
+/** Who made a connection: we or the neighbor. */
+type Direction = 'outgoing' | 'incoming';
+
+/** More than any table of ours: what waits here waits for a neighbor that does not read. */
+const queuedBytesMax = 1 << 20;
+
+export class Peering implements Worker {
+  readonly #host: PeeringHost;
+  readonly #timers: Record<TimerName, DeadlineTimer>;
+  #state: FsmState = idleState;
+  #connecting: Connecting | undefined;
+  /** Of this machine's connection, if it has one. */
+  #reader: MessageReader | undefined;
+  #direction: Direction = 'outgoing';
+  /** The connection of the event being dispatched. */
+  #offered: { readonly connection: Connection; readonly direction: Direction } | undefined;
+  /** Body of the message being dispatched. */
+  #body: Uint8Array = noBytes;
+  #ourOpen: Open | undefined;
+  #theirOpen: Open | undefined;
+  #negotiated: Negotiated | undefined;
+
+  constructor(host: PeeringHost) {
+    this.#host = host;
+    const timer = (expired: () => void) => new DeadlineTimer(host.clock, expired);
+    this.#timers = {
+      connectRetry: timer(() => this.#connectRetryExpired()),
+      hold: timer(() => this.#holdExpired()),
+      keepalive: timer(() => this.dispatch({ kind: 'keepaliveExpired' })),
+      idleHold: timer(() => this.dispatch({ kind: 'idleHoldExpired' })),
+    };
+  }
+
+  get direction(): Direction {
+    return this.#direction;
+  }
+
+  get state(): FsmState {
+    return this.#state;
+  }
+
+  get connection(): Connection | undefined {
+    return this.#reader?.connection;
+  }
+
+  get negotiated(): Negotiated | undefined {
+    return this.#negotiated;
+  }
+
+  get ourOpen(): Open | undefined {
+    return this.#ourOpen;
+  }
+
+  get theirOpen(): Open | undefined {
+    return this.#theirOpen;
+  }
+
+  timerRemainingMs(timer: TimerName): number | undefined {
+    return this.#timers[timer].remainingMs;
+  }
+
+  /** A connection from the neighbor was accepted (event 17). */
+  offer(connection: Connection): void {
+    this.#dispatchWith(connection, 'incoming');
+  }
+
+  /** A machine for this connection alone, which the neighbor made. */
+  takeIncoming(connection: Connection): void {
+    this.#state = { ...idleState, name: 'Active' };
+    this.offer(connection);
+  }
+
+  dispatch(event: FsmEvent): void {
+    const from = this.#state;
+    const { state, actions } = step(from, event, this.#host.settings);
+    this.#state = state;
+    for (const action of actions) this.#perform(action);
+    if (state.name !== from.name) this.#host.moved(this, from);
+  }
+
+  send(type: number, body: Uint8Array): void {
+    if (!this.#reader) return;
+    this.#reader.connection.write(encodeMessage(type, body));
+    this.#host.sent(type);
+  }
+
+  startIdleHold(delayMs: number): void {
+    this.#timers.idleHold.start(delayMs);
+  }
+
+  /** Ends without a word to the neighbor; what was sent is flushed (upgrade, lost promotion). */
+  abandon(): void {
+    for (const timer of Object.values(this.#timers)) timer.stop();
+    this.#dropConnection();
+    this.#state = idleState;
+  }
+
+  /** A few messages; full ones have some hundred to two thousand prefixes each. */
+  work(): boolean {
+    const reader = this.#reader;
+    if (!reader) return false;
+    for (let count = 0; count < 4; count += 1) {
+      const next = reader.next();
+      if (!next.ok) {
+        this.dispatch({ kind: 'headerErrorReceived', fault: next.fault });
+        return false;
+      }
+      if (next.value === undefined) {
+        if (reader.closedReason !== undefined) this.#lost(reader.closedReason);
+        return false;
+      }
+      this.#receive(next.value);
+      if (this.#reader !== reader) return false;
+      if (reader.connection.queuedBytes > queuedBytesMax) {
+        reader.connection.destroy();
+        this.#lost('the neighbor does not read what it is sent');
+        return false;
+      }
+    }
+    return true;
+  }
+
+  #lost(reason: string): void {
+    this.#host.failed(reason);
+    this.dispatch({ kind: 'tcpConnectionFailed' });
+  }
+
+  #connectRetryExpired(): void {
+    if (this.#state.name === 'Connect') this.#host.failed('no answer to our connection');
+    this.dispatch({ kind: 'connectRetryExpired' });
+  }
+
+  #holdExpired(): void {
+    const reader = this.#reader;
+    const { hold } = this.#timers;
+    if (reader?.hasUnread) {
+      hold.start(this.#state.holdTimeMs);
+      return;
+    }
+    const heardMs = reader?.heardMs;
+    // Timers run before I/O: what the kernel holds for us arrives before this does.
+    this.#host.clock.soon(() => {
+      if (this.#reader !== reader || !this.#state.timers.includes('hold')) return;
+      if (!reader?.hasUnread && reader?.heardMs === heardMs) this.dispatch({ kind: 'holdExpired' });
+      else if (hold.remainingMs === undefined) hold.start(this.#state.holdTimeMs);
+    });
+  }
+
+  #receive(frame: Frame): void {
+    const { type, body } = frame;
+    this.#host.received(type);
+    this.#body = body;
+    switch (type) {
+      case messageType.open:
+        this.#receiveOpen(body);
+        break;
+      case messageType.update:
+        this.dispatch({ kind: 'updateReceived' });
+        break;
+      case messageType.notification:
+        this.#receiveNotification(body);
+        break;
+      case messageType.keepalive:
+        this.dispatch({ kind: 'keepaliveReceived' });
+        break;
+      case messageType.routeRefresh:
+        this.dispatch({ kind: 'routeRefreshReceived' });
+        break;
+    }
+    this.#body = noBytes;
+  }
+
+  #receiveOpen(body: Uint8Array): void {
+    const decoded = decodeOpen(body);
+    const fault = decoded.ok ? this.#host.checkOpen(decoded.value) : decoded.fault;
+    if (fault) this.dispatch({ kind: 'openErrorReceived', fault });
+    else if (decoded.ok) this.#openReceived(decoded.value);
+  }
+
+  /** A sound OPEN, in whatever state. */
+  #openReceived(open: Open): void {
+    if (this.#state.name === 'OpenSent' && this.#ourOpen) {
+      if (!this.#host.openReceived(this, open)) return;
+      this.#theirOpen = open;
+      this.#negotiated = this.#host.negotiate(this.#ourOpen, open);
+    }
+    const { holdTimeMs = 0, keepaliveTimeMs = 0, isGraceful = false } = this.#negotiated ?? {};
+    this.dispatch({ kind: 'openReceived', holdTimeMs, keepaliveTimeMs, isGraceful });
+  }
+
+  #receiveNotification(body: Uint8Array): void {
+    const decoded = decodeNotification(body);
+    if (!decoded.ok) {
+      this.dispatch({ kind: 'headerErrorReceived', fault: decoded.fault });
+      return;
+    }
+    const { code, subcode, data } = decoded.value;
+    this.#host.notified('remote', { code, subcode, data: data.slice() }, '');
+    const isVersionError = code === notificationCode.open && subcode === 1;
+    this.dispatch({ kind: isVersionError ? 'versionErrorReceived' : 'notificationReceived' });
+  }
+
+  #perform(action: FsmAction): void {
+    const host = this.#host;
+    switch (action.kind) {
+      case 'startTimer':
+        this.#startTimer(action.timer, action.delayMs);
+        break;
+      case 'stopTimer':
+        this.#timers[action.timer].stop();
+        break;
+      case 'connect':
+        this.#connect();
+        break;
+      case 'takeConnection':
+        if (this.#offered) this.#take(this.#offered.connection, this.#offered.direction);
+        break;
+      case 'trackConnection':
+        if (this.#offered) host.track(this.#offered.connection);
+        break;
+      case 'refuseConnection':
+        if (this.#offered) host.refuse(this.#offered.connection);
+        break;
+      case 'sendOpen':
+        this.#sendOpen(host.makeOpen());
+        break;
+      case 'sendKeepalive':
+        this.send(messageType.keepalive, noBytes);
+        break;
+      case 'sendNotification':
+        host.notified('local', action.fault, action.fault.reason);
+        this.send(messageType.notification, encodeNotification(action.fault));
+        break;
+      case 'dropConnection':
+        this.#dropConnection();
+        break;
+      case 'damp':
+        host.damp(this, action.cause);
+        break;
+      case 'sessionUp':
+        host.up(this);
+        break;
+      case 'sessionDown':
+        host.down(this, action.isGraceful);
+        break;
+      case 'processUpdate':
+        this.#answer(host.updateReceived(this.#body));
+        break;
+      case 'processRouteRefresh':
+        this.#answer(host.routeRefreshReceived(this.#body));
+        break;
+    }
+  }
+
+  #answer(fault: BgpFault | undefined): void {
+    if (fault) this.dispatch({ kind: 'updateErrorReceived', fault });
+  }
+
+  /** RFC 4271 §10: all but the hold timer are jittered. */
+  #startTimer(timer: TimerName, delayMs: number): void {
+    const exactMs = timer === 'hold' ? delayMs : jittered(delayMs, this.#host.random);
+    this.#timers[timer].start(exactMs);
+  }
+
+  #connect(): void {
+    this.#connecting = this.#host.transport.connect(this.#host.connectOptions(), {
+      connected: (connection) => {
+        this.#connecting = undefined;
+        this.#dispatchWith(connection, 'outgoing');
+      },
+      failed: (reason) => {
+        this.#connecting = undefined;
+        this.#lost(reason);
+      },
+    });
+  }
+
+  #sendOpen(open: Open): void {
+    this.#ourOpen = open;
+    const isExtended = open.capabilities.some((each) => each.kind === 'extendedMessage');
+    if (isExtended) this.#reader?.allowExtended();
+    this.send(messageType.open, encodeOpen(open));
+  }
+
+  #dispatchWith(connection: Connection, direction: Direction): void {
+    const kind = direction === 'outgoing' ? 'tcpConnectAcked' : 'tcpConnectionConfirmed';
+    this.#offered = { connection, direction };
+    this.dispatch({ kind });
+    this.#offered = undefined;
+  }
+
+  #take(connection: Connection, direction: Direction): void {
+    this.#connecting?.cancel();
+    this.#connecting = undefined;
+    const reader = new MessageReader(connection, this.#host.clock);
+    this.#reader = reader;
+    this.#direction = direction;
+    this.#theirOpen = undefined;
+    this.#negotiated = undefined;
+    connection.attach({
+      received: (chunk) => {
+        if (this.#reader !== reader) return;
+        reader.push(chunk);
+        this.#host.queue.add(this);
+      },
+      closed: (reason) => {
+        if (this.#reader !== reader) this.#host.ended(connection);
+        else if (reader.hasUnread) reader.closedReason = reason;
+        else this.#lost(reason);
+      },
+    });
+  }
+
+  #dropConnection(): void {
+    this.#connecting?.cancel();
+    this.#connecting = undefined;
+    const connection = this.#reader?.connection;
+    this.#reader = undefined;
+    this.#host.queue.remove(this);
+    if (!connection) return;
+    this.#host.ending(connection);
+    connection.end();
+  }
+}

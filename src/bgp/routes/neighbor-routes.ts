@@ -1,0 +1,304 @@
+/**
+ * A neighbor's routes in both directions, over as many connections as it takes.
+ *
+ * In: UPDATEs to the adj-RIB-in, and as helper of a graceful restart (RFC 4724 §4.2) the routes of a
+ * neighbor whose connection died without a NOTIFICATION: they stay, as stale, until it is back and
+ * has sent End-of-RIB, or its time is up. Out: our /32s, and End-of-RIB behind them. Both directions
+ * again on route refresh (RFC 2918, RFC 7313).
+ */
+import type { Clock } from '../../lib/clock.ts';
+import { DeadlineTimer } from '../../lib/deadline-timer.ts';
+import type { Log } from '../../lib/log.ts';
+import type { FilterRule } from '../../model/model.ts';
+import type { Ipv4 } from '../../net/ipv4.ts';
+import type { RibInput } from '../../rib/route.ts';
+import { keepsForwarding, type Negotiated } from '../connection/negotiate.ts';
+import { isExternal, type SpeakerNeighbor } from '../neighbor.ts';
+import type { SessionRecord } from '../session-record.ts';
+import type { NeighborRow } from '../status.ts';
+import { type Family, ipv4Unicast, ipv6Unicast } from '../wire/family.ts';
+import { messageType } from '../wire/header.ts';
+import { type BgpFault, makeCease } from '../wire/notification.ts';
+import { decodeRouteRefresh, encodeRouteRefresh, refreshSubtype } from '../wire/route-refresh.ts';
+import { decodeUpdate, encodeEndOfRib, type Update } from '../wire/update.ts';
+import { AdjRibOut } from './export.ts';
+import { ImportedRoutes } from './import.ts';
+
+export interface SessionPolicy {
+  readonly importRules: readonly FilterRule[];
+  readonly exportRules: readonly FilterRule[];
+}
+
+export interface RoutesSurroundings {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly rib: RibInput;
+  readonly record: SessionRecord;
+  /** Of one family. */
+  readonly prefixesMax: number;
+  changed(kind: 'endOfRib' | 'quiet' | 'pause'): void;
+}
+
+/** An established connection, as far as routes go. */
+export interface RoutesConnection {
+  readonly negotiated: Negotiated;
+  readonly localAddress: Ipv4;
+  send(type: number, body: Uint8Array): void;
+}
+
+/** RFC 4724 §4.2: how long a neighbor that is back may take to End-of-RIB. */
+const endOfRibWaitMs = 360_000;
+/** A neighbor that sends no End-of-RIB and has been silent this long has said everything. */
+const quietMs = 2_000;
+/** Of all neighbors together, which share what is equal; a full table's are a tenth of it. */
+const attributeBytesMax = 1 << 30;
+
+export class NeighborRoutes {
+  readonly #around: RoutesSurroundings;
+  readonly #staleTimer: DeadlineTimer;
+  readonly #quietTimer: DeadlineTimer;
+  #neighbor: SpeakerNeighbor;
+  #policy: SessionPolicy;
+  #connection: RoutesConnection | undefined;
+  #imported: ImportedRoutes | undefined;
+  #exported: AdjRibOut | undefined;
+  #exportAddresses: readonly Ipv4[] = [];
+  #isStale = false;
+  #isEndOfRibReceived = false;
+
+  constructor(around: RoutesSurroundings, neighbor: SpeakerNeighbor, policy: SessionPolicy) {
+    this.#around = around;
+    this.#neighbor = neighbor;
+    this.#policy = policy;
+    this.#staleTimer = new DeadlineTimer(around.clock, () => this.#staleExpired());
+    this.#quietTimer = new DeadlineTimer(around.clock, () =>
+      around.changed(this.#sendsEndOfRib ? 'pause' : 'quiet'),
+    );
+  }
+
+  up(connection: RoutesConnection): void {
+    this.#connection = connection;
+    this.#isEndOfRibReceived = false;
+    this.#resumeImport(connection);
+    this.#startExport(connection);
+    this.#quietTimer.start(quietMs);
+  }
+
+  /** @param isGraceful - the neighbor's routes stay, as stale */
+  down(isGraceful: boolean): void {
+    const restart = this.#connection?.negotiated.gracefulRestart;
+    this.#connection = undefined;
+    this.#exported = undefined;
+    this.#quietTimer.stop();
+    if (!isGraceful || !this.#imported || !restart) {
+      this.drop();
+      return;
+    }
+    // What was stale already is not kept for a second restart (RFC 4724 §4.2).
+    if (this.#isStale) this.#imported.sweepStale();
+    this.#imported.markStale();
+    this.#isStale = true;
+    this.#staleTimer.start(restart.restartTimeSeconds * 1000);
+  }
+
+  /** The neighbor's routes go. */
+  drop(): void {
+    this.#imported?.close();
+    this.#imported = undefined;
+    this.#isStale = false;
+    this.#staleTimer.stop();
+  }
+
+  /** Nothing happens any more; the routes are left to the end of the process. */
+  abandon(): void {
+    this.#connection = undefined;
+    this.#exported = undefined;
+    this.#staleTimer.stop();
+    this.#quietTimer.stop();
+  }
+
+  setExports(addresses: readonly Ipv4[]): void {
+    this.#exportAddresses = addresses;
+    if (this.#exported) this.#sendUpdates(this.#exported.setAddresses(addresses));
+  }
+
+  /** @returns false when the neighbor cannot be asked to repeat what new rules may judge otherwise */
+  setPolicy(neighbor: SpeakerNeighbor, policy: SessionPolicy): boolean {
+    const isImportSame =
+      areSameRules(this.#policy.importRules, policy.importRules) &&
+      this.#neighbor.allowedLocalAsCount === neighbor.allowedLocalAsCount &&
+      (areSameNames(this.#neighbor.interfaces, neighbor.interfaces) ||
+        policy.importRules.every((rule) => rule.interface === undefined));
+    this.#neighbor = neighbor;
+    this.#policy = policy;
+    this.#imported?.setPolicy(neighbor, policy.importRules);
+    if (this.#exported) this.#sendUpdates(this.#exported.setRules(policy.exportRules));
+    if (!this.#connection || isImportSame) return true;
+    if (!this.#connection.negotiated.hasRouteRefresh) return false;
+    this.#sendRefresh(refreshSubtype.request, ipv4Unicast);
+    return true;
+  }
+
+  /** @returns the NOTIFICATION to send, when the UPDATE ends the session */
+  updateReceived(body: Uint8Array): BgpFault | undefined {
+    if (!this.#connection || !this.#imported) return undefined;
+    const { record, log } = this.#around;
+    const { isFourOctet } = this.#connection.negotiated;
+    const update = decodeUpdate(body, { isFourOctet, isExternal: isExternal(this.#neighbor) });
+    if (!update.ok) {
+      record.attributeFault('session-reset');
+      return update.fault;
+    }
+    for (const { outcome, reason } of update.value.faults) {
+      if (record.attributeFault(outcome)) log.warn({ outcome, reason }, 'BGP attribute fault');
+    }
+    this.#imported.receive(update.value);
+    const excess = this.#excess(this.#imported, update.value);
+    if (excess) return excess;
+    if (!this.#isEndOfRibReceived) this.#quietTimer.start(quietMs);
+    if (update.value.endOfRib === ipv4Unicast) this.#endOfRib();
+    return undefined;
+  }
+
+  routeRefreshReceived(body: Uint8Array): BgpFault | undefined {
+    const decoded = decodeRouteRefresh(body);
+    const negotiated = this.#connection?.negotiated;
+    // RFC 7313 §5: the error exists only where enhanced route refresh was agreed on.
+    if (!decoded.ok) return negotiated?.hasEnhancedRouteRefresh ? decoded.fault : undefined;
+    const { family, subtype } = decoded.value;
+    if (!negotiated?.families.includes(family)) return undefined;
+    if (subtype === refreshSubtype.request) this.#repeatExports(family, negotiated);
+    if (negotiated.hasEnhancedRouteRefresh) this.#repeated(family, subtype, negotiated);
+    return undefined;
+  }
+
+  /**
+   * RFC 7313 §4: what the neighbor does not repeat between BoRR and EoRR goes. Before the End-of-RIB
+   * that it owes us, neither counts: what is stale then is so by its restart.
+   */
+  #repeated(family: Family, subtype: number, negotiated: Negotiated): void {
+    if (family === ipv6Unicast && subtype === refreshSubtype.begin) this.#imported?.markStale6();
+    if (family !== ipv4Unicast) return;
+    if (negotiated.gracefulRestart && !this.#isEndOfRibReceived) return;
+    if (subtype === refreshSubtype.begin) this.#imported?.markStale4();
+    if (subtype === refreshSubtype.end) this.#imported?.sweepStale();
+  }
+
+  /** Its part of a row. */
+  snapshot(): Pick<
+    NeighborRow,
+    | 'received'
+    | 'accepted'
+    | 'received6'
+    | 'announced'
+    | 'lastRefusal'
+    | 'isEndOfRibReceived'
+    | 'isStale'
+    | 'staleRemainingMs'
+  > {
+    return {
+      received: this.#imported?.receivedCount ?? 0,
+      accepted: this.#imported?.acceptedCount ?? 0,
+      received6: this.#imported?.received6Count ?? 0,
+      announced: this.#exported?.announcedCount ?? 0,
+      lastRefusal: this.#imported?.lastRefusal,
+      isEndOfRibReceived: this.#isEndOfRibReceived,
+      isStale: this.#isStale,
+      staleRemainingMs: this.#staleTimer.remainingMs,
+    };
+  }
+
+  /**
+   * RFC 4724 §2: whoever has the capability sends it. One that restarts itself waits for ours first,
+   * and is not waited for (§4.1).
+   */
+  get #sendsEndOfRib(): boolean {
+    const restart = this.#connection?.negotiated.gracefulRestart;
+    return restart !== undefined && !restart.isRestarting;
+  }
+
+  /** RFC 4486 §4: what ends the session of a neighbor that announces without end. */
+  #excess(imported: ImportedRoutes, update: Update): BgpFault | undefined {
+    const { prefixesMax } = this.#around;
+    if (imported.receivedCount > prefixesMax || imported.received6Count > prefixesMax) {
+      return makeCease('prefixesMax', `more than ${prefixesMax} prefixes`);
+    }
+    const announces = update.nlri.length > 0 || update.mpReach !== undefined;
+    if (announces && this.#around.rib.attributes.weightBytes > attributeBytesMax) {
+      return makeCease('outOfResources', 'no room for more path attributes');
+    }
+    return undefined;
+  }
+
+  /** RFC 4724 §4.2: what is stale stays only if the neighbor has kept forwarding. */
+  #resumeImport({ negotiated, localAddress }: RoutesConnection): void {
+    const { remoteId, isFourOctet, gracefulRestart } = negotiated;
+    const session = { remoteId, isFourOctet, localAddress };
+    const kept = this.#imported;
+    if (kept?.remoteId === remoteId && keepsForwarding(gracefulRestart, ipv4Unicast)) {
+      kept.resume(session);
+      this.#staleTimer.start(endOfRibWaitMs);
+      return;
+    }
+    this.drop();
+    const { rib } = this.#around;
+    this.#imported = new ImportedRoutes(rib, this.#neighbor, this.#policy.importRules, session);
+  }
+
+  /** Our routes, and then End-of-RIB for those who wait for it. */
+  #startExport({ negotiated, localAddress: nextHop }: RoutesConnection): void {
+    const { isFourOctet, families, gracefulRestart } = negotiated;
+    if (families.includes(ipv4Unicast)) {
+      const { localAs } = this.#neighbor;
+      this.#exported = new AdjRibOut(
+        { isExternal: isExternal(this.#neighbor), isFourOctet, localAs, nextHop },
+        this.#policy.exportRules,
+      );
+      this.#sendUpdates(this.#exported.setAddresses(this.#exportAddresses));
+    }
+    if (gracefulRestart) this.#sendUpdates(families.map(encodeEndOfRib));
+  }
+
+  #endOfRib(): void {
+    if (this.#isStale) this.#sweepStale();
+    if (this.#isEndOfRibReceived) return;
+    this.#isEndOfRibReceived = true;
+    this.#quietTimer.stop();
+    this.#around.record.note('End-of-RIB received');
+    this.#around.changed('endOfRib');
+  }
+
+  #staleExpired(): void {
+    if (this.#connection) this.#sweepStale();
+    else this.drop();
+    this.#around.record.note('stale routes removed');
+  }
+
+  #sweepStale(): void {
+    this.#isStale = false;
+    this.#staleTimer.stop();
+    this.#imported?.sweepStale();
+  }
+
+  #repeatExports(family: Family, negotiated: Negotiated): void {
+    if (negotiated.hasEnhancedRouteRefresh) this.#sendRefresh(refreshSubtype.begin, family);
+    if (family === ipv4Unicast && this.#exported) this.#sendUpdates(this.#exported.repeat());
+    if (negotiated.hasEnhancedRouteRefresh) this.#sendRefresh(refreshSubtype.end, family);
+  }
+
+  #sendRefresh(subtype: number, family: Family): void {
+    this.#connection?.send(messageType.routeRefresh, encodeRouteRefresh({ family, subtype }));
+  }
+
+  #sendUpdates(bodies: readonly Uint8Array[]): void {
+    for (const body of bodies) this.#connection?.send(messageType.update, body);
+  }
+}
+
+function areSameRules(a: readonly FilterRule[], b: readonly FilterRule[]): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
+
+function areSameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, index) => name === b[index]);
+}
