@@ -15,7 +15,7 @@ LIBRARY := $(filter-out $(MAINS),$(wildcard native/*.c))
 HEADERS := $(wildcard native/*.h)
 C_TESTS := $(patsubst native/test/%.c,build/test/%,$(wildcard native/test/*_test.c))
 C_FUZZERS := $(patsubst native/fuzz/%.c,build/fuzz/%,$(wildcard native/fuzz/*_fuzz.c))
-TYPESCRIPT := $(shell find src images test -name '*.ts' 2>/dev/null)
+TYPESCRIPT := $(shell find src test -name '*.ts' 2>/dev/null)
 ABI_HASH = $(shell cat native/abi.h native/arena.h native/session.h | cksum | cut -d' ' -f1)ull
 DEFINES = -DEGRET_ABI_HASH=$(ABI_HASH)
 
@@ -25,13 +25,13 @@ build: build/egret ## Compile the control plane and the data plane
 
 .PHONY: run
 run: build ## Bring up the seed's two networks in namespaces and reach both
-	images/lab/run.sh
+	test/lab/run.sh
 
 .PHONY: test
 test: ## Everything that a change must pass
 	@$(MAKE) --no-print-directory packages node_modules
 	@$(MAKE) --no-print-directory -j2 --output-sync=target unit lint
-	@$(MAKE) --no-print-directory interop appliance
+	@$(MAKE) --no-print-directory interop appliance scale
 	@echo 'make test: everything passed'
 
 .PHONY: unit
@@ -42,12 +42,12 @@ unit: build $(C_TESTS) ## Unit tests: TypeScript, and C under ASan and UBSan; no
 .PHONY: lint
 lint: node_modules packages ## Types, formatting, lint, generated files
 	tsc --noEmit -p .
-	biome check src test images docs
+	biome check src test docs
 	$(CLANG_FORMAT) --dry-run -Werror $(wildcard native/*.[ch] native/*/*.[ch])
 
 .PHONY: format
 format: node_modules packages ## Rewrite sources in the house's format
-	biome check --write src test images docs
+	biome check --write src test docs
 	$(CLANG_FORMAT) -i $(wildcard native/*.[ch] native/*/*.[ch])
 
 .PHONY: help
@@ -57,12 +57,16 @@ help: ## Show this list
 
 ##@ Slow
 .PHONY: interop
-interop: build packages ## Against real BIRD and FRR, in namespaces
-	@if ls test/interop/*.test.ts >/dev/null 2>&1; then tap --jobs=1 --timeout=300 test/interop/*.test.ts; fi
+interop: build packages ## The kernel, real BIRD and FRR, and the lab itself, in namespaces
+	tap --jobs=1 --timeout=300 test/lab/laboratory.test.ts test/kernel/*.test.ts test/bgp/*.test.ts
 
 .PHONY: appliance
 appliance: build packages ## The whole product, in namespaces
-	@if ls test/appliance/*.test.ts >/dev/null 2>&1; then tap --jobs=1 --timeout=600 test/appliance/*.test.ts; fi
+	tap --jobs=1 --timeout=600 test/appliance/*.test.ts
+
+.PHONY: scale
+scale: build packages ## A full table, many sessions, many clients
+	tap --jobs=1 --timeout=600 test/scale/*.test.ts
 
 .PHONY: fuzz
 fuzz: build $(C_FUZZERS) ## Each fuzzer for FUZZ_SECONDS (default 60), or FUZZ_RUNS of TypeScript's
@@ -71,7 +75,7 @@ fuzz: build $(C_FUZZERS) ## Each fuzzer for FUZZ_SECONDS (default 60), or FUZZ_R
 
 .PHONY: bench
 bench: build packages ## TCP through Egret beside the kernel with nftables SNAT; packets and prefixes in memory
-	node images/lab/benchmark.ts
+	node test/lab/benchmark.ts
 	@mkdir -p build/bench
 	@for b in $(basename $(notdir $(wildcard native/bench/*.c))); do \
 	  $(CC) $(CFLAGS) $(DEFINES) -Inative native/bench/$$b.c $(LIBRARY) -o build/bench/$$b && echo "# $$b" && build/bench/$$b || exit 1; done
@@ -92,13 +96,13 @@ src/dataplane/abi.gen.ts: native/abi.h native/abi_print.c
 # -- What is built, all of it under build/ --------------------------------------------------------
 
 node_modules: package.json package-lock.json
-	images/bootstrap.sh build
+	scripts/bootstrap.sh build
 	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .PHONY: packages
 packages:
-	images/bootstrap.sh test
+	scripts/bootstrap.sh test
 
 build/egret: build/js/.stamp build/libegret.so build/egret-forwarder images/egret.sh
 	install -m 755 images/egret.sh $@

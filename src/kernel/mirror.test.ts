@@ -1,6 +1,6 @@
 /**
  * What the mirror does when the thread, the kernel or the host do not do as they should. Those are the
- * test's own here; test/interop/kernel.test.ts has the real ones.
+ * test's own here; test/kernel/kernel.test.ts has the real ones.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';

@@ -6,9 +6,9 @@ import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type Test, test } from 'tap';
-import { start } from '../../images/lab/process.ts';
+import { start } from '../lab/process.ts';
 
-const program = fileURLToPath(new URL('../../images/lab/run.sh', import.meta.url));
+const program = fileURLToPath(new URL('../lab/run.sh', import.meta.url));
 const longestMs = 120_000;
 
 test('make run', { timeout: 150_000, jobs: 2 }, async (t) => {

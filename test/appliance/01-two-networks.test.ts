@@ -3,9 +3,9 @@
  * source of its own gateway; and nobody reaches anything else.
  */
 import { test } from 'tap';
-import { udpFrame } from '../../images/lab/frames.ts';
-import { until } from '../../images/lab/process.ts';
-import { ping, traceroute } from '../../images/lab/traffic.ts';
+import { udpFrame } from '../lab/frames.ts';
+import { until } from '../lab/process.ts';
+import { ping, traceroute } from '../lab/traffic.ts';
 import {
   clientAddress,
   gatewayUplink,

@@ -3,8 +3,8 @@
  * else loses a packet.
  */
 import { test } from 'tap';
-import { until } from '../../images/lab/process.ts';
-import { NumberedFlow } from '../../images/lab/traffic.ts';
+import { until } from '../lab/process.ts';
+import { NumberedFlow } from '../lab/traffic.ts';
 import {
   clientAddress,
   clientResource,

@@ -3,9 +3,9 @@
  * address. 5,000 numbered datagrams a second each way and a TCP transfer account for it.
  */
 import { test } from 'tap';
-import { udpFrame } from '../../images/lab/frames.ts';
-import { until } from '../../images/lab/process.ts';
-import { transferPort } from '../../images/lab/traffic.ts';
+import { udpFrame } from '../lab/frames.ts';
+import { until } from '../lab/process.ts';
+import { transferPort } from '../lab/traffic.ts';
 import {
   gatewayUplink,
   hasEgressRoute,

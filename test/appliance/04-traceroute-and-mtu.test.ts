@@ -3,7 +3,7 @@
  * discovery works both ways, whoever has the narrow link.
  */
 import { test } from 'tap';
-import { pathMtuBack, ping, traceroute, transferPort } from '../../images/lab/traffic.ts';
+import { pathMtuBack, ping, traceroute, transferPort } from '../lab/traffic.ts';
 import { clientGateway, openScene, router, server } from './scene.ts';
 
 test('traceroute and path MTU', { timeout: 300_000 }, async (t) => {

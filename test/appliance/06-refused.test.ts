@@ -7,8 +7,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'tap';
-import { egretProgram } from '../../images/lab/egret.ts';
-import { until } from '../../images/lab/process.ts';
+import { egretProgram } from '../lab/egret.ts';
+import { until } from '../lab/process.ts';
 import { networks, openScene, router, server } from './scene.ts';
 
 const felix = `

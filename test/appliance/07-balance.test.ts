@@ -3,9 +3,9 @@
  * once traffic has stopped every frame is accounted for, on each interface and in total.
  */
 import { type Test, test } from 'tap';
-import { ethernetHeader, ipv4Packet, udpFrame } from '../../images/lab/frames.ts';
-import { until } from '../../images/lab/process.ts';
 import { seededRandom } from '../../src/lib/random.ts';
+import { ethernetHeader, ipv4Packet, udpFrame } from '../lab/frames.ts';
+import { until } from '../lab/process.ts';
 import { clientGateway, gatewayUplink, openScene, type Scene, server, source } from './scene.ts';
 import { lostNothing, steadyFlow } from './witness.ts';
 

@@ -6,9 +6,9 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'tap';
-import { egretProgram } from '../../images/lab/egret.ts';
-import { until } from '../../images/lab/process.ts';
 import { seededRandom } from '../../src/lib/random.ts';
+import { egretProgram } from '../lab/egret.ts';
+import { until } from '../lab/process.ts';
 import { networks, openScene, router } from './scene.ts';
 
 const seed = 20240612;

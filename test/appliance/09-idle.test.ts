@@ -1,6 +1,6 @@
 /** Ten thousand sessions and no packet: next to no CPU, and the sessions end all the same. */
 import { test } from 'tap';
-import { until } from '../../images/lab/process.ts';
+import { until } from '../lab/process.ts';
 import { openScene, type SceneOptions, sceneConfig, server } from './scene.ts';
 
 const sessionCount = 10_000;

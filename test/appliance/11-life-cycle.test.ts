@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
-import { egretProgram } from '../../images/lab/egret.ts';
-import type { Host } from '../../images/lab/namespace.ts';
-import { until } from '../../images/lab/process.ts';
+import { egretProgram } from '../lab/egret.ts';
+import type { Host } from '../lab/namespace.ts';
+import { until } from '../lab/process.ts';
 import { hasEgressRoute, openScene } from './scene.ts';
 import { comesBack, lostNothing, reaches, sawNoLeak, steadyFlow, watchLeaks } from './witness.ts';
 

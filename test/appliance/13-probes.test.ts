@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { test } from 'tap';
-import { until } from '../../images/lab/process.ts';
+import { until } from '../lab/process.ts';
 import {
   announced,
   documents,

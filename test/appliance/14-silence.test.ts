@@ -4,8 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { type Test, test } from 'tap';
-import { udpFrame } from '../../images/lab/frames.ts';
-import { until } from '../../images/lab/process.ts';
+import { udpFrame } from '../lab/frames.ts';
+import { until } from '../lab/process.ts';
 import { clientResource, documents, openScene, type Scene, server } from './scene.ts';
 
 /** A client that comes while the forwarder is silent. */

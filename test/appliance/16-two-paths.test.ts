@@ -6,9 +6,9 @@
  *                    └ wan2 ── second ─┘
  */
 import { type Test, test } from 'tap';
-import { Bird } from '../../images/lab/bird.ts';
-import { until } from '../../images/lab/process.ts';
-import type { NumberedFlow } from '../../images/lab/traffic.ts';
+import { Bird } from '../lab/bird.ts';
+import { until } from '../lab/process.ts';
+import type { NumberedFlow } from '../lab/traffic.ts';
 import {
   documents,
   kernelTable,

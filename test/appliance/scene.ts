@@ -10,13 +10,13 @@
  */
 import type { Test } from 'tap';
 import { stringify } from 'yaml';
-import { Bird, type BirdNeighbor, type BirdOptions } from '../../images/lab/bird.ts';
-import { Egret } from '../../images/lab/egret.ts';
-import { Frr, type FrrNeighbor } from '../../images/lab/frr.ts';
-import { type Host, Lab } from '../../images/lab/namespace.ts';
-import { until } from '../../images/lab/process.ts';
-import { buildFigure, type Figure } from '../../images/lab/topology.ts';
-import { Agent } from '../../images/lab/traffic.ts';
+import { Bird, type BirdNeighbor, type BirdOptions } from '../lab/bird.ts';
+import { Egret } from '../lab/egret.ts';
+import { Frr, type FrrNeighbor } from '../lab/frr.ts';
+import { type Host, Lab } from '../lab/namespace.ts';
+import { until } from '../lab/process.ts';
+import { buildFigure, type Figure } from '../lab/topology.ts';
+import { Agent } from '../lab/traffic.ts';
 
 export const server = '198.51.100.10';
 export const prefix = '198.51.100.0/24';

@@ -4,8 +4,8 @@
  * source address.
  */
 import type { Test } from 'tap';
-import { until } from '../../images/lab/process.ts';
-import { NumberedFlow } from '../../images/lab/traffic.ts';
+import { until } from '../lab/process.ts';
+import { NumberedFlow } from '../lab/traffic.ts';
 import { announced, type NetworkName, type Scene, server, source } from './scene.ts';
 
 type TwoClients = Scene<'alpha' | 'beta'>;

@@ -3,8 +3,6 @@
  * networks: keys, GTSM, collisions, filters, restarts, IPv6 routes, equal-cost paths.
  */
 import { test } from 'tap';
-import { Bird } from '../../images/lab/bird.ts';
-import { until } from '../../images/lab/process.ts';
 import {
   documents,
   gatewayUplink,
@@ -17,6 +15,8 @@ import {
   router,
   server,
 } from '../appliance/scene.ts';
+import { Bird } from '../lab/bird.ts';
+import { until } from '../lab/process.ts';
 
 const apiVersion = 'projectcalico.org/v3';
 const crowd = Array.from({ length: 200 }, (_, i) => `203.${i}.0.0/16`);

@@ -6,8 +6,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'tap';
-import type { BirdNeighbor, BirdOptions } from '../../images/lab/bird.ts';
-import { until } from '../../images/lab/process.ts';
 import {
   clientGateway,
   documents,
@@ -23,6 +21,8 @@ import {
   server,
   source,
 } from '../appliance/scene.ts';
+import type { BirdNeighbor, BirdOptions } from '../lab/bird.ts';
+import { until } from '../lab/process.ts';
 import { HostileSpeaker } from './hostile-speaker.ts';
 
 const apiVersion = 'projectcalico.org/v3';

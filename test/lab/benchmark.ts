@@ -2,7 +2,7 @@
  * iperf3 over TCP through the gateway: Egret, and beside it the same topology forwarded by the
  * kernel with nftables SNAT.
  *
- *   node images/lab/benchmark.ts [SECONDS]
+ *   node test/lab/benchmark.ts [SECONDS]
  */
 import { Bird } from './bird.ts';
 import { Egret } from './egret.ts';

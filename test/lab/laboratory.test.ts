@@ -5,20 +5,14 @@
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { test } from 'tap';
-import { Bird } from '../../images/lab/bird.ts';
-import { udpFrame } from '../../images/lab/frames.ts';
-import { Frr } from '../../images/lab/frr.ts';
-import { startKernelGateway } from '../../images/lab/kernel-gateway.ts';
-import { Lab, sweep } from '../../images/lab/namespace.ts';
-import { start, until } from '../../images/lab/process.ts';
-import { buildFigure } from '../../images/lab/topology.ts';
-import {
-  NumberedFlow,
-  pathMtuBack,
-  ping,
-  traceroute,
-  transferPort,
-} from '../../images/lab/traffic.ts';
+import { Bird } from './bird.ts';
+import { udpFrame } from './frames.ts';
+import { Frr } from './frr.ts';
+import { startKernelGateway } from './kernel-gateway.ts';
+import { Lab, sweep } from './namespace.ts';
+import { start, until } from './process.ts';
+import { buildFigure } from './topology.ts';
+import { NumberedFlow, pathMtuBack, ping, traceroute, transferPort } from './traffic.ts';
 
 const uplink = { gatewayAddress: '172.20.3.1/24', routerAddress: '172.20.3.99/24' };
 const lan = { serverAddress: '203.0.113.20/24', routerLanAddress: '203.0.113.1/24' };
@@ -32,7 +26,7 @@ function leftBehind(prefix: string): string[] {
 test('a lab that was killed is swept by the next, one that lives is not', {
   timeout: 300_000,
 }, async (t) => {
-  const url = new URL('../../images/lab/namespace.ts', import.meta.url);
+  const url = new URL('./namespace.ts', import.meta.url);
   const program = `import { Lab } from '${url}';
     const lab = await Lab.open();
     const host = await lab.host('h');

@@ -3,8 +3,8 @@
  * has an outside tuple of its own, and all ports come back.
  */
 import { test } from 'tap';
-import { until } from '../../images/lab/process.ts';
-import { openScene, type SceneOptions, sceneConfig, server, source } from './scene.ts';
+import { openScene, type SceneOptions, sceneConfig, server, source } from '../appliance/scene.ts';
+import { until } from '../lab/process.ts';
 
 const udpCount = 10_000;
 const tcpCount = 2000;

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs the Debian packages that are missing, and nothing else.
 #
-#   images/bootstrap.sh build   what compiling takes
-#   images/bootstrap.sh run     what the lab takes, besides
-#   images/bootstrap.sh test    what the tests take, besides
+#   scripts/bootstrap.sh build   what compiling takes
+#   scripts/bootstrap.sh run     what the lab takes, besides
+#   scripts/bootstrap.sh test    what the tests take, besides
 #
 # Asks dpkg-query first and touches the network only when something is missing. Routing daemons that
 # are installed for the lab must not run on this host: services are held back meanwhile, and those

@@ -1,8 +1,8 @@
 /** A typed hand on the hostile speaker in a host of the lab, see hostile-program.ts. */
 import { fileURLToPath } from 'node:url';
-import type { Host } from '../../images/lab/namespace.ts';
-import type { Running } from '../../images/lab/process.ts';
-import { type Params, Requests, type Result } from '../../images/lab/requests.ts';
+import type { Host } from '../lab/namespace.ts';
+import type { Running } from '../lab/process.ts';
+import { type Params, Requests, type Result } from '../lab/requests.ts';
 import type { HostileMethods } from './hostile-program.ts';
 
 export class HostileSpeaker {

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { loadConfig } from '../src/config/load.ts';
-import { formatErrors } from '../src/config/yaml/located.ts';
-import type { Model } from '../src/model/model.ts';
-import { sceneConfig } from './appliance/scene.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { formatErrors } from '../../src/config/yaml/located.ts';
+import type { Model } from '../../src/model/model.ts';
+import { sceneConfig } from '../appliance/scene.ts';
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
@@ -17,8 +17,8 @@ function load(folder: string): Model {
   return loaded.model;
 }
 
-test("images/lab/config is the seed's scenario", () => {
-  const model = load(path('../images/lab/config'));
+test("test/lab/config is the seed's scenario", () => {
+  const model = load(path('./config'));
   const networks = model.networks.map(({ name, routeTableIndex }) => [name, routeTableIndex]);
   expect(Object.fromEntries(networks)).toEqual({ red: 500, blue: 501 });
   const sessions = model.neighbors.map(({ network, remoteAs, localAs }) => [
@@ -31,11 +31,11 @@ test("images/lab/config is the seed's scenario", () => {
 });
 
 test("the seed's manifests stand there to the letter", () => {
-  const shipped = readFileSync(path('../images/lab/config/10-seed.yaml'), 'utf8');
-  const manifests = readdirSync(path('config/seed')).filter((name) => name !== 'beside.yaml');
+  const shipped = readFileSync(path('./config/10-seed.yaml'), 'utf8');
+  const manifests = readdirSync(path('../config/seed')).filter((name) => name !== 'beside.yaml');
   expect(manifests.length).toBe(2);
   for (const name of manifests) {
-    expect(shipped).toContain(readFileSync(path(`config/seed/${name}`), 'utf8').trim());
+    expect(shipped).toContain(readFileSync(path(`../config/seed/${name}`), 'utf8').trim());
   }
 });
 

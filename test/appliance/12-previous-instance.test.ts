@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
-import { egretProgram } from '../../images/lab/egret.ts';
-import { run, until } from '../../images/lab/process.ts';
+import { egretProgram } from '../lab/egret.ts';
+import { run, until } from '../lab/process.ts';
 import { gatewayUplink, networks, openScene, prefix, router } from './scene.ts';
 import { comesBack, sawNoLeak, steadyFlow, watchLeaks } from './witness.ts';
 

@@ -2,9 +2,9 @@
  * SIGHUP with ten thousand Pods under traffic: the change comes into force, and a client that it does not concern loses nothing. Two in a row: the newest counts.
  */
 import { test } from 'tap';
-import { until } from '../../images/lab/process.ts';
-import { clientAddress, clientResource, documents, openScene, server } from './scene.ts';
-import { lostNothing, steadyFlow } from './witness.ts';
+import { clientAddress, clientResource, documents, openScene, server } from '../appliance/scene.ts';
+import { lostNothing, steadyFlow } from '../appliance/witness.ts';
+import { until } from '../lab/process.ts';
 
 const podCount = 10_000;
 

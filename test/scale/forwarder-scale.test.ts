@@ -4,10 +4,10 @@
  */
 import { readFile } from 'node:fs/promises';
 import { test } from 'tap';
-import { egretProgram } from '../../images/lab/egret.ts';
-import { until } from '../../images/lab/process.ts';
-import { clientResource, documents, openScene } from './scene.ts';
-import { steadyFlow } from './witness.ts';
+import { clientResource, documents, openScene } from '../appliance/scene.ts';
+import { steadyFlow } from '../appliance/witness.ts';
+import { egretProgram } from '../lab/egret.ts';
+import { until } from '../lab/process.ts';
 
 const isFull = process.env.EGRET_FULL === '1';
 const sessionCount = isFull ? 1_000_000 : 100_000;

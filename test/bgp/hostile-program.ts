@@ -1,11 +1,11 @@
 /**
- * A BGP speaker that does as it is told (see images/lab/requests.ts), however wrong;
+ * A BGP speaker that does as it is told (see test/lab/requests.ts), however wrong;
  * hostile-speaker.ts is its other end. It writes its own bytes and shares no code with the speaker
  * that it is to harm.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { serveRequests } from '../../images/lab/requests.ts';
+import { serveRequests } from '../lab/requests.ts';
 
 /** A message as it came. */
 export interface HeardMessage {

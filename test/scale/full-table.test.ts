@@ -8,9 +8,6 @@
  *   EGRET_FULL=1          900,000 made-up ones instead of 300,000
  */
 import { test } from 'tap';
-import { makePrefixes, readPrefixes } from '../../images/lab/prefixes.ts';
-import { until } from '../../images/lab/process.ts';
-import { NumberedFlow } from '../../images/lab/traffic.ts';
 import {
   documents,
   kernelTable,
@@ -19,7 +16,10 @@ import {
   openScene,
   prefix,
   server,
-} from './scene.ts';
+} from '../appliance/scene.ts';
+import { makePrefixes, readPrefixes } from '../lab/prefixes.ts';
+import { until } from '../lab/process.ts';
+import { NumberedFlow } from '../lab/traffic.ts';
 
 const seed = 901_899;
 const loadMs = 120_000;

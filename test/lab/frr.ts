@@ -180,6 +180,7 @@ async function frrIds(): Promise<[number, number]> {
     .split('\n')
     .find((l) => l.startsWith('frr:'));
   const [, , uid, gid] = line?.split(':') ?? [];
-  if (!uid || !gid) throw new Error('There is no user frr: images/bootstrap.sh test installs FRR.');
+  if (!uid || !gid)
+    throw new Error('There is no user frr: scripts/bootstrap.sh test installs FRR.');
   return [Number(uid), Number(gid)];
 }

@@ -6,9 +6,6 @@
  * traffic in both networks must lose nothing; egretd must neither grow nor stay busy.
  */
 import { test } from 'tap';
-import { checksum, ethernetHeader, ipv4Packet } from '../../images/lab/frames.ts';
-import { until } from '../../images/lab/process.ts';
-import { NumberedFlow } from '../../images/lab/traffic.ts';
 import { seededRandom } from '../../src/lib/random.ts';
 import {
   documents,
@@ -18,6 +15,9 @@ import {
   sceneConfig,
   server,
 } from '../appliance/scene.ts';
+import { checksum, ethernetHeader, ipv4Packet } from '../lab/frames.ts';
+import { until } from '../lab/process.ts';
+import { NumberedFlow } from '../lab/traffic.ts';
 import { message, openMessage } from './hostile-program.ts';
 import { HostileSpeaker } from './hostile-speaker.ts';
 import {
