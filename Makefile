@@ -9,14 +9,20 @@ SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 CLANG := clang-14
 CLANG_FORMAT := clang-format-14
 
-# Every .c file in native/ belongs to libegret, but for the two that have a main of their own.
-MAINS := native/forwarder.c native/abi_print.c
-LIBRARY := $(filter-out $(MAINS),$(wildcard native/*.c))
-HEADERS := $(wildcard native/*.h)
+# native/rooms lists the rooms and what they are linked into; abi_print.c is a program of its own.
+rooms_of = $(shell awk '!/^\#/ && / $(1)( |$$)/ {print $$1}' native/rooms)
+sources_of = $(foreach room,$(call rooms_of,$(1)),$(wildcard native/$(room)/*.c))
+FORWARDER_MAIN := native/forwarder/forwarder.c
+LIBRARY := $(filter-out $(FORWARDER_MAIN),$(call sources_of,library))
+FORWARDER := $(call sources_of,forwarder)
+# What tests, fuzzers and benchmarks link: every room, without a main.
+ENGINE := $(filter-out $(FORWARDER_MAIN),$(wildcard native/*/*.c))
+ENGINE := $(filter-out native/test/% native/fuzz/% native/bench/%,$(ENGINE))
 C_TESTS := $(patsubst native/test/%.c,build/test/%,$(wildcard native/test/*_test.c))
 C_FUZZERS := $(patsubst native/fuzz/%.c,build/fuzz/%,$(wildcard native/fuzz/*_fuzz.c))
+C_BENCHES := $(patsubst native/bench/%.c,build/bench/%,$(wildcard native/bench/*.c))
 TYPESCRIPT := $(shell find src test -name '*.ts' 2>/dev/null)
-ABI_HASH = $(shell cat native/abi.h native/arena.h native/session.h | cksum | cut -d' ' -f1)ull
+ABI_HASH = $(shell cat native/abi.h native/arena/arena.h native/nat/session.h | cksum | cut -d' ' -f1)ull
 DEFINES = -DEGRET_ABI_HASH=$(ABI_HASH)
 
 ##@ Everyday
@@ -74,11 +80,9 @@ fuzz: build $(C_FUZZERS) ## Each fuzzer for FUZZ_SECONDS (default 60), or FUZZ_R
 	FUZZ_RUNS=$${FUZZ_RUNS:-100000} vitest run --config .vitest.config.ts test/fuzz
 
 .PHONY: bench
-bench: build packages ## TCP through Egret beside the kernel with nftables SNAT; packets and prefixes in memory
+bench: build packages $(C_BENCHES) ## TCP through Egret beside the kernel with nftables SNAT; packets and prefixes in memory
 	node test/lab/benchmark.ts
-	@mkdir -p build/bench
-	@for b in $(basename $(notdir $(wildcard native/bench/*.c))); do \
-	  $(CC) $(CFLAGS) $(DEFINES) -Inative native/bench/$$b.c $(LIBRARY) -o build/bench/$$b && echo "# $$b" && build/bench/$$b || exit 1; done
+	@for b in $(C_BENCHES); do echo "# $$b"; $$b || exit 1; done
 
 ##@ Generated
 .PHONY: abi
@@ -111,25 +115,57 @@ build/js/.stamp: node_modules tsconfig.json src/dataplane/abi.gen.ts $(TYPESCRIP
 	tsc -p .
 	@touch $@
 
-build/libegret.so: $(LIBRARY) $(HEADERS) | node_modules
-	@mkdir -p build
-	$(CC) $(CFLAGS) $(DEFINES) -fPIC -shared -fvisibility=default -Inative $(LIBRARY) -o $@
+# C, compiled once for each set of flags: plain for what ships, sanitized for tests, with clang for
+# fuzzers. Dependency files say which headers an object was made from.
+build/o/%.o: native/%.c Makefile | node_modules
+	@mkdir -p $(@D)
+	@echo '  cc        $<'
+	@$(CC) $(CFLAGS) $(DEFINES) -fPIC -MMD -MP -Inative -c $< -o $@
 
-build/egret-forwarder: native/forwarder.c $(LIBRARY) $(HEADERS) | node_modules
-	@mkdir -p build
-	$(CC) $(CFLAGS) $(DEFINES) -Inative native/forwarder.c $(LIBRARY) -o $@
+build/sanitized/%.o: native/%.c Makefile | node_modules
+	@mkdir -p $(@D)
+	@echo '  cc (san)  $<'
+	@$(CC) $(CFLAGS) $(SANITIZE) $(DEFINES) -MMD -MP -Inative -Inative/test -c $< -o $@
 
-build/test/libegret.a: $(LIBRARY) $(HEADERS) | node_modules
-	@mkdir -p build/test/o
-	cd build/test/o && $(CC) $(CFLAGS) $(SANITIZE) $(DEFINES) -I$(ROOT)/native -c $(addprefix $(ROOT)/,$(LIBRARY))
-	rm -f $@ && ar rcs $@ build/test/o/*.o
+build/fuzzed/%.o: native/%.c Makefile | node_modules
+	@mkdir -p $(@D)
+	@echo '  cc (fuzz) $<'
+	@$(CLANG) $(filter-out -Werror,$(CFLAGS)) $(DEFINES) -O1 -fsanitize=fuzzer-no-link,address,undefined \
+	  -MMD -MP -Inative -c $< -o $@
 
-build/test/%: native/test/%.c build/test/libegret.a $(wildcard native/test/*.h)
-	$(CC) $(CFLAGS) $(SANITIZE) $(DEFINES) -Inative -Inative/test $< build/test/libegret.a -o $@
+objects = $(patsubst native/%.c,build/$(1)/%.o,$(2))
 
-build/fuzz/%: native/fuzz/%.c $(LIBRARY) $(HEADERS) | node_modules
-	@mkdir -p build/fuzz
-	$(CLANG) $(filter-out -Werror,$(CFLAGS)) $(DEFINES) -O1 -fsanitize=fuzzer,address,undefined -Inative $< $(LIBRARY) -o $@
+build/libegret.so: $(call objects,o,$(LIBRARY))
+	@echo '  link      $@'
+	@$(CC) $(CFLAGS) -shared $^ -o $@
+
+build/egret-forwarder: $(call objects,o,$(FORWARDER))
+	@echo '  link      $@'
+	@$(CC) $(CFLAGS) $^ -o $@
+
+build/sanitized/engine.a: $(call objects,sanitized,$(ENGINE))
+	@rm -f $@ && ar rcs $@ $^
+
+build/fuzzed/engine.a: $(call objects,fuzzed,$(ENGINE))
+	@rm -f $@ && ar rcs $@ $^
+
+build/test/%: build/sanitized/test/%.o build/sanitized/engine.a
+	@mkdir -p $(@D)
+	@echo '  link      $@'
+	@$(CC) $(CFLAGS) $(SANITIZE) $^ -o $@
+
+build/fuzz/%: build/fuzzed/fuzz/%.o build/fuzzed/engine.a
+	@mkdir -p $(@D)
+	@echo '  link      $@'
+	@$(CLANG) $(CFLAGS) -fsanitize=fuzzer,address,undefined $^ -o $@
+
+build/bench/%: build/o/bench/%.o $(call objects,o,$(ENGINE))
+	@mkdir -p $(@D)
+	@echo '  link      $@'
+	@$(CC) $(CFLAGS) $^ -o $@
+
+.SECONDARY:
+-include $(shell find build -name '*.d' 2>/dev/null)
 
 .PHONY: clean
 clean:

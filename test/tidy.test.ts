@@ -197,7 +197,7 @@ describe('files', () => {
     expect(
       typescript
         .concat(native)
-        .filter((path) => vague.test(path) && !/^native\/(test\/)?index/.test(path)),
+        .filter((path) => vague.test(path) && !/^native\/(lib|test)\/index/.test(path)),
     ).toEqual([]);
     const kebab = /^([a-z0-9]+(-[a-z0-9]+)*\/?)+(\.(test|property\.test|gen))?\.ts$/;
     expect(typescript.filter((path) => !kebab.test(path))).toEqual([]);

@@ -6,7 +6,7 @@
 // length mix of a full table, scattered evenly, which needs more plies than real ones. Lookups go to
 // addresses inside random prefixes, each independent of the one before.
 #include "egret.h"
-#include "fib.h"
+#include "fib/fib.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #include "../test/memory_gateway.h"
 #include "input.h"
 
-#include "plan_buffer.h"
+#include "plan/plan_buffer.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -8,8 +8,8 @@
 #include "../test/netns.h"
 #include "input.h"
 
-#include "control.h"
-#include "loop.h"
+#include "control/control.h"
+#include "forwarder/loop.h"
 
 #include <fcntl.h>
 #include <net/if.h>

@@ -1,7 +1,7 @@
 // Small arenas for the C tests: created under a name of their own, unlinked at once.
 #pragma once
 
-#include "arena.h"
+#include "arena/arena.h"
 #include "egret.h"
 
 #include <stdint.h>

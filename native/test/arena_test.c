@@ -1,9 +1,9 @@
 // The arena as a file: made whole, opened only when it is sound; slots, and what status reads.
 #include "arena_fixture.h"
-#include "epoch.h"
-#include "plan_buffer.h"
+#include "arena/epoch.h"
+#include "plan/plan_buffer.h"
 #include "plan_fixture.h"
-#include "session.h"
+#include "nat/session.h"
 #include "tap.h"
 
 #include <errno.h>

@@ -1,13 +1,13 @@
 // The control socket, both ends: descriptors go over and come back, rubbish harms nobody.
-#include "arena.h"
-#include "control.h"
+#include "arena/arena.h"
+#include "control/control.h"
 #include "descriptors.h"
 #include "egret.h"
-#include "loop.h"
-#include "neighbor.h"
+#include "forwarder/loop.h"
+#include "neighbor/neighbor.h"
 #include "netns.h"
 #include "tap.h"
-#include "worker.h"
+#include "forwarder/worker.h"
 
 #include <errno.h>
 #include <net/if.h>

@@ -3,8 +3,8 @@
 //
 // Worth running under ThreadSanitizer too.
 #include "arena_fixture.h"
-#include "epoch.h"
-#include "fib.h"
+#include "arena/epoch.h"
+#include "fib/fib.h"
 #include "tap.h"
 
 #include <pthread.h>

@@ -1,7 +1,7 @@
 // The FIB against a linear scan, the life of its plies, groups and generations.
 #include "arena_fixture.h"
-#include "epoch.h"
-#include "fib.h"
+#include "arena/epoch.h"
+#include "fib/fib.h"
 #include "tap.h"
 
 #include <string.h>

@@ -7,9 +7,9 @@
 // mend the IPv4 checksum. frame_sums_error says what is wrong with a frame that came out.
 #pragma once
 
-#include "checksum.h"
-#include "header.h"
-#include "packet.h"
+#include "wire/checksum.h"
+#include "wire/header.h"
+#include "packet/packet.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

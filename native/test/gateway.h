@@ -6,7 +6,7 @@
 // Needs netns_enter first.
 #pragma once
 
-#include "arena.h"
+#include "arena/arena.h"
 #include "egret.h"
 #include "netns.h"
 #include "tap.h"

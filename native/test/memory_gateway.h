@@ -11,11 +11,11 @@
 
 #include "arena_fixture.h"
 #include "frames.h"
-#include "neighbor.h"
+#include "neighbor/neighbor.h"
 #include "plan_fixture.h"
-#include "port_memory.h"
-#include "session.h"
-#include "worker.h"
+#include "memory/port_memory.h"
+#include "nat/session.h"
+#include "forwarder/worker.h"
 
 enum { CLIENT_PORT = 0, RED_PORT = 1, BLUE_PORT = 2, OFFICE_PORT = 3 };
 enum { RED = 1, BLUE = 2 };

@@ -1,7 +1,7 @@
 // The mirror against the kernel, in a network namespace of the test's own: what is submitted is what
 // `ip route` prints, failures and foreign changes are reported, and nothing is lost under load.
 // Skipped where neither root nor user namespaces are to be had.
-#include "mirror.h"
+#include "egretd/mirror.h"
 #include "tap.h"
 
 #include <poll.h>

@@ -1,11 +1,11 @@
 // The neighbor table: who waits, who goes, who is forgotten; then the same against a real kernel.
-#include "arena.h"
+#include "arena/arena.h"
 #include "egret.h"
-#include "neighbor.h"
+#include "neighbor/neighbor.h"
 #include "netns.h"
-#include "pipeline.h"
+#include "pipeline/pipeline.h"
 #include "tap.h"
-#include "worker.h"
+#include "forwarder/worker.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>

@@ -1,8 +1,8 @@
 // Plans: what is refused, who is whose client, which gateway address, and why.
 #include "arena_fixture.h"
-#include "decide.h"
-#include "epoch.h"
-#include "plan.h"
+#include "plan/decide.h"
+#include "arena/epoch.h"
+#include "plan/plan.h"
 #include "plan_fixture.h"
 #include "tap.h"
 

@@ -1,5 +1,5 @@
 // Every outside port can be handed out, to the last one, and comes back.
-#include "port_pool.h"
+#include "nat/port_pool.h"
 
 #include "arena_fixture.h"
 #include "tap.h"

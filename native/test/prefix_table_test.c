@@ -1,5 +1,5 @@
 // The writer's table of prefixes against an array, and how it grows and gives memory back.
-#include "prefix_table.h"
+#include "fib/prefix_table.h"
 #include "tap.h"
 
 #include <stdlib.h>

@@ -44,7 +44,7 @@ const heartbeatCheckMs = 1_000;
 /** Looks in a row without a heartbeat after which this is said, and after which it is replaced. */
 const silentChecksReported = 3;
 const silentChecksMax = 10;
-/** native/forwarder.c: another one runs on the arena; it will listen soon. */
+/** native/forwarder/forwarder.c: another one runs on the arena; it will listen soon. */
 const exitClaimed = 4;
 
 /** A forwarder that cannot be adopted, and why. */

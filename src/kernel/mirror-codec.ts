@@ -1,6 +1,6 @@
 /**
  * What goes to the mirror's thread and comes back: rows of struct egret_mirror_route
- * (native/egret.h) and struct mirror_event (native/mirror.h), in host order.
+ * (native/egret.h) and struct mirror_event (native/egretd/mirror.h), in host order.
  */
 import type { Ipv4 } from '../net/ipv4.ts';
 

@@ -1,5 +1,5 @@
 /**
- * The mirror's pump: hands what changed to the thread that tells the kernel (native/mirror.h), and
+ * The mirror's pump: hands what changed to the thread that tells the kernel (native/egretd/mirror.h), and
  * notes in each MirrorTable what became of it.
  *
  *   repairs, then changes of each table ──rows──▶ thread ──▶ kernel

@@ -2,7 +2,7 @@
  * The mirror: what each network's RIB selected, in the kernel's table of the same number, so that
  * the box itself, and whoever types `ip route`, sees it. Forwarding never depends on it.
  *
- *   RIB ──changes, one a prefix──▶ pump ──rows──▶ native/mirror.c ──▶ kernel
+ *   RIB ──changes, one a prefix──▶ pump ──rows──▶ native/egretd/mirror.c ──▶ kernel
  *                                   ▲                  │
  *                      repairs ─────┴── settled, refused, changed by others
  *

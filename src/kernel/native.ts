@@ -4,7 +4,7 @@
  * own.
  */
 
-/** Netlink sockets, for which Node has no type (native/netlink.c). */
+/** Netlink sockets, for which Node has no type (native/egretd/netlink.c). */
 export interface NetlinkSockets {
   /**
    * Opens NETLINK_ROUTE.
@@ -25,7 +25,7 @@ export interface NetlinkSockets {
   close(fd: number): void;
 }
 
-/** The thread that installs routes (native/mirror.h). */
+/** The thread that installs routes (native/egretd/mirror.h). */
 export interface MirrorNative {
   /** @returns a handle, and a stream of struct mirror_event */
   open(protocol: number): { readonly handle: unknown; readonly events: number };

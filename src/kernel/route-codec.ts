@@ -1,7 +1,7 @@
 /**
  * The bodies of rtnetlink messages on IPv4 routes (RFC 3549 §3.1.1; rtnetlink(7), linux/rtnetlink.h).
  *
- * One route at a time: what the mirror writes in bulk, native/route_message.c encodes. Nexthop objects,
+ * One route at a time: what the mirror writes in bulk, native/egretd/route_message.c encodes. Nexthop objects,
  * metrics other than the priority and routes for a TOS are left out: Egret neither writes nor follows
  * them.
  */

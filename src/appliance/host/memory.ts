@@ -1,7 +1,7 @@
 /**
  * Gives memory back to the system after a table of routes went.
  *
- * Tables shrink by themselves (src/rib, native/prefix_table.c), but what they leave stays with this
+ * Tables shrink by themselves (src/rib, native/fib/prefix_table.c), but what they leave stays with this
  * process otherwise: garbage until the collector sees a reason to run, heap pages that V8 pools or
  * that few objects are left on, freed blocks in malloc's heap, the map of arena pages that hold no
  * route any more. So once routes, FIB and mirror have settled and the tables are less than half of

@@ -1,6 +1,6 @@
 /**
  * What Node cannot do itself, in the shapes that BGP, probes and the kernel folder ask for: the sockets
- * and threads of native/sockets.c, probe.c, netlink.c and mirror.c.
+ * and threads of native/egretd/sockets.c, probe.c, netlink.c and mirror.c.
  */
 import { getSystemErrorMessage } from 'node:util';
 import type { BgpSocketOptions, BgpSockets } from '../../bgp/connection/transport.ts';

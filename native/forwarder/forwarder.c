@@ -1,0 +1,225 @@
+// egret-forwarder: maps the arena, takes ports from egretd over a Unix socket, forwards.
+//
+//   egret-forwarder --arena PATH --socket PATH [--pid-file PATH]
+//
+// It opens no port itself and may outlive any egretd. Sessions live in the arena: the next forwarder
+// rebuilds its tables from them. Exit status: 0 stopped in order, 1 could not start, 2 usage, 3 built
+// from another abi.h than the arena, 4 another one runs on it. Log lines are JSON on stderr.
+#include "arena/arena.h"
+#include "control/control.h"
+#include "egret.h"
+#include "arena/epoch.h"
+#include "forwarder/loop.h"
+#include "forwarder/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { EXIT_OK = 0, EXIT_START = 1, EXIT_USAGE = 2, EXIT_ABI = 3, EXIT_CLAIMED = 4 };
+enum { LOG_INFO = 30, LOG_ERROR = 50 }; // as in egretd's log
+
+#define CLAIM_WAIT_NS 1000000000ull
+
+struct options {
+	const char *arena, *socket, *pid_file;
+};
+
+static const char *const status_texts[] = {
+#define STATUS_TEXT(sym, code, text) text,
+	EGRET_STATUSES(STATUS_TEXT)};
+
+// Writes one line. `fields` is a format for JSON members that follow, each with a comma in front.
+__attribute__((format(printf, 3, 4))) static void log_line(
+	int level, const char *message, const char *fields, ...)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	char text[1024], line[1280];
+	va_list arguments;
+	va_start(arguments, fields);
+	vsnprintf(text, sizeof text, fields, arguments);
+	va_end(arguments);
+	int n = snprintf(line, sizeof line,
+		"{\"level\":%d,\"time\":%" PRId64
+		",\"pid\":%d,\"name\":\"egret-forwarder\",\"msg\":\"%s\"%s}\n",
+		level, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, (int)getpid(), message,
+		text);
+	if (n > 0 && n < (int)sizeof line)
+		egret_log_write(STDERR_FILENO, line, (uint32_t)n);
+}
+
+static void log_failure(const char *message, int status)
+{
+	int is_system = status == -EGRET_STATUS_SYSTEM;
+	log_line(LOG_ERROR, message, ",\"reason\":\"%s\"",
+		is_system ? strerror(egret_errno()) : status_texts[-status]);
+}
+
+// Returns 0 when the command line is not one.
+static int parse_options(int argc, char **argv, struct options *options)
+{
+	static const struct option known[] = {
+		{"arena", required_argument, NULL, 'a'},
+		{"socket", required_argument, NULL, 's'},
+		{"pid-file", required_argument, NULL, 'p'},
+		{NULL, 0, NULL, 0},
+	};
+	int option;
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (option) {
+		case 'a':
+			options->arena = optarg;
+			break;
+		case 's':
+			options->socket = optarg;
+			break;
+		case 'p':
+			options->pid_file = optarg;
+			break;
+		default:
+			return 0;
+		}
+	}
+	return options->arena && options->socket && optind == argc;
+}
+
+// Keeps what probes of neighbors need, and nothing that a later exec could give back.
+static int drop_privileges(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {0};
+	if (syscall(SYS_capget, &header, sets))
+		return -1;
+	uint32_t kept = 1u << CAP_NET_ADMIN | 1u << CAP_NET_RAW;
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		sets[i].permitted &= i == 0 ? kept : 0;
+		sets[i].effective = sets[i].permitted;
+		sets[i].inheritable = 0;
+	}
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || syscall(SYS_capset, &header, sets);
+}
+
+// Signals come by the loop's poll, so that traffic cannot starve them.
+static int open_signals(void)
+{
+	sigset_t stop;
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTERM);
+	sigaddset(&stop, SIGINT);
+	sigprocmask(SIG_BLOCK, &stop, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	return signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int write_pid(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -1;
+	int failed = dprintf(fd, "%d\n", (int)getpid()) < 0;
+	close(fd);
+	return failed ? -1 : 0;
+}
+
+// One process runs the workers of an arena. One that was just killed may still hold the claim.
+static int claim(struct arena *arena)
+{
+	uint64_t give_up_ns = egret_now_ns() + CLAIM_WAIT_NS;
+	int status;
+	while ((status = epoch_claim(arena)) < 0 && egret_now_ns() < give_up_ns)
+		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+	return status;
+}
+
+// Builds the worker, and says what became of the sessions.
+static int make_worker(struct arena *arena, struct worker **worker)
+{
+	uint64_t begin_ns = egret_now_ns();
+	uint32_t life = ++arena->header->forwarder_life;
+	int status = worker_make(arena, worker);
+	if (status < 0)
+		return status;
+	const uint64_t *counters = (*worker)->counters;
+	log_line(LOG_INFO, "forwarder started",
+		",\"life\":%" PRIu32 ",\"sessions\":%" PRIu64 ",\"bindings\":%" PRIu64
+		",\"durationMs\":%.3f",
+		life, counters[EGRET_WORKER_COUNTER_SESSIONS],
+		counters[EGRET_WORKER_COUNTER_BINDINGS], (double)(egret_now_ns() - begin_ns) / 1e6);
+	return 0;
+}
+
+static int run(const struct options *options, struct arena *arena)
+{
+	struct worker *worker = NULL;
+	struct control_server *control = NULL;
+	int status = claim(arena);
+	if (status < 0) {
+		log_failure("another forwarder runs on this arena", status);
+		return EXIT_CLAIMED;
+	}
+	int signal_fd = open_signals();
+	if (signal_fd < 0 || drop_privileges()) {
+		log_line(LOG_ERROR, "cannot prepare the process", ",\"reason\":\"%s\"",
+			strerror(errno));
+		return EXIT_START;
+	}
+	status = make_worker(arena, &worker);
+	if (status < 0) {
+		log_failure("cannot make the worker", status);
+		return EXIT_START;
+	}
+	status = control_server_open(options->socket, worker, &control);
+	if (status < 0) {
+		log_failure("cannot listen", status);
+		worker_free(worker);
+		return EXIT_START;
+	}
+	if (options->pid_file && write_pid(options->pid_file))
+		log_line(LOG_ERROR, "cannot write the pid file", ",\"reason\":\"%s\"",
+			strerror(errno));
+	loop_run(worker, control, signal_fd);
+	for (uint16_t slot = 0; slot < EGRET_PORT_MAX; slot++)
+		loop_close_port(worker, slot);
+	if (options->pid_file)
+		unlink(options->pid_file);
+	control_server_close(control);
+	worker_free(worker);
+	log_line(LOG_INFO, "forwarder stopped", "%s", "");
+	return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {0};
+	if (!parse_options(argc, argv, &options)) {
+		fprintf(stderr,
+			"usage: egret-forwarder --arena PATH --socket PATH "
+			"[--pid-file PATH]\n");
+		return EXIT_USAGE;
+	}
+	prctl(PR_SET_NAME, "egret-forwarder", 0, 0, 0);
+	void *arena = NULL;
+	int status = egret_arena_open(options.arena, NULL, &arena);
+	if (status < 0) {
+		log_failure("cannot map the arena", status);
+		return status == -EGRET_STATUS_ABI_MISMATCH ? EXIT_ABI : EXIT_START;
+	}
+	int result = run(&options, arena);
+	egret_arena_close(arena);
+	return result;
+}

@@ -1,0 +1,379 @@
+// Sessions and bindings: creation, removal, finding. See session.h; rebuilding from records stands in
+// session_rebuild.c, TCP and time in session_timer.c.
+#include "nat/session.h"
+
+#include "nat/session_private.h"
+
+#include <string.h>
+
+void (*session_store_hook)(int mark);
+
+// -- Clients --------------------------------------------------------------------------------------
+
+static uint32_t client_find(const struct session_table *table, uint32_t address, uint64_t hash)
+{
+	uint32_t cursor = 0, at;
+	while ((at = index_next(&table->client_index, hash, &cursor)) != INDEX_NONE)
+		if (table->clients[at].address == address)
+			return at;
+	return SESSION_NONE;
+}
+
+static uint64_t client_hash(const struct session_table *table, uint32_t address)
+{
+	return index_hash(&table->client_index, (struct index_key){address, 0});
+}
+
+uint32_t session_client_count(const struct session_table *table, uint32_t inside_addr)
+{
+	uint32_t at = client_find(table, inside_addr, client_hash(table, inside_addr));
+	return at == SESSION_NONE ? 0 : table->clients[at].session_count;
+}
+
+// Counts a session to its client. There are as many client rows as sessions, so one is free.
+static uint32_t client_hold(struct session_table *table, uint32_t address)
+{
+	uint64_t hash = client_hash(table, address);
+	uint32_t at = client_find(table, address, hash);
+	if (at == SESSION_NONE) {
+		at = table->free_client;
+		if (at == SESSION_NONE || index_insert(&table->client_index, hash, at) < 0)
+			return SESSION_NONE;
+		table->free_client = table->clients[at].next_free;
+		table->clients[at] = (struct session_client){.address = address};
+	}
+	table->clients[at].session_count++;
+	return at;
+}
+
+static void client_release(struct session_table *table, uint32_t at)
+{
+	struct session_client *client = &table->clients[at];
+	if (--client->session_count > 0)
+		return;
+	index_remove(&table->client_index, client_hash(table, client->address), at);
+	client->next_free = table->free_client;
+	table->free_client = at;
+}
+
+// -- Bindings -------------------------------------------------------------------------------------
+
+static struct index_key binding_inside_key(
+	uint8_t protocol, uint32_t inside_addr, uint16_t inside_port, uint32_t outside_addr)
+{
+	return (struct index_key){(uint64_t)inside_addr << 32 | outside_addr,
+		(uint64_t)inside_port << 48 | (uint32_t)protocol << 8};
+}
+
+static struct index_key binding_outside_key(
+	uint8_t protocol, uint32_t outside_addr, uint16_t outside_port)
+{
+	return (struct index_key){
+		outside_addr, (uint64_t)outside_port << 48 | (uint32_t)protocol << 8 | 1};
+}
+
+int binding_index_add(struct session_table *table, uint32_t binding)
+{
+	const struct binding_record *b = &table->bindings[binding];
+	struct index *index = &table->binding_index;
+	uint64_t outside = index_hash(
+		index, binding_outside_key(b->protocol, b->outside_addr, b->outside_port));
+	if (index_insert(index, outside, binding) < 0)
+		return -1;
+	if (!b->is_shared)
+		return 0;
+	uint64_t inside = index_hash(index,
+		binding_inside_key(b->protocol, b->inside_addr, b->inside_port, b->outside_addr));
+	if (index_insert(index, inside, binding) < 0) {
+		index_remove(index, outside, binding);
+		return -1;
+	}
+	return 0;
+}
+
+static void binding_index_remove(struct session_table *table, uint32_t binding)
+{
+	const struct binding_record *b = &table->bindings[binding];
+	struct index *index = &table->binding_index;
+	index_remove(index,
+		index_hash(
+			index, binding_outside_key(b->protocol, b->outside_addr, b->outside_port)),
+		binding);
+	if (b->is_shared)
+		index_remove(index,
+			index_hash(index,
+				binding_inside_key(b->protocol, b->inside_addr, b->inside_port,
+					b->outside_addr)),
+			binding);
+}
+
+uint32_t binding_find_outside(const struct session_table *table, uint8_t protocol,
+	uint32_t outside_addr, uint16_t outside_port)
+{
+	uint64_t hash = index_hash(
+		&table->binding_index, binding_outside_key(protocol, outside_addr, outside_port));
+	uint32_t cursor = 0, at;
+	while ((at = index_next(&table->binding_index, hash, &cursor)) != INDEX_NONE) {
+		const struct binding_record *b = &table->bindings[at];
+		if (b->outside_addr == outside_addr && b->outside_port == outside_port &&
+			b->protocol == protocol && b->state == BINDING_LIVE)
+			return at;
+	}
+	return SESSION_NONE;
+}
+
+// The shared binding of an inside endpoint, live or in quarantine.
+static uint32_t binding_find_inside(
+	const struct session_table *table, const struct session_request *request)
+{
+	uint64_t hash = index_hash(&table->binding_index,
+		binding_inside_key(request->protocol, request->inside_addr, request->inside_port,
+			request->outside_addr));
+	uint32_t cursor = 0, at;
+	while ((at = index_next(&table->binding_index, hash, &cursor)) != INDEX_NONE) {
+		const struct binding_record *b = &table->bindings[at];
+		if (b->inside_addr == request->inside_addr &&
+			b->inside_port == request->inside_port &&
+			b->outside_addr == request->outside_addr &&
+			b->protocol == request->protocol && b->is_shared)
+			return at;
+	}
+	return SESSION_NONE;
+}
+
+int binding_has_remote(
+	const struct session_table *table, uint32_t binding, uint16_t network, uint32_t remote_addr)
+{
+	uint32_t at = table->binding_links[binding].first_session;
+	for (; at != SESSION_NONE; at = table->session_links[at].next)
+		if (table->sessions[at].remote_addr == remote_addr &&
+			table->sessions[at].network == network)
+			return 1;
+	return 0;
+}
+
+static uint32_t binding_create(struct session_table *table, const struct session_request *request,
+	uint32_t random, enum egret_drop *drop)
+{
+	uint32_t at = table->free_binding;
+	if (at == SESSION_NONE) {
+		*drop = EGRET_DROP_SESSIONS_FULL;
+		return SESSION_NONE;
+	}
+	enum port_pool_kind kind = port_pool_kind(request->protocol);
+	int32_t port = port_pool_take(table->pools, request->address_slot, kind, random);
+	if (port < 0) {
+		*drop = EGRET_DROP_NO_PORTS;
+		return SESSION_NONE;
+	}
+	session_store_mark(MARK_PORT_TAKEN);
+	struct binding_record *b = &table->bindings[at];
+	b->until_tick = 0;
+	b->inside_addr = request->inside_addr;
+	b->outside_addr = request->outside_addr;
+	b->inside_port = request->inside_port;
+	b->outside_port = (uint16_t)port;
+	b->address_slot = request->address_slot;
+	b->protocol = request->protocol;
+	b->is_shared = request->is_shared;
+	session_store_mark(MARK_BINDING_FIELDS);
+	if (binding_index_add(table, at) < 0) {
+		port_pool_give(table->pools, request->address_slot, kind, (uint16_t)port, 0);
+		*drop = EGRET_DROP_SESSIONS_FULL;
+		return SESSION_NONE;
+	}
+	table->free_binding = table->binding_links[at].first_session;
+	table->binding_links[at] = (struct binding_link){.first_session = SESSION_NONE};
+	table->counters[EGRET_WORKER_COUNTER_BINDINGS]++;
+	__atomic_store_n(&b->state, BINDING_LIVE, __ATOMIC_RELEASE);
+	session_store_mark(MARK_BINDING_LIVE);
+	return at;
+}
+
+// The same inside endpoint may have its port again before the quarantine is over.
+static void binding_revive(struct session_table *table, uint32_t at)
+{
+	struct binding_record *b = &table->bindings[at];
+	timer_clear(&table->timers, table->session_max + at);
+	port_pool_revive(table->pools, b->address_slot, port_pool_kind(b->protocol));
+	session_store_mark(MARK_PORT_REVIVED);
+	table->counters[EGRET_WORKER_COUNTER_BINDINGS]++;
+	__atomic_store_n(&b->state, BINDING_LIVE, __ATOMIC_RELEASE);
+	session_store_mark(MARK_BINDING_REVIVED);
+}
+
+void binding_free(struct session_table *table, uint32_t at)
+{
+	struct binding_record *b = &table->bindings[at];
+	int was_quarantined = b->state == BINDING_QUARANTINED;
+	__atomic_store_n(&b->state, BINDING_EMPTY, __ATOMIC_RELEASE);
+	session_store_mark(MARK_BINDING_EMPTY);
+	timer_clear(&table->timers, table->session_max + at);
+	binding_index_remove(table, at);
+	port_pool_give(table->pools, b->address_slot, port_pool_kind(b->protocol), b->outside_port,
+		was_quarantined);
+	session_store_mark(MARK_PORT_GIVEN);
+	if (!was_quarantined)
+		table->counters[EGRET_WORKER_COUNTER_BINDINGS]--;
+	table->binding_links[at].first_session = table->free_binding;
+	table->free_binding = at;
+}
+
+// Its last session has gone.
+static void binding_quarantine(struct session_table *table, uint32_t at)
+{
+	struct binding_record *b = &table->bindings[at];
+	__atomic_store_n(&b->state, BINDING_QUARANTINED, __ATOMIC_RELEASE);
+	session_store_mark(MARK_BINDING_QUARANTINED);
+	table->counters[EGRET_WORKER_COUNTER_BINDINGS]--;
+	port_pool_quarantine(table->pools, b->address_slot, port_pool_kind(b->protocol));
+	session_store_mark(MARK_PORT_QUARANTINED);
+	timer_set(&table->timers, table->session_max + at, b->until_tick);
+}
+
+// -- Sessions -------------------------------------------------------------------------------------
+
+int session_attach(struct session_table *table, uint32_t at)
+{
+	const struct session_record *s = &table->sessions[at];
+	struct index *index = &table->session_index;
+	uint64_t inside = index_hash(index, session_key(s, PACKET_OUTBOUND));
+	uint64_t outside = index_hash(index, session_key(s, PACKET_INBOUND));
+	if (index_insert(index, inside, at) < 0)
+		return -1;
+	if (index_insert(index, outside, at) < 0) {
+		index_remove(index, inside, at);
+		return -1;
+	}
+	uint32_t client = client_hold(table, s->inside_addr);
+	if (client == SESSION_NONE) {
+		index_remove(index, inside, at);
+		index_remove(index, outside, at);
+		return -1;
+	}
+	struct binding_link *binding = &table->binding_links[s->binding];
+	struct session_link *link = &table->session_links[at];
+	link->client = client;
+	link->previous = SESSION_NONE;
+	link->next = binding->first_session;
+	if (link->next != SESSION_NONE)
+		table->session_links[link->next].previous = at;
+	binding->first_session = at;
+	binding->session_count++;
+	table->counters[EGRET_WORKER_COUNTER_SESSIONS]++;
+	return 0;
+}
+
+static void session_detach(struct session_table *table, uint32_t at)
+{
+	const struct session_record *s = &table->sessions[at];
+	struct index *index = &table->session_index;
+	struct session_link *link = &table->session_links[at];
+	struct binding_link *binding = &table->binding_links[s->binding];
+	timer_clear(&table->timers, at);
+	index_remove(index, index_hash(index, session_key(s, PACKET_OUTBOUND)), at);
+	index_remove(index, index_hash(index, session_key(s, PACKET_INBOUND)), at);
+	client_release(table, link->client);
+	if (link->previous == SESSION_NONE)
+		binding->first_session = link->next;
+	else
+		table->session_links[link->previous].next = link->next;
+	if (link->next != SESSION_NONE)
+		table->session_links[link->next].previous = link->previous;
+	binding->session_count--;
+	link->next = table->free_session;
+	table->free_session = at;
+	table->counters[EGRET_WORKER_COUNTER_SESSIONS]--;
+}
+
+static uint32_t session_add(struct session_table *table, uint32_t binding, uint16_t network,
+	uint32_t remote_addr, uint16_t remote_port, uint32_t now_tick, enum egret_drop *drop)
+{
+	uint32_t at = table->free_session;
+	if (at == SESSION_NONE) {
+		*drop = EGRET_DROP_SESSIONS_FULL;
+		return SESSION_NONE;
+	}
+	const struct binding_record *b = &table->bindings[binding];
+	struct session_record *s = &table->sessions[at];
+	uint32_t state = s->state;
+	*s = (struct session_record){
+		.state = state,
+		.binding = binding,
+		.inside_addr = b->inside_addr,
+		.outside_addr = b->outside_addr,
+		.remote_addr = remote_addr,
+		.inside_port = b->inside_port,
+		.outside_port = b->outside_port,
+		.remote_port = remote_port,
+		.network = network,
+		.protocol = b->protocol,
+		.last_tick = now_tick,
+	};
+	session_store_mark(MARK_SESSION_FIELDS);
+	uint32_t next_free = table->session_links[at].next;
+	if (session_attach(table, at) < 0) {
+		*drop = EGRET_DROP_SESSIONS_FULL;
+		return SESSION_NONE;
+	}
+	table->free_session = next_free;
+	table->counters[EGRET_WORKER_COUNTER_SESSIONS_CREATED]++;
+	session_store_mark(MARK_SESSION_ATTACHED);
+	__atomic_store_n(&s->state, state + 1, __ATOMIC_RELEASE);
+	session_store_mark(MARK_SESSION_LIVE);
+	return at;
+}
+
+uint32_t session_create(struct session_table *table, const struct session_request *request,
+	uint32_t random, uint32_t now_tick, enum egret_drop *drop)
+{
+	if (table->free_session == SESSION_NONE) {
+		*drop = EGRET_DROP_SESSIONS_FULL;
+		return SESSION_NONE;
+	}
+	uint32_t binding = request->is_shared ? binding_find_inside(table, request) : SESSION_NONE;
+	if (binding == SESSION_NONE) {
+		binding = binding_create(table, request, random, drop);
+		if (binding == SESSION_NONE)
+			return SESSION_NONE;
+	} else if (table->bindings[binding].state == BINDING_QUARANTINED) {
+		binding_revive(table, binding);
+	}
+	uint32_t session = session_add(table, binding, request->network, request->remote_addr,
+		request->remote_port, now_tick, drop);
+	if (session == SESSION_NONE && table->binding_links[binding].session_count == 0)
+		binding_free(table, binding);
+	else
+		table->bindings[binding].until_tick = 0;
+	session_store_mark(MARK_BINDING_SETTLED);
+	return session;
+}
+
+uint32_t session_create_inbound(struct session_table *table, uint32_t binding, uint16_t network,
+	uint32_t remote_addr, uint16_t remote_port, uint32_t now_tick, enum egret_drop *drop)
+{
+	return session_add(table, binding, network, remote_addr, remote_port, now_tick, drop);
+}
+
+void session_remove(
+	struct session_table *table, uint32_t session, uint32_t now_tick, uint32_t quarantine_ticks)
+{
+	struct session_record *s = &table->sessions[session];
+	uint32_t binding = s->binding;
+	int is_last = table->binding_links[binding].session_count == 1;
+	if (is_last && quarantine_ticks > 0) {
+		uint32_t until_tick = now_tick + quarantine_ticks;
+		table->bindings[binding].until_tick = until_tick ? until_tick : 1;
+		session_store_mark(MARK_BINDING_UNTIL);
+	}
+	__atomic_store_n(&s->state, s->state + 1, __ATOMIC_RELEASE);
+	session_store_mark(MARK_SESSION_EMPTY);
+	session_detach(table, session);
+	session_store_mark(MARK_SESSION_DETACHED);
+	if (!is_last)
+		return;
+	if (quarantine_ticks > 0)
+		binding_quarantine(table, binding);
+	else
+		binding_free(table, binding);
+}

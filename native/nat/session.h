@@ -1,0 +1,227 @@
+// NAT sessions and bindings: the records, which are truth, and the tables that find them.
+//
+//   inside endpoint ──▶ binding ──▶ outside endpoint      (RFC 4787 REQ-1: one for all remotes)
+//                          ▲ ▲
+//                    session session ...                  (one for each remote endpoint)
+//
+// Records live in the arena and survive the forwarder. Everything else here (hash index, port
+// bitmaps, timers, free lists, counts of clients) is private memory that session_table_make rebuilds
+// from them. A record is written while empty, released as live last, and marked empty first on
+// removal, so a forwarder that dies between any two stores loses at most the record it was writing.
+//
+// RFC 4787, RFC 5382, RFC 5508, RFC 6888, RFC 7857. Absent: hairpinning, port blocks, port parity,
+// validation of a RST's sequence number (a forged RST shortens the idle timer, it ends nothing).
+#pragma once
+
+#include "arena/arena.h"
+#include "lib/index.h"
+#include "packet/packet.h"
+#include "nat/port_pool.h"
+#include "lib/timer.h"
+
+#include <stdint.h>
+
+#define SESSION_NONE UINT32_MAX
+
+// Bits of session_record.tcp_seen.
+enum session_tcp_seen {
+	SESSION_SYN_OUT = 1,
+	SESSION_SYN_IN = 2,
+	SESSION_FIN_OUT = 4,
+	SESSION_FIN_IN = 8,
+	SESSION_RST = 16,
+};
+
+// A session, one cache line. Addresses and ports in host order; ICMP query ids count as ports.
+struct session_record {
+	// Odd: live. Ascends with each creation and removal, so that whoever copies the record and
+	// finds the same odd number before and after has a whole one (session_record_is_live).
+	uint32_t state;
+	uint32_t binding; // record index
+	uint32_t inside_addr, outside_addr, remote_addr;
+	uint16_t inside_port, outside_port, remote_port;
+	uint16_t network; // slot: whose remote this is
+	uint8_t protocol; // IP protocol number
+	uint8_t phase; // enum egret_session_state
+	uint8_t tcp_seen; // enum session_tcp_seen
+	uint8_t is_multihomed; // its gateway has several networks
+	uint32_t last_tick; // of its last packet
+	// The decision, cached: current while the numbers are (session_is_current).
+	uint32_t plan_number;
+	uint32_t generation_number;
+	uint32_t network_version, client_version; // FIB chunk of the remote, of the client
+	uint32_t network_group, client_group; // next-hop groups to the remote, to the client
+	uint32_t reserved1;
+};
+_Static_assert(sizeof(struct session_record) == 64, "a session is one cache line");
+
+enum binding_state { BINDING_EMPTY = 0, BINDING_LIVE = 1, BINDING_QUARANTINED = 2 };
+
+// A binding, half a cache line.
+struct binding_record {
+	uint32_t state; // enum binding_state, released last
+	// When its quarantine ends (RFC 6888 REQ-8). Also set, while still live, before its last
+	// session is removed, so that a death in between does not free the port early; otherwise 0.
+	uint32_t until_tick;
+	uint32_t inside_addr, outside_addr;
+	uint16_t inside_port, outside_port;
+	uint16_t address_slot; // of outside_addr
+	uint8_t protocol;
+	uint8_t is_shared; // 1: endpoint-independent; 0: of one session alone
+	uint32_t reserved[2];
+};
+_Static_assert(sizeof(struct binding_record) == 32, "a binding is half a cache line");
+
+static inline int session_record_is_live(const struct session_record *record)
+{
+	return __atomic_load_n(&record->state, __ATOMIC_ACQUIRE) & 1;
+}
+
+// What the worker knows of a session or binding besides its record.
+struct session_link {
+	uint32_t next, previous; // sessions of one binding; the free list uses `next`
+	uint32_t client; // index into clients
+};
+
+struct binding_link {
+	uint32_t first_session; // the free list uses it too
+	uint32_t session_count;
+};
+
+// An inside address with sessions (RFC 6888 REQ-4).
+struct session_client {
+	uint32_t address;
+	uint32_t session_count;
+	uint32_t next_free;
+};
+
+struct session_table {
+	struct session_record *sessions; // [session_max], in the arena
+	struct binding_record *bindings; // [binding_max], in the arena
+	uint32_t session_max, binding_max;
+	struct session_link *session_links;
+	struct binding_link *binding_links;
+	struct session_client *clients; // [session_max]
+	uint32_t free_session, free_binding, free_client; // heads; SESSION_NONE: none
+	struct index session_index; // inside and outside keys
+	struct index binding_index; // inside and outside endpoints
+	struct index client_index;
+	struct timer_wheel timers; // numbers: sessions, then bindings
+	struct port_pools *pools;
+	uint64_t *counters; // the worker's lines
+	uint32_t sweep_plan; // plan that the sweep has finished with, or works on
+	uint32_t sweep_next; // next record to look at; session_max: finished
+};
+
+// What a new session is to be.
+struct session_request {
+	uint32_t inside_addr, remote_addr;
+	uint16_t inside_port, remote_port;
+	uint8_t protocol;
+	uint8_t is_shared; // endpoint-independent mapping
+	uint16_t network;
+	uint32_t outside_addr;
+	uint16_t address_slot;
+};
+
+// Called after every step in which a record, or what counts it, changes while one is made or removed,
+// with a number that says which. A test sets it to end the worker there; otherwise NULL.
+extern void (*session_store_hook)(int mark);
+enum session_store_mark {
+	MARK_PORT_TAKEN,
+	MARK_BINDING_FIELDS,
+	MARK_BINDING_LIVE,
+	MARK_SESSION_FIELDS,
+	MARK_SESSION_ATTACHED,
+	MARK_SESSION_LIVE,
+	MARK_BINDING_SETTLED,
+	MARK_BINDING_UNTIL,
+	MARK_SESSION_EMPTY,
+	MARK_SESSION_DETACHED,
+	MARK_BINDING_QUARANTINED,
+	MARK_PORT_QUARANTINED,
+	MARK_BINDING_EMPTY,
+	MARK_PORT_GIVEN,
+	MARK_PORT_REVIVED,
+	MARK_BINDING_REVIVED,
+	MARK_COUNT,
+};
+
+// Key of a session as packets from inside show it (the client side is one address space).
+static inline struct index_key session_inside_key(uint8_t protocol, uint32_t inside_addr,
+	uint16_t inside_port, uint32_t remote_addr, uint16_t remote_port)
+{
+	return (struct index_key){(uint64_t)inside_addr << 32 | remote_addr,
+		(uint64_t)inside_port << 48 | (uint64_t)remote_port << 32 |
+			(uint32_t)protocol << 8};
+}
+
+// Key of a session as packets from its network show it.
+static inline struct index_key session_outside_key(uint16_t network, uint8_t protocol,
+	uint32_t outside_addr, uint16_t outside_port, uint32_t remote_addr, uint16_t remote_port)
+{
+	return (struct index_key){(uint64_t)outside_addr << 32 | remote_addr,
+		(uint64_t)outside_port << 48 | (uint64_t)remote_port << 32 |
+			(uint32_t)network << 16 | (uint32_t)protocol << 8 | 1};
+}
+
+static inline struct index_key session_key(
+	const struct session_record *s, enum packet_direction direction)
+{
+	return direction == PACKET_OUTBOUND
+		? session_inside_key(s->protocol, s->inside_addr, s->inside_port, s->remote_addr,
+			  s->remote_port)
+		: session_outside_key(s->network, s->protocol, s->outside_addr, s->outside_port,
+			  s->remote_addr, s->remote_port);
+}
+
+// Finds a live session by one of its keys. Returns its record index, or SESSION_NONE.
+// Hot path: no allocation; the caller has prefetched the buckets of `hash`.
+static inline uint32_t session_find(const struct session_table *table, uint64_t hash,
+	struct index_key key, enum packet_direction direction)
+{
+	uint32_t cursor = 0, at;
+	while ((at = index_next(&table->session_index, hash, &cursor)) != INDEX_NONE) {
+		struct index_key found = session_key(&table->sessions[at], direction);
+		if (found.high == key.high && found.low == key.low)
+			return at;
+	}
+	return SESSION_NONE;
+}
+
+// Makes the table over the arena's records and rebuilds all that is private (session_rebuild.c).
+// Returns NULL without memory.
+struct session_table *session_table_make(
+	struct arena *arena, uint64_t *counters, uint32_t now_tick);
+void session_table_free(struct session_table *table);
+
+// Makes a session, and its binding if it needs a new one. Returns its record index, or SESSION_NONE
+// with *drop: SESSIONS_FULL, NO_PORTS. Nothing that lives is evicted.
+uint32_t session_create(struct session_table *table, const struct session_request *request,
+	uint32_t random, uint32_t now_tick, enum egret_drop *drop);
+// Makes a session on a live binding for a remote end that spoke first (RFC 4787 §5 filtering).
+uint32_t session_create_inbound(struct session_table *table, uint32_t binding, uint16_t network,
+	uint32_t remote_addr, uint16_t remote_port, uint32_t now_tick, enum egret_drop *drop);
+// Removes a session; its binding, when it was the last one, is quarantined for so many ticks.
+void session_remove(struct session_table *table, uint32_t session, uint32_t now_tick,
+	uint32_t quarantine_ticks);
+// Sessions of one client address.
+uint32_t session_client_count(const struct session_table *table, uint32_t inside_addr);
+
+// Finds the live binding of an outside endpoint, or SESSION_NONE.
+uint32_t binding_find_outside(const struct session_table *table, uint8_t protocol,
+	uint32_t outside_addr, uint16_t outside_port);
+// 1 when a session of the binding has this remote address in this network.
+int binding_has_remote(const struct session_table *table, uint32_t binding, uint16_t network,
+	uint32_t remote_addr);
+
+// Takes notice of a packet: state of TCP, the idle timer. flags: of the TCP header.
+void session_touch(struct session_table *table, const struct egret_plan *plan, uint32_t session,
+	enum packet_direction direction, uint8_t tcp_flags, uint32_t now_tick);
+// A new plan may have shorter timeouts: the timer does not wait for the longer ones.
+void session_retime(struct session_table *table, const struct egret_plan *plan, uint32_t session);
+// How long the port of a session that ends is kept from others.
+uint32_t session_quarantine_ticks(const struct egret_plan *plan);
+// Ends sessions and quarantines whose time is up, at most `budget` timers. Returns 1 when more wait.
+int session_expire(struct session_table *table, const struct egret_plan *plan, uint32_t now_tick,
+	uint32_t budget);

@@ -1,0 +1,90 @@
+// Neighbors: which MAC address answers for a next hop or a directly connected host.
+//
+// The forwarder follows the kernel's table over its own netlink socket (neighbor_netlink.c), so that
+// a next hop's change is seen while egretd is dead. A packet for an unresolved neighbor waits in a
+// queue of NEIGHBOR_HOLD_PACKETS for NEIGHBOR_HOLD_NS; then it drops with host unreachable. One that is
+// used is polled about once a second (neighbor_poll.c), since the kernel never sees our packets use
+// it and would notice a silent change of its MAC address after a minute.
+//
+// A row of the arena (struct egret_neighbor_row) is in use when its address is not 0. Rows outlive the
+// forwarder: the next one forwards by them at once, and its first dump of the kernel's table corrects
+// them. What waits is private memory and dies with its process.
+#pragma once
+
+#include "arena/arena.h"
+#include "packet/packet.h"
+
+#include <stdint.h>
+
+enum { NEIGHBOR_HOLD_PACKETS = 3 };
+#define NEIGHBOR_HOLD_NS 1000000000ull
+
+enum neighbor_state {
+	NEIGHBOR_UNKNOWN = 0,
+	NEIGHBOR_RESOLVING = 1,
+	NEIGHBOR_REACHABLE = 2,
+	NEIGHBOR_FAILED = 3,
+};
+
+struct worker;
+struct neighbor_table;
+
+// Adopts the rows that an earlier forwarder left. NULL: out of memory.
+struct neighbor_table *neighbor_table_make(struct arena *arena);
+void neighbor_table_free(struct neighbor_table *table);
+// The MAC address of a neighbor: 1 and copied, or 0 when it must be resolved first.
+// Hot path: one probe of a hash table.
+int neighbor_find(struct neighbor_table *table, uint16_t port, uint32_t address, uint8_t mac[6]);
+// 1 when the MAC address is known and polls are answered, as far as there were any. 0: another path is
+// better, if there is one. It counts as used, as by neighbor_find. Hot path: one probe.
+int neighbor_is_answering(struct neighbor_table *table, uint16_t port, uint32_t address);
+// What the kernel said. State FAILED drops what waits; REACHABLE releases it at the next housekeeping.
+void neighbor_update(struct neighbor_table *table, uint16_t port, uint32_t address,
+	enum neighbor_state state, const uint8_t mac[6]);
+// How sure one may be of a reachable neighbor: it has just answered with this MAC address (another
+// than the known one says nothing); it is to be polled as soon as it is used; or never.
+void neighbor_confirm(
+	struct neighbor_table *table, uint16_t port, uint32_t address, const uint8_t mac[6]);
+void neighbor_doubt(struct neighbor_table *table, uint16_t port, uint32_t address);
+void neighbor_trust(struct neighbor_table *table, uint16_t port, uint32_t address);
+// Remembers a neighbor's NTF_* and NTF_EXT_* flags: a request to the kernel has to repeat them, or it
+// takes them away.
+void neighbor_keep_flags(struct neighbor_table *table, uint16_t port, uint32_t address,
+	uint8_t flags, uint8_t flags_ext);
+// Forgets a port's neighbors (the interface went away).
+void neighbor_forget_port(struct neighbor_table *table, uint16_t port);
+// Takes a copy of a live packet into the neighbor's queue and asks the kernel to resolve it.
+// Returns 1 when held (verdict PACKET_HELD), 0 when the queue is full or the neighbor has failed
+// within the last second (the caller drops with HOLD_FULL or NO_NEIGHBOR, see *drop).
+int neighbor_hold(struct worker *worker, struct packet *packet, enum egret_drop *drop);
+// Releases or drops packets whose wait is over. Called by worker_housekeep; uses worker->batch.
+void neighbor_housekeep(struct worker *worker);
+// Packets that wait now.
+uint32_t neighbor_held(const struct neighbor_table *table);
+// 1 while neighbors are being polled: housekeeping must not be far.
+int neighbor_is_polling(const struct neighbor_table *table);
+
+// Between these two every neighbor that exists is named by neighbor_update; the others are forgotten.
+void neighbor_dump_begin(struct neighbor_table *table);
+void neighbor_dump_end(struct neighbor_table *table);
+
+// The kernel's side (neighbor_netlink.c): a socket from egret_neighbor_socket.
+struct neighbor_netlink {
+	int fd; // -1: none
+	uint32_t sequence; // of the newest request
+	uint32_t dump_sequence; // of the dump that runs; 0: none
+	uint8_t is_dump_wanted; // another one must follow
+	uint8_t is_dump_refused; // the kernel would not: to be tried again in a while
+	uint8_t is_link_gone; // an interface went away since the loop looked
+};
+struct neighbor_netlink *neighbor_netlink(struct neighbor_table *table);
+// Takes the socket over (and closes the one before it), and begins to read the kernel's table.
+void neighbor_netlink_set(struct worker *worker, int fd);
+// Reads the kernel's table again: a port was added, whose neighbors were nobody's till now, or the
+// kernel refused before.
+void neighbor_netlink_refresh(struct worker *worker);
+// Reads pending events; on an overrun (ENOBUFS) dumps all again.
+void neighbor_netlink_read(struct worker *worker);
+// Asks the kernel to resolve (RTM_NEWNEIGH with NTF_USE). Nothing happens without a socket.
+void neighbor_netlink_probe(
+	struct worker *worker, uint16_t port, uint32_t address, uint8_t flags, uint8_t flags_ext);

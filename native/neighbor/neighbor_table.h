@@ -1,0 +1,76 @@
+// The inside of struct neighbor_table: shared by neighbor.c (the table) and neighbor_hold.c (packets
+// that wait) and neighbor_poll.c (is it still there?), and seen by nobody else.
+#pragma once
+
+#include "neighbor/neighbor.h"
+
+enum {
+	HELD_PACKETS_MAX = 1024, // of all neighbors together
+	HELD_BYTES = 2048, // room for an ordinary frame
+	HELD_LARGE_MAX = 16, // superframes
+	POLLED_MAX = 64, // neighbors that are being confirmed at a time
+	NEIGHBOR_NONE = UINT32_MAX,
+};
+
+struct held {
+	struct packet packet;
+	uint8_t *bytes;
+	uint64_t since_ns;
+	uint16_t large; // index + 1 of its superframe buffer; 0: its own ordinary one
+};
+
+// What the arena's row does not say.
+struct neighbor {
+	uint64_t failed_ns; // when it was found not to answer
+	uint64_t probed_ns;
+	uint64_t poll_ns; // when it is to be polled, if it is used then
+	uint32_t next; // in its chain
+	uint32_t dump; // the dump that named it last
+	uint16_t held[NEIGHBOR_HOLD_PACKETS];
+	uint8_t held_count;
+	uint8_t is_polled; // in polled[]
+	uint8_t unanswered; // polls since the last answer
+	uint8_t is_silent; // POLL_ATTEMPTS polls in a row were in vain, and nothing was heard since
+	uint8_t kernel_flags, kernel_flags_ext; // NTF_*, NTF_EXT_* that a request must repeat
+};
+
+struct neighbor_table {
+	struct egret_neighbor_row *rows; // in the arena
+	struct neighbor *neighbors; // by the same index
+	uint32_t row_count;
+	uint32_t *chains; // first row of each
+	uint32_t chain_mask;
+	uint64_t key[2];
+	uint32_t *free_rows;
+	uint32_t free_row_count;
+	uint32_t reclaim_at; // where the last search ended
+	uint32_t dump;
+	uint64_t now_ns;
+
+	struct held *held;
+	uint16_t free_held[HELD_PACKETS_MAX];
+	uint32_t free_held_count;
+	uint8_t *held_bytes, *large_bytes;
+	uint16_t free_large[HELD_LARGE_MAX];
+	uint32_t free_large_count;
+	// Rows for which packets wait. A pass of housekeeping empties and appends at once, hence twice.
+	uint32_t waiting[2 * HELD_PACKETS_MAX];
+	uint32_t waiting_count;
+
+	uint32_t polled[POLLED_MAX]; // rows
+	uint32_t polled_count;
+	uint32_t poll_budget;
+	uint64_t poll_budget_ns; // when it was filled
+	struct neighbor_netlink netlink;
+};
+
+// The row of a neighbor, NEIGHBOR_NONE when it has none.
+uint32_t neighbor_row_find(const struct neighbor_table *table, uint16_t port, uint32_t address);
+// A new row for it; NEIGHBOR_NONE when the table is full of neighbors that matter.
+uint32_t neighbor_row_insert(struct neighbor_table *table, uint16_t port, uint32_t address);
+void neighbor_row_store_state(struct egret_neighbor_row *row, enum neighbor_state state);
+// Polls neighbors that are used and that nothing has confirmed lately (neighbor_poll.c).
+void neighbor_poll(struct worker *worker);
+// Allocates and frees the room for packets that wait. Returns 0 when there is no memory.
+int neighbor_hold_make(struct neighbor_table *table);
+void neighbor_hold_free(struct neighbor_table *table);

@@ -1,0 +1,112 @@
+// ARP as far as the kernel does not do it: answers for pool addresses, which no interface holds, and
+// polls of neighbors that we use and the kernel does not (neighbor_poll.c).
+//
+// RFC 826. A request is answered when its target is a ready gateway address that lives in the arrival
+// port's network, and that network (or the main table, for a port without one) says that the address
+// is on the port's own link. The request itself stays with the kernel, which learns the sender from
+// it. Absent: gratuitous announcements.
+#include "pipeline/stage.h"
+
+#include "wire/header.h"
+#include "neighbor/neighbor.h"
+
+#include <string.h>
+
+// Hardware type, protocol type and the lengths of their addresses.
+static const uint8_t ethernet_ipv4[6] = {0, 1, 8, 0, MAC_BYTES, 4};
+
+// 1 when a member of the group leaves by this port, and with `is_direct` without a next hop.
+static int group_leads(const struct fib_view *fib, uint32_t group, uint16_t port, int is_direct)
+{
+	struct egret_adjacency paths[EGRET_GROUP_PATHS_MAX];
+	if (group < EGRET_GROUP_FIRST)
+		return 0;
+	uint32_t count = fib_group_read(fib, group, paths);
+	for (uint32_t i = 0; i < count; i++)
+		if (paths[i].port == port && (!is_direct || paths[i].next_hop == 0))
+			return 1;
+	return 0;
+}
+
+int group_has_port(const struct fib_view *fib, uint32_t group, uint16_t port)
+{
+	return group_leads(fib, group, port, 0);
+}
+
+static int is_on_link(const struct fib_view *fib, uint16_t network, uint32_t address, uint16_t port)
+{
+	return group_leads(fib, fib_lookup(fib, network, address), port, 1);
+}
+
+static int is_ours(const struct worker *worker, const struct egret_plan_port *port,
+	const struct egret_plan_address *address)
+{
+	if (!address->is_ready)
+		return 0;
+	if (port->network != 0 || address->network_count == 0)
+		return plan_address_in_network(address, port->network) &&
+			is_on_link(&worker->fib, port->network, address->address, port->slot);
+	if (port->role != EGRET_ROLE_NETWORKS)
+		return 0;
+	// The port is shared: any of the address's networks.
+	for (uint32_t i = 0; i < address->network_count; i++)
+		if (is_on_link(&worker->fib, plan_address_network(address, i), address->address,
+			    port->slot))
+			return 1;
+	return 0;
+}
+
+// Writes a frame around an ARP message; its sender's address is the caller's.
+static uint8_t *write_frame(struct packet *packet, const struct egret_plan_port *port,
+	uint16_t operation, const uint8_t *ethernet_destination)
+{
+	uint8_t *ethernet = packet->data, *message = ethernet + ETHERNET_BYTES;
+	memcpy(ethernet + ETHERNET_DESTINATION, ethernet_destination, MAC_BYTES);
+	memcpy(ethernet + ETHERNET_SOURCE, &port->mac0, MAC_BYTES);
+	write16(ethernet + ETHERNET_TYPE, ETHERTYPE_IS_ARP);
+	memcpy(message, ethernet_ipv4, sizeof ethernet_ipv4);
+	write16(message + ARP_OPERATION, operation);
+	memcpy(message + ARP_SENDER_MAC, &port->mac0, MAC_BYTES);
+	packet->bytes = ETHERNET_BYTES + ARP_BYTES;
+	packet->l3 = ETHERNET_BYTES;
+	packet->out_port = port->slot;
+	packet->has_ethernet = 1;
+	return message;
+}
+
+void arp_request(struct packet *packet, const struct egret_plan_port *port, uint32_t address,
+	const uint8_t *mac)
+{
+	static const uint8_t everybody[MAC_BYTES] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	uint8_t *request = write_frame(packet, port, ARP_REQUEST, mac ? mac : everybody);
+	write32(request + ARP_SENDER_ADDRESS, port->address);
+	memset(request + ARP_TARGET_MAC, 0, MAC_BYTES);
+	write32(request + ARP_TARGET_ADDRESS, address);
+}
+
+static void answer(struct worker *worker, const struct packet *packet, const uint8_t *request)
+{
+	const struct egret_plan_port *port = plan_port(&worker->plan, packet->port);
+	const struct egret_plan_address *address = plan_address(
+		&worker->plan, read32(request + ARP_TARGET_ADDRESS));
+	if (!address || !is_ours(worker, port, address))
+		return;
+	struct packet *generated = worker_generate(worker, packet);
+	if (!generated)
+		return;
+	uint8_t *reply = write_frame(generated, port, ARP_REPLY, request + ARP_SENDER_MAC);
+	write32(reply + ARP_SENDER_ADDRESS, address->address);
+	memcpy(reply + ARP_TARGET_MAC, request + ARP_SENDER_MAC, MAC_BYTES + 4);
+}
+
+void arp_receive(struct worker *worker, const struct packet *packet)
+{
+	const uint8_t *message = packet->data + ETHERNET_BYTES;
+	if (packet->bytes < ETHERNET_BYTES + ARP_BYTES ||
+		memcmp(message, ethernet_ipv4, sizeof ethernet_ipv4) != 0)
+		return;
+	neighbor_confirm(worker->neighbors, packet->port, read32(message + ARP_SENDER_ADDRESS),
+		message + ARP_SENDER_MAC);
+	if (read16(message + ARP_OPERATION) == ARP_REQUEST)
+		answer(worker, packet, message);
+}

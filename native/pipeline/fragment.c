@@ -1,0 +1,162 @@
+// Fragments and datagrams of superframes. See fragment.h.
+#include "pipeline/fragment.h"
+
+#include "wire/checksum.h"
+#include "wire/header.h"
+#include "packet/offload.h"
+#include "packet/rewrite.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+// The header of the pieces after the first: only options with the copied flag, padded to a word.
+static uint32_t copied_header(const uint8_t *header, uint32_t bytes, uint8_t *copy)
+{
+	memcpy(copy, header, IPV4_BYTES_MIN);
+	uint32_t out = IPV4_BYTES_MIN;
+	for (uint32_t at = IPV4_BYTES_MIN; at < bytes && header[at] != IPV4_OPTION_END;) {
+		uint32_t length = header[at] == IPV4_OPTION_NOP ? 1
+			: at + 1 < bytes                        ? header[at + 1]
+								: 0;
+		if (length == 0 || at + length > bytes)
+			break;
+		if (header[at] & IPV4_OPTION_COPIED) {
+			memcpy(copy + out, header + at, length);
+			out += length;
+		}
+		at += length;
+	}
+	while (out % 4)
+		copy[out++] = IPV4_OPTION_END;
+	copy[0] = (uint8_t)(4 << 4 | out / 4);
+	return out;
+}
+
+static void write_piece(uint8_t *ip, uint32_t header, uint32_t payload, uint16_t fragment)
+{
+	write16(ip + IPV4_TOTAL, (uint16_t)(header + payload));
+	write16(ip + IPV4_FRAGMENT, fragment);
+	rewrite_header_checksum(ip);
+}
+
+// What a piece has in common with the packet it is of.
+static void inherit(struct packet *piece, const struct packet *packet)
+{
+	memcpy(piece->data, packet->data, ETHERNET_BYTES);
+	piece->l3 = packet->l3;
+	piece->out_port = packet->out_port;
+	piece->next_hop = packet->next_hop;
+	piece->has_ethernet = 1;
+	piece->is_ready = 1;
+}
+
+static void cut(struct worker *worker, struct packet *packet, uint32_t mtu, fragment_room *room,
+	fragment_emit *emit)
+{
+	uint8_t *ip = packet_ip(packet);
+	uint8_t later[IPV4_BYTES_MAX];
+	uint32_t first_header = ipv4_header_bytes(ip);
+	// A translated source shares its identifications with others (RFC 6864 §5.3, RFC 7857 §10).
+	if (packet->session && packet->direction == PACKET_OUTBOUND)
+		write16(ip + IPV4_ID, worker->fragment_id++);
+	uint32_t later_header = copied_header(ip, first_header, later);
+	uint32_t total = read16(ip + IPV4_TOTAL) - first_header;
+	uint16_t flags = read16(ip + IPV4_FRAGMENT);
+	uint32_t base = flags & IPV4_OFFSET;
+	const uint8_t *payload = ip + first_header;
+	uint32_t done = (mtu - first_header) / 8 * 8;
+	write_piece(ip, first_header, done, (uint16_t)(IPV4_MF | base));
+	packet->bytes = packet->l3 + first_header + done;
+	packet->has_ethernet = 1;
+	packet->is_ready = 1;
+	emit(worker, packet);
+	while (done < total) {
+		struct packet *piece = room(worker, packet);
+		if (!piece)
+			return;
+		uint32_t bytes = (mtu - later_header) / 8 * 8;
+		uint16_t more = IPV4_MF;
+		if (bytes >= total - done) {
+			bytes = total - done;
+			more = flags & IPV4_MF;
+		}
+		inherit(piece, packet);
+		uint8_t *piece_ip = packet_ip(piece);
+		memcpy(piece_ip, later, later_header);
+		memcpy(piece_ip + later_header, payload + done, bytes);
+		write_piece(piece_ip, later_header, bytes, (uint16_t)(more | (base + done / 8)));
+		piece->bytes = piece->l3 + later_header + bytes;
+		done += bytes;
+		emit(worker, piece);
+	}
+}
+
+void fragment_packet(struct worker *worker, struct packet *packet, uint32_t mtu,
+	fragment_room *room, fragment_emit *emit)
+{
+	uint32_t header = ipv4_header_bytes(packet_ip(packet));
+	if (mtu < header + 8 || offload_complete(packet) < 0) {
+		packet_drop(packet, EGRET_DROP_TOO_BIG);
+		return;
+	}
+	uint8_t was_busy = packet->is_busy;
+	packet->is_busy = 1; // its buffer is read until the last piece is made
+	cut(worker, packet, mtu, room, emit);
+	packet->is_busy = was_busy;
+}
+
+// Makes a datagram of `bytes` payload out of the headers in front of it.
+static void write_datagram(struct packet *packet, uint32_t headers, uint32_t bytes, uint16_t id)
+{
+	uint8_t *ip = packet_ip(packet), *udp = ip + headers - UDP_BYTES;
+	uint32_t datagram = UDP_BYTES + bytes;
+	packet->bytes = packet->l3 + headers + bytes;
+	packet->gso_type = 0;
+	packet->gso_bytes = packet->gso_header_bytes = 0;
+	packet->checksum = CHECKSUM_COMPLETE;
+	write16(ip + IPV4_TOTAL, (uint16_t)(headers + bytes));
+	write16(ip + IPV4_ID, id);
+	rewrite_header_checksum(ip);
+	write16(udp + UDP_LENGTH, (uint16_t)datagram);
+	write16(udp + UDP_CHECKSUM, 0);
+	uint32_t pseudo = checksum_pseudo(
+		read32(ip + IPV4_SOURCE), read32(ip + IPV4_DESTINATION), IPPROTO_UDP, datagram);
+	uint16_t field = (uint16_t)~checksum_fold((uint64_t)pseudo + checksum_sum(udp, datagram));
+	write16(udp + UDP_CHECKSUM, field ? field : 0xffff);
+}
+
+void fragment_superframe(struct worker *worker, struct packet *packet, uint32_t mtu,
+	fragment_room *room, fragment_emit *emit)
+{
+	uint8_t headers[IPV4_BYTES_MAX + UDP_BYTES];
+	uint32_t header_bytes = offload_header_bytes(packet);
+	uint32_t segment = packet->gso_bytes;
+	uint32_t total = packet_ip_bytes(packet) - header_bytes;
+	const uint8_t *payload = packet_ip(packet) + header_bytes;
+	memcpy(headers, packet_ip(packet), header_bytes);
+	uint16_t id = read16(headers + IPV4_ID);
+	packet->is_busy = 1;
+	for (uint32_t done = 0; done < total; done += segment) {
+		struct packet *piece = packet;
+		uint32_t bytes = total - done < segment ? total - done : segment;
+		if (done > 0) {
+			piece = room(worker, packet);
+			if (!piece)
+				break;
+			inherit(piece, packet);
+			piece->session = packet->session;
+			piece->direction = packet->direction;
+			piece->l4 = packet->l4;
+			piece->protocol = packet->protocol;
+			memcpy(packet_ip(piece), headers, header_bytes);
+			memcpy(packet_ip(piece) + header_bytes, payload + done, bytes);
+		}
+		write_datagram(piece, header_bytes, bytes, id++);
+		piece->has_ethernet = piece->is_ready = 1;
+		if (packet_ip_bytes(piece) > mtu)
+			fragment_packet(worker, piece, mtu, room, emit);
+		else
+			emit(worker, piece);
+	}
+	packet->is_busy = 0;
+}

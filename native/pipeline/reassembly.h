@@ -1,0 +1,21 @@
+// Fragments that arrive, put together before anything looks at their ports.
+//
+// RFC 791 §3.2, RFC 1858 and RFC 3128 (a first fragment holds its transport header), and RFC 5722's
+// rule applied to IPv4: fragments that overlap condemn the whole datagram, but for one that is
+// repeated byte for byte. Keyed by (port, source, destination, identification, protocol). Bounded:
+// REASSEMBLY_DATAGRAMS at once, few of one source, two seconds each; what does not fit is dropped,
+// what waits is never evicted.
+// Absent: fragments of one datagram that arrive by two ports.
+#pragma once
+
+#include "forwarder/worker.h"
+
+enum { REASSEMBLY_DATAGRAMS = 64, REASSEMBLY_PER_SOURCE = 16, REASSEMBLY_WAIT_TICKS = 20 };
+
+struct reassembly *reassembly_make(void);
+void reassembly_free(struct reassembly *reassembly);
+// Takes a live fragment whose IPv4 header has been checked. Afterwards it is held, dropped, or live and
+// the whole datagram.
+void reassembly_take(struct worker *worker, struct packet *packet);
+// Gives up datagrams whose time is over, counted as drops of the ports by which they came.
+void reassembly_expire(struct worker *worker);

@@ -1,0 +1,98 @@
+// Stage 5: a session for a first packet, with an outside port if its endpoint has none yet.
+//
+// RFC 4787 REQ-1 and REQ-2 (one outside endpoint for an inside one), RFC 5382 REQ-2 (TCP begins with
+// SYN), RFC 6888 REQ-4 (limit of a client), RFC 5508 REQ-8 and RFC 6888 REQ-11 (what cannot get a
+// session is told so; nothing that lives is evicted).
+#include "pipeline/stage.h"
+
+#include "wire/header.h"
+#include "pipeline/icmp.h"
+
+#include <netinet/in.h>
+
+// A packet of the same batch may have made it a moment ago.
+static uint32_t find_again(const struct worker *worker, const struct packet *packet)
+{
+	struct index_key key = packet_session_key(packet, packet->network_outside);
+	uint64_t hash = index_hash(&worker->sessions->session_index, key);
+	return session_find(worker->sessions, hash, key, packet->direction);
+}
+
+// RFC 6888 REQ-4. Sessions that a remote begins count, too, or one could fill the table through an
+// endpoint that it knows.
+static int has_enough(const struct worker *worker, uint32_t client, enum egret_drop *drop)
+{
+	uint32_t max = worker->plan.plan->client_sessions_max;
+	if (max == 0 || session_client_count(worker->sessions, client) < max)
+		return 0;
+	*drop = EGRET_DROP_CLIENT_LIMIT;
+	return 1;
+}
+
+static uint32_t create_outbound(
+	struct worker *worker, const struct packet *packet, enum egret_drop *drop)
+{
+	const struct egret_plan *plan = worker->plan.plan;
+	if (packet->protocol == IPPROTO_TCP &&
+		(packet->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN) {
+		*drop = EGRET_DROP_TCP_NO_SYN;
+		return SESSION_NONE;
+	}
+	if (has_enough(worker, packet->source, drop))
+		return SESSION_NONE;
+	struct session_request request = {
+		.inside_addr = packet->source,
+		.remote_addr = packet->destination,
+		.inside_port = packet->source_port,
+		.remote_port = packet->protocol == IPPROTO_ICMP ? 0 : packet->destination_port,
+		.protocol = packet->protocol,
+		.is_shared = plan->mapping == 0,
+		.network = packet->network,
+		.outside_addr = packet->gateway->address,
+		.address_slot = packet->gateway->slot,
+	};
+	return session_create(worker->sessions, &request, (uint32_t)(worker_random(worker) >> 32),
+		worker->now_tick, drop);
+}
+
+static uint32_t create_inbound(
+	struct worker *worker, const struct packet *packet, enum egret_drop *drop)
+{
+	uint32_t binding = packet->binding - 1;
+	if (has_enough(worker, worker->sessions->bindings[binding].inside_addr, drop))
+		return SESSION_NONE;
+	return session_create_inbound(worker->sessions, binding, packet->network_outside,
+		packet->source, packet->source_port, worker->now_tick, drop);
+}
+
+static void allocate(struct worker *worker, struct packet *packet)
+{
+	enum egret_drop drop = EGRET_DROP_SESSIONS_FULL;
+	uint32_t at = find_again(worker, packet);
+	if (at == SESSION_NONE) {
+		at = packet->direction == PACKET_OUTBOUND ? create_outbound(worker, packet, &drop)
+							  : create_inbound(worker, packet, &drop);
+		if (at == SESSION_NONE) {
+			if (drop == EGRET_DROP_TCP_NO_SYN || packet->direction == PACKET_INBOUND)
+				packet_drop(packet, drop);
+			else
+				icmp_drop(worker, packet, drop, ICMP_IS_UNREACHABLE,
+					UNREACHABLE_PROHIBITED);
+			return;
+		}
+		// Caches the decision that was just made.
+		session_decide(worker, &worker->sessions->sessions[at]);
+	}
+	packet->session = at + 1;
+}
+
+void stage_allocate(struct worker *worker, struct batch *batch)
+{
+	uint32_t count = batch->count;
+	for (uint32_t i = 0; i < count; i++) {
+		struct packet *packet = &batch->packets[i];
+		if (packet->verdict == PACKET_LIVE && !packet->session &&
+			(packet->gateway || packet->binding))
+			allocate(worker, packet);
+	}
+}
