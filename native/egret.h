@@ -21,7 +21,7 @@ uint64_t egret_now_ns(void);
 // Writes a line of n bytes, its newline included, without waiting for whoever reads. 0: it is lost.
 int egret_log_write(int fd, const char *line, uint32_t n);
 
-// -- Arena (arena.c) ------------------------------------------------------------------------------
+// -- Arena (tables/) ------------------------------------------------------------------------------
 
 // What the arena takes, in bytes, for these limits (two generations of control tables included).
 uint64_t egret_arena_bytes(const struct egret_limits *limits);
@@ -55,7 +55,7 @@ int64_t egret_plan_publish(void *arena, const void *plan, uint32_t bytes);
 // Number of the newest plan that every worker has taken up; 0: none. Any thread.
 int64_t egret_plan_acknowledged(void *arena);
 
-// -- FIB (fib.c) ----------------------------------------------------------------------------------
+// -- FIB (fib_apply.c) ----------------------------------------------------------------------------
 
 // Writes a next-hop group into the begun (or current) generation. 1..EGRET_GROUP_PATHS_MAX members.
 int egret_fib_set_group(

@@ -1,4 +1,5 @@
-// The arena: one shared file that egretd and the forwarder map, and all tables in it.
+// The arena: one file that egretd and the forwarder map, and the tables in it. Which tables, and
+// where, is decided in tables/.
 //
 //   header │ slots │ plans ×2 │ generation A │ generation B │ records │ neighbors │ counters
 //
@@ -68,11 +69,20 @@ struct arena {
 	struct arena_header *header;
 	struct arena_slots *slots;
 	struct arena_counters *counters;
+	uint64_t bytes; // that are mapped
 	int fd;
-	// Only in egretd: what a writer of the FIB remembers (fib.c), and the generation it writes.
-	struct fib_writer *fib_writer;
-	uint32_t writing;
 };
+
+// Creates a file of so many bytes under a temporary name in the folder of `path`, 0600, allocated in
+// full, and maps it. 0, or -BAD_ARGUMENT, -SYSTEM.
+int arena_file_create(const char *path, uint64_t bytes, struct arena *arena);
+// Renames the file that this process created to `path`. 0, or -BAD_ARGUMENT, -SYSTEM.
+int arena_file_publish(const char *path);
+// Removes what arena_file_create left and arena_file_publish did not rename.
+void arena_file_discard(const char *path);
+// Maps an existing file. 0, or -SYSTEM, -BAD_ARENA when it is no file that could hold a header.
+int arena_file_open(const char *path, struct arena *arena);
+void arena_file_close(struct arena *arena);
 
 static inline void *arena_at(const struct arena *arena, uint64_t offset)
 {

@@ -9,6 +9,7 @@
 
 #include "arena/arena.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 // Entry: bit 31 set: ply number in bits 0..30. Otherwise: prefix length in bits 0..5, group in 6..30.
@@ -95,12 +96,26 @@ static inline uint32_t fib_version(const struct fib_view *view, uint16_t network
 		__ATOMIC_ACQUIRE);
 }
 
-// -- For arena.c ----------------------------------------------------------------------------------
+// -- For the FIB's writer, and for tables.c -------------------------------------------------------
+
+// Adjacencies are read and written as one word.
+typedef uint64_t __attribute__((may_alias)) fib_adjacency_word;
+_Static_assert(
+	sizeof(struct egret_adjacency) == sizeof(fib_adjacency_word), "one store writes a path");
+_Static_assert(offsetof(struct fib_group, paths) % sizeof(fib_adjacency_word) == 0 &&
+		sizeof(struct fib_group) % sizeof(fib_adjacency_word) == 0,
+	"paths are aligned");
+
+static inline fib_adjacency_word *fib_adjacency_word_of(const struct egret_adjacency *path)
+{
+	return (fib_adjacency_word *)path;
+}
 
 // Bytes of one generation. The limits are in range.
 uint64_t fib_half_bytes(const struct egret_limits *limits);
+// Groups are numbered below this.
+uint32_t fib_group_max(const struct egret_limits *limits);
+// Where the tables of one generation lie, whether it forwards or not.
+void fib_half_view(const struct arena *arena, uint32_t half, struct fib_view *view);
 // Numbers a generation; 0: it must not be read.
 void fib_half_number(struct arena *arena, uint32_t half, uint32_t number);
-// Empties a generation that nobody reads and makes it the one that egret_fib_* write.
-int fib_writer_begin(struct arena *arena, uint32_t half);
-void fib_writer_free(struct arena *arena);

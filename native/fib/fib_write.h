@@ -1,4 +1,5 @@
-// The FIB's writer: what egretd remembers beside the tables, and how entries change (fib.c calls it).
+// The FIB's writer: what egretd keeps besides the tables, and how entries change (fib_apply.c calls
+// it).
 //
 // Every change keeps what readers see whole: a ply is filled before an entry leads to it, a ply that
 // says what one leaf can say is unlinked by one store and waits for the readers' quiet point.
@@ -14,8 +15,8 @@ enum { FIB_PLY_NONE = UINT32_MAX };
 
 struct fib_writer {
 	struct arena *arena;
+	uint32_t half; // the generation that is written
 	uint32_t network_max, ply_max, group_max;
-	// The generation that is written.
 	uint32_t *roots, *plies, *versions;
 	struct fib_group *groups;
 	struct prefix_table *tables; // [network_max]

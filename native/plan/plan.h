@@ -48,7 +48,7 @@ uint16_t plan_address_network(const struct egret_plan_address *address, uint32_t
 // 1 when the gateway address lives in this network.
 int plan_address_in_network(const struct egret_plan_address *address, uint16_t network);
 
-// -- For arena.c (plan_publish.c) -----------------------------------------------------------------
+// -- For tables.c (plan_publish.c) ----------------------------------------------------------------
 
 // Bytes of one plan buffer. The limits are in range.
 uint64_t plan_buffer_bytes(const struct egret_limits *limits);
