@@ -15,7 +15,8 @@ import type { WorkQueue } from '../lib/work-queue.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import type { RibInput } from '../rib/route.ts';
 import { idleHoldMs, jittered, stableAfterMs } from './connection/backoff.ts';
-import type { DampCause, FsmSettings, FsmState } from './connection/fsm.ts';
+import type { FsmSettings } from './connection/fsm.ts';
+import type { DampCause, FsmState } from './connection/fsm-step.ts';
 import {
   checkOpen,
   isOwnConnectionKept,

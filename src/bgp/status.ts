@@ -1,6 +1,6 @@
 /** What a session says of itself: the rows behind `egret show neighbors`. */
 import type { Ipv4 } from '../net/ipv4.ts';
-import type { FsmName } from './connection/fsm.ts';
+import type { FsmName } from './connection/fsm-step.ts';
 import type { AttributeOutcome } from './wire/path-attribute.ts';
 
 export interface MessageCounts {

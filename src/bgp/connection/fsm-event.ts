@@ -4,6 +4,7 @@
  * Deliberately absent: DelayOpen (events 12, 20), an optional attribute that we do not have.
  */
 import type { BgpFault } from '../wire/notification.ts';
+import type { Connection } from './transport.ts';
 
 /** Numbers of RFC 4271 §8.1; ROUTE-REFRESH (RFC 2918) has none there. */
 export const eventNumber = {
@@ -38,17 +39,28 @@ export const eventNumber = {
 
 export type EventKind = keyof typeof eventNumber;
 
+/** What happened, with all that the actions of its row need. */
 export type FsmEvent =
   | { readonly kind: PlainEvent }
+  | { readonly kind: ConnectionEvent; readonly connection: Connection }
   | { readonly kind: FaultEvent; readonly fault: BgpFault }
   | {
       readonly kind: 'openReceived';
       readonly holdTimeMs: number;
       readonly keepaliveTimeMs: number;
       readonly isGraceful: boolean;
-    };
+    }
+  /** body: the message without its header, valid until the event is done. */
+  | { readonly kind: BodyEvent; readonly body: Uint8Array };
 
-type PlainEvent = Exclude<EventKind, 'openReceived' | FaultEvent>;
+type PlainEvent = Exclude<EventKind, ConnectionEvent | FaultEvent | BodyEvent | 'openReceived'>;
+
+/** Events of a connection that this machine may or may not have already. */
+type ConnectionEvent =
+  | 'tcpConnectionValid'
+  | 'tcpConnectionInvalid'
+  | 'tcpConnectAcked'
+  | 'tcpConnectionConfirmed';
 
 /** Events with the NOTIFICATION that answers them. */
 type FaultEvent =
@@ -56,6 +68,9 @@ type FaultEvent =
   | 'headerErrorReceived'
   | 'openErrorReceived'
   | 'updateErrorReceived';
+
+/** Messages that this machine passes on unread. */
+type BodyEvent = 'updateReceived' | 'routeRefreshReceived';
 
 /** Events 1 and 3 to 7, which mean something in Idle only. */
 export function isStart(kind: EventKind): boolean {

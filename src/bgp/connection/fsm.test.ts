@@ -2,11 +2,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { makeFault } from '../wire/notification.ts';
-import { type FsmName, type FsmState, idleState, step } from './fsm.ts';
+import { step } from './fsm.ts';
 import { type EventKind, eventNumber, type FsmEvent } from './fsm-event.ts';
+import { type FsmName, type FsmState, idleState } from './fsm-step.ts';
+import type { Connection } from './transport.ts';
 
 const settings = { connectRetryMs: 5_000, openHoldMs: 240_000 };
 const fault = makeFault(9, 9, 'of the test');
+const body = Uint8Array.of(1, 2, 3);
+/** Only passed on: the machine itself does nothing with it. */
+const connection = { remotePort: 179 } as Connection;
 
 function eventOf(kind: EventKind): FsmEvent {
   switch (kind) {
@@ -15,6 +20,14 @@ function eventOf(kind: EventKind): FsmEvent {
     case 'openErrorReceived':
     case 'updateErrorReceived':
       return { kind, fault };
+    case 'tcpConnectionValid':
+    case 'tcpConnectionInvalid':
+    case 'tcpConnectAcked':
+    case 'tcpConnectionConfirmed':
+      return { kind, connection };
+    case 'updateReceived':
+    case 'routeRefreshReceived':
+      return { kind, body };
     case 'openReceived':
       return { kind, holdTimeMs: 90_000, keepaliveTimeMs: 30_000, isGraceful: false };
     default:
@@ -172,6 +185,27 @@ test('the RFC has 28 events, of which DelayOpen is not ours (12, 20)', () => {
   const numbers = new Set<number>(Object.values(eventNumber));
   const absent = Array.from({ length: 28 }, (_, at) => at + 1).filter((each) => !numbers.has(each));
   expect(absent).toEqual([12, 20]);
+});
+
+test('an action has what its event brought', () => {
+  const actionsOf = (name: FsmName, kind: EventKind) =>
+    step(stateOf(name), eventOf(kind), settings).actions;
+  const taken = (direction: string) => ({ kind: 'takeConnection', connection, direction });
+  expect(actionsOf('Connect', 'tcpConnectAcked')).toContainEqual(taken('outgoing'));
+  expect(actionsOf('Active', 'tcpConnectionConfirmed')).toContainEqual(taken('incoming'));
+  expect(actionsOf('Idle', 'tcpConnectionConfirmed')).toEqual([
+    { kind: 'refuseConnection', connection },
+  ]);
+  expect(actionsOf('OpenSent', 'tcpConnectionConfirmed')).toEqual([
+    { kind: 'trackConnection', connection },
+  ]);
+  expect(actionsOf('Established', 'updateReceived')).toContainEqual({
+    kind: 'processUpdate',
+    body,
+  });
+  expect(actionsOf('Established', 'routeRefreshReceived')).toEqual([
+    { kind: 'processRouteRefresh', body },
+  ]);
 });
 
 test('a hold time of zero leaves no timer running', () => {

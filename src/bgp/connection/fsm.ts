@@ -21,72 +21,14 @@
 
 import { type BgpFault, makeCease, makeFault, notificationCode } from '../wire/notification.ts';
 import { type FsmEvent, isStart } from './fsm-event.ts';
-
-export type FsmName = 'Idle' | 'Connect' | 'Active' | 'OpenSent' | 'OpenConfirm' | 'Established';
-
-export type TimerName = 'connectRetry' | 'hold' | 'keepalive' | 'idleHold';
-
-export interface FsmState {
-  readonly name: FsmName;
-  /** ConnectRetryCounter (§8). */
-  readonly connectRetryCount: number;
-  /** Agreed in OPEN; 0: neither hold nor keepalive timer. */
-  readonly holdTimeMs: number;
-  readonly keepaliveTimeMs: number;
-  /** The neighbor can restart gracefully (RFC 4724 §4.2). */
-  readonly isGraceful: boolean;
-  /** Which timers run. */
-  readonly timers: readonly TimerName[];
-}
-
-/**
- * Why a machine waits in Idle: after an error longer each time, refusing the neighbor meanwhile; after
- * a lost connection longer each time, too, but the neighbor may come; after a failed attempt briefly.
- */
-export type DampCause = 'error' | 'lost' | 'retry';
-
-export type FsmAction =
-  | { readonly kind: 'startTimer'; readonly timer: TimerName; readonly delayMs: number }
-  | { readonly kind: 'stopTimer'; readonly timer: TimerName }
-  /** Starts a TCP connection. */
-  | { readonly kind: 'connect' }
-  /** The connection of event 16 or 17 becomes this machine's own. */
-  | { readonly kind: 'takeConnection' }
-  /** The connection of event 16 or 17 gets a machine of its own (§6.8). */
-  | { readonly kind: 'trackConnection' }
-  | { readonly kind: 'refuseConnection' }
-  | { readonly kind: 'sendOpen' }
-  | { readonly kind: 'sendKeepalive' }
-  | { readonly kind: 'sendNotification'; readonly fault: BgpFault }
-  /** Ends the TCP connection or the attempt, after what was sent. */
-  | { readonly kind: 'dropConnection' }
-  /** Waits in Idle (backoff.ts). */
-  | { readonly kind: 'damp'; readonly cause: DampCause }
-  | { readonly kind: 'sessionUp' }
-  /** isGraceful: keep the neighbor's routes as stale (RFC 4724 §4.2). */
-  | { readonly kind: 'sessionDown'; readonly isGraceful: boolean }
-  | { readonly kind: 'processUpdate' }
-  | { readonly kind: 'processRouteRefresh' };
+import { type FsmState, type Step, stay, Transition } from './fsm-step.ts';
+import type { Connection, Direction } from './transport.ts';
 
 export interface FsmSettings {
   readonly connectRetryMs: number;
   /** Hold time while waiting for OPEN: "a large value", 4 minutes (§8.2.2). */
   readonly openHoldMs: number;
 }
-
-export interface Step {
-  readonly state: FsmState;
-  readonly actions: readonly FsmAction[];
-}
-
-export const idleState: FsmState = {
-  name: 'Idle',
-  connectRetryCount: 0,
-  holdTimeMs: 0,
-  keepaliveTimeMs: 0,
-  isGraceful: false,
-  timers: [],
-};
 
 const unexpected = {
   OpenSent: makeFault(notificationCode.fsm, 1, 'an unexpected event in OpenSent'),
@@ -137,7 +79,7 @@ function stepIdle(state: FsmState, event: FsmEvent, settings: FsmSettings): Step
       return new Transition(state).stop('idleHold').to('Idle');
     case 'tcpConnectionValid':
     case 'tcpConnectionConfirmed':
-      return stay(state, { kind: 'refuseConnection' });
+      return stay(state, { kind: 'refuseConnection', connection: event.connection });
     default:
       return stay(state);
   }
@@ -148,7 +90,7 @@ function stepConnect(state: FsmState, event: FsmEvent, settings: FsmSettings): S
     case 'connectRetryExpired':
       return connect(new Transition(state).act({ kind: 'dropConnection' }), settings);
     case 'tcpConnectionConfirmed':
-      return stay(state, { kind: 'trackConnection' });
+      return stay(state, { kind: 'trackConnection', connection: event.connection });
     case 'tcpConnectionFailed':
       return new Transition(state).end().damp('retry').to('Idle');
     default:
@@ -161,7 +103,7 @@ function stepActive(state: FsmState, event: FsmEvent, settings: FsmSettings): St
     case 'connectRetryExpired':
       return connect(new Transition(state), settings);
     case 'tcpConnectionConfirmed':
-      return sendOpen(state, settings);
+      return sendOpen(state, event.connection, 'incoming', settings);
     case 'tcpConnectionFailed':
       return new Transition(state).end().count().damp('retry').to('Idle');
     default:
@@ -184,9 +126,9 @@ function stepUnconnected(state: FsmState, event: FsmEvent, settings: FsmSettings
     case 'tcpConnectionValid':
       return stay(state);
     case 'tcpConnectionInvalid':
-      return stay(state, { kind: 'refuseConnection' });
+      return stay(state, { kind: 'refuseConnection', connection: event.connection });
     case 'tcpConnectAcked':
-      return sendOpen(state, settings);
+      return sendOpen(state, event.connection, 'outgoing', settings);
     default:
       if (isStart(event.kind)) return stay(state);
       return new Transition(state).end().count().damp('error').to('Idle');
@@ -194,10 +136,15 @@ function stepUnconnected(state: FsmState, event: FsmEvent, settings: FsmSettings
 }
 
 /** A connection is there: OPEN, and a long time to answer it. */
-function sendOpen(state: FsmState, settings: FsmSettings): Step {
+function sendOpen(
+  state: FsmState,
+  connection: Connection,
+  direction: Direction,
+  settings: FsmSettings,
+): Step {
   return new Transition(state)
     .stop('connectRetry')
-    .act({ kind: 'takeConnection' })
+    .act({ kind: 'takeConnection', connection, direction })
     .act({ kind: 'sendOpen' })
     .start('hold', settings.openHoldMs)
     .to('OpenSent');
@@ -241,19 +188,25 @@ function stepEstablished(state: FsmState, event: FsmEvent): Step {
       return keepAlive(state);
     case 'tcpConnectAcked':
     case 'tcpConnectionConfirmed':
-      return stay(state, { kind: state.isGraceful ? 'trackConnection' : 'refuseConnection' });
+      return stay(state, {
+        kind: state.isGraceful ? 'trackConnection' : 'refuseConnection',
+        connection: event.connection,
+      });
     case 'tcpConnectionFailed':
       return new Transition(state).end(state.isGraceful).count().damp('lost').to('Idle');
     case 'keepaliveReceived':
       return new Transition(state).heard().to('Established');
     case 'updateReceived':
-      return new Transition(state).heard().act({ kind: 'processUpdate' }).to('Established');
+      return new Transition(state)
+        .heard()
+        .act({ kind: 'processUpdate', body: event.body })
+        .to('Established');
     case 'versionErrorReceived':
       return new Transition(state).end().count().damp('error').to('Idle');
     case 'updateErrorReceived':
       return new Transition(state).say(event.fault).end().count().damp('error').to('Idle');
     case 'routeRefreshReceived':
-      return stay(state, { kind: 'processRouteRefresh' });
+      return stay(state, { kind: 'processRouteRefresh', body: event.body });
     default:
       return stepConnected(state, event, unexpected.Established);
   }
@@ -278,9 +231,9 @@ function stepConnected(state: FsmState, event: FsmEvent, fault: BgpFault): Step 
       return stay(state);
     case 'tcpConnectAcked':
     case 'tcpConnectionConfirmed':
-      return stay(state, { kind: 'trackConnection' });
+      return stay(state, { kind: 'trackConnection', connection: event.connection });
     case 'tcpConnectionInvalid':
-      return stay(state, { kind: 'refuseConnection' });
+      return stay(state, { kind: 'refuseConnection', connection: event.connection });
     case 'collisionDumped':
       return new Transition(state).say(collision).end().count().damp('retry').to('Idle');
     case 'versionErrorReceived':
@@ -298,88 +251,4 @@ function keepAlive(state: FsmState): Step {
     .act({ kind: 'sendKeepalive' })
     .start('keepalive', state.keepaliveTimeMs)
     .to(state.name);
-}
-
-function stay(state: FsmState, ...actions: FsmAction[]): Step {
-  return { state, actions };
-}
-
-/** A step being put together: each call changes the state, or adds an action, or both. */
-class Transition {
-  #state: FsmState;
-  readonly #actions: FsmAction[] = [];
-
-  constructor(state: FsmState) {
-    this.#state = state;
-  }
-
-  act(action: FsmAction): this {
-    this.#actions.push(action);
-    return this;
-  }
-
-  start(timer: TimerName, delayMs: number): this {
-    return this.#run(timer).act({ kind: 'startTimer', timer, delayMs });
-  }
-
-  stop(timer: TimerName): this {
-    if (!this.#state.timers.includes(timer)) return this;
-    const timers = this.#state.timers.filter((each) => each !== timer);
-    this.#state = { ...this.#state, timers };
-    return this.act({ kind: 'stopTimer', timer });
-  }
-
-  say(fault: BgpFault): this {
-    return this.act({ kind: 'sendNotification', fault });
-  }
-
-  /** The connection ends, and with it all timers and the session, if it stood. */
-  end(isGraceful = false): this {
-    if (this.#state.name === 'Established') this.act({ kind: 'sessionDown', isGraceful });
-    for (const timer of this.#state.timers) this.stop(timer);
-    this.#state = { ...this.#state, holdTimeMs: 0, keepaliveTimeMs: 0, isGraceful: false };
-    return this.act({ kind: 'dropConnection' });
-  }
-
-  /** ConnectRetryCounter plus one. */
-  count(): this {
-    const connectRetryCount = this.#state.connectRetryCount + 1;
-    this.#state = { ...this.#state, connectRetryCount };
-    return this;
-  }
-
-  /** ConnectRetryCounter to zero. */
-  reset(): this {
-    this.#state = { ...this.#state, connectRetryCount: 0 };
-    return this;
-  }
-
-  /** Who performs `damp` starts IdleHoldTimer. */
-  damp(cause: DampCause): this {
-    return this.#run('idleHold').act({ kind: 'damp', cause });
-  }
-
-  /** Hold and keepalive timers as agreed; none for a hold time of zero. */
-  startAgreed(): this {
-    const { holdTimeMs, keepaliveTimeMs } = this.#state;
-    if (holdTimeMs === 0) return this.stop('hold');
-    return this.start('hold', holdTimeMs).start('keepalive', keepaliveTimeMs);
-  }
-
-  /** A KEEPALIVE or UPDATE came. */
-  heard(): this {
-    const { holdTimeMs } = this.#state;
-    return holdTimeMs === 0 ? this : this.start('hold', holdTimeMs);
-  }
-
-  to(name: FsmName): Step {
-    const state = this.#state.name === name ? this.#state : { ...this.#state, name };
-    return { state, actions: this.#actions };
-  }
-
-  #run(timer: TimerName): this {
-    if (this.#state.timers.includes(timer)) return this;
-    this.#state = { ...this.#state, timers: [...this.#state.timers, timer] };
-    return this;
-  }
 }

@@ -23,19 +23,18 @@ import {
 } from '../wire/notification.ts';
 import { decodeOpen, encodeOpen, type Open } from '../wire/open.ts';
 import { jittered } from './backoff.ts';
+import { type FsmSettings, step } from './fsm.ts';
+import type { FsmEvent } from './fsm-event.ts';
 import {
   type DampCause,
   type FsmAction,
-  type FsmSettings,
   type FsmState,
   idleState,
-  step,
   type TimerName,
-} from './fsm.ts';
-import type { FsmEvent } from './fsm-event.ts';
+} from './fsm-step.ts';
 import { MessageReader } from './message-reader.ts';
 import type { Negotiated } from './negotiate.ts';
-import type { Connecting, Connection, ConnectOptions, Transport } from './transport.ts';
+import type { Connecting, Connection, ConnectOptions, Direction, Transport } from './transport.ts';
 
 export interface PeeringHost {
   readonly clock: Clock;
@@ -69,9 +68,6 @@ export interface PeeringHost {
   ended(connection: Connection): void;
 }
 
-/** Who made a connection: we or the neighbor. */
-type Direction = 'outgoing' | 'incoming';
-
 /** More than any table of ours: what waits here waits for a neighbor that does not read. */
 const queuedBytesMax = 1 << 20;
 
@@ -83,10 +79,9 @@ export class Peering implements Worker {
   /** Of this machine's connection, if it has one. */
   #reader: MessageReader | undefined;
   #direction: Direction = 'outgoing';
-  /** The connection of the event being dispatched. */
-  #offered: { readonly connection: Connection; readonly direction: Direction } | undefined;
-  /** Body of the message being dispatched. */
-  #body: Uint8Array = noBytes;
+  /** Events that came while one was being dispatched: what its actions bring about. */
+  readonly #events: FsmEvent[] = [];
+  #isDispatching = false;
   #ourOpen: Open | undefined;
   #theirOpen: Open | undefined;
   #negotiated: Negotiated | undefined;
@@ -132,7 +127,7 @@ export class Peering implements Worker {
 
   /** A connection from the neighbor was accepted (event 17). */
   offer(connection: Connection): void {
-    this.#dispatchWith(connection, 'incoming');
+    this.dispatch({ kind: 'tcpConnectionConfirmed', connection });
   }
 
   /** A machine for this connection alone, which the neighbor made. */
@@ -141,7 +136,22 @@ export class Peering implements Worker {
     this.offer(connection);
   }
 
+  /**
+   * Takes a step. What an action of it brings about (an UPDATE's fault, a connection that fails as
+   * it is written to) is a step of its own, after this one is whole.
+   */
   dispatch(event: FsmEvent): void {
+    this.#events.push(event);
+    if (this.#isDispatching) return;
+    this.#isDispatching = true;
+    try {
+      for (let next = this.#events.shift(); next; next = this.#events.shift()) this.#step(next);
+    } finally {
+      this.#isDispatching = false;
+    }
+  }
+
+  #step(event: FsmEvent): void {
     const from = this.#state;
     const { state, actions } = step(from, event, this.#host.settings);
     this.#state = state;
@@ -163,6 +173,7 @@ export class Peering implements Worker {
   abandon(): void {
     for (const timer of Object.values(this.#timers)) timer.stop();
     this.#dropConnection();
+    this.#events.length = 0;
     this.#state = idleState;
   }
 
@@ -220,13 +231,12 @@ export class Peering implements Worker {
   #receive(frame: Frame): void {
     const { type, body } = frame;
     this.#host.received(type);
-    this.#body = body;
     switch (type) {
       case messageType.open:
         this.#receiveOpen(body);
         break;
       case messageType.update:
-        this.dispatch({ kind: 'updateReceived' });
+        this.dispatch({ kind: 'updateReceived', body });
         break;
       case messageType.notification:
         this.#receiveNotification(body);
@@ -235,10 +245,9 @@ export class Peering implements Worker {
         this.dispatch({ kind: 'keepaliveReceived' });
         break;
       case messageType.routeRefresh:
-        this.dispatch({ kind: 'routeRefreshReceived' });
+        this.dispatch({ kind: 'routeRefreshReceived', body });
         break;
     }
-    this.#body = noBytes;
   }
 
   #receiveOpen(body: Uint8Array): void {
@@ -284,13 +293,13 @@ export class Peering implements Worker {
         this.#connect();
         break;
       case 'takeConnection':
-        if (this.#offered) this.#take(this.#offered.connection, this.#offered.direction);
+        this.#take(action.connection, action.direction);
         break;
       case 'trackConnection':
-        if (this.#offered) host.track(this.#offered.connection);
+        host.track(action.connection);
         break;
       case 'refuseConnection':
-        if (this.#offered) host.refuse(this.#offered.connection);
+        host.refuse(action.connection);
         break;
       case 'sendOpen':
         this.#sendOpen(host.makeOpen());
@@ -315,10 +324,10 @@ export class Peering implements Worker {
         host.down(this, action.isGraceful);
         break;
       case 'processUpdate':
-        this.#answer(host.updateReceived(this.#body));
+        this.#answer(host.updateReceived(action.body));
         break;
       case 'processRouteRefresh':
-        this.#answer(host.routeRefreshReceived(this.#body));
+        this.#answer(host.routeRefreshReceived(action.body));
         break;
     }
   }
@@ -337,7 +346,7 @@ export class Peering implements Worker {
     this.#connecting = this.#host.transport.connect(this.#host.connectOptions(), {
       connected: (connection) => {
         this.#connecting = undefined;
-        this.#dispatchWith(connection, 'outgoing');
+        this.dispatch({ kind: 'tcpConnectAcked', connection });
       },
       failed: (reason) => {
         this.#connecting = undefined;
@@ -351,13 +360,6 @@ export class Peering implements Worker {
     const isExtended = open.capabilities.some((each) => each.kind === 'extendedMessage');
     if (isExtended) this.#reader?.allowExtended();
     this.send(messageType.open, encodeOpen(open));
-  }
-
-  #dispatchWith(connection: Connection, direction: Direction): void {
-    const kind = direction === 'outgoing' ? 'tcpConnectAcked' : 'tcpConnectionConfirmed';
-    this.#offered = { connection, direction };
-    this.dispatch({ kind });
-    this.#offered = undefined;
   }
 
   #take(connection: Connection, direction: Direction): void {

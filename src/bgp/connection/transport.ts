@@ -67,6 +67,9 @@ export interface ListenOptions {
   readonly ttl: TtlPolicy;
 }
 
+/** Who made a connection: we or the neighbor. */
+export type Direction = 'outgoing' | 'incoming';
+
 export interface ConnectionHandlers {
   /** The bytes are only valid during the call. */
   received(chunk: Uint8Array): void;
