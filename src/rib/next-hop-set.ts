@@ -6,8 +6,7 @@
  * prefixes (prefix-independent convergence, draft-ietf-rtgwg-bgp-pic).
  */
 import { assert } from '../lib/assert.ts';
-import { multipathMax } from './decision.ts';
-import type { NextHopTable } from './next-hop.ts';
+import { distinctMembers, type NextHopTable } from './next-hop.ts';
 import type { NextHop, NextHopSetId } from './route.ts';
 
 interface NextHopSet {
@@ -108,18 +107,4 @@ export class NextHopSets {
     assert(set !== undefined, 'a next-hop set that is named exists');
     return set;
   }
-}
-
-/** Union without repetition, sorted by address and interface, cut at what a group takes. */
-export function distinctMembers(lists: readonly (readonly NextHop[])[]): readonly NextHop[] {
-  if (lists.length === 1) return lists[0]!;
-  const sorted = lists.flat().sort(compareMembers);
-  return sorted
-    .filter((member, i) => i === 0 || compareMembers(sorted[i - 1]!, member) !== 0)
-    .slice(0, multipathMax);
-}
-
-function compareMembers(a: NextHop, b: NextHop): number {
-  if (a.address !== b.address) return a.address - b.address;
-  return a.interface < b.interface ? -1 : a.interface > b.interface ? 1 : 0;
 }

@@ -22,7 +22,7 @@
 import { assert } from '../lib/assert.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
-import { distinctMembers, type NextHopSets } from './next-hop-set.ts';
+import { multipathMax } from './decision.ts';
 import {
   metaKind,
   metaKindShift,
@@ -76,7 +76,7 @@ export interface NextHopListener {
   mustDecideAll(entry: NextHopEntry): void;
   /** It is, or is no longer, reached by these prefixes. */
   mustDecide(prefixKey: number): void;
-  /** It leads elsewhere. */
+  /** It leads elsewhere, and with it these sets, of which there is one at least. */
   membersChanged(sets: ReadonlySet<NextHopSetId>): void;
   /** There is work for `resolveSome`. */
   mustResolve(): void;
@@ -93,6 +93,7 @@ interface Resolution {
 export class NextHopTable {
   readonly #clock: Clock;
   readonly #prefixes: PrefixTable;
+  readonly #nextHopsOf: (set: NextHopSetId) => readonly number[];
   readonly #listener: NextHopListener;
   readonly #byName = new Map<string, number>();
   /** Signed addresses, which V8 keeps as small integers. */
@@ -107,11 +108,17 @@ export class NextHopTable {
   #routesLeft = 0;
   #entries: (NextHopEntry | undefined)[] = [undefined];
   #sorted: Uint32Array | undefined;
-  sets: NextHopSets | undefined;
 
-  constructor(clock: Clock, prefixes: PrefixTable, listener: NextHopListener) {
+  /** @param nextHopsOf - the next hops that a prefix's set names, by number */
+  constructor(
+    clock: Clock,
+    prefixes: PrefixTable,
+    nextHopsOf: (set: NextHopSetId) => readonly number[],
+    listener: NextHopListener,
+  ) {
     this.#clock = clock;
     this.#prefixes = prefixes;
+    this.#nextHopsOf = nextHopsOf;
     this.#listener = listener;
   }
 
@@ -269,10 +276,7 @@ export class NextHopTable {
     const isReachable = entry.members.length > 0;
     const isOther = !areSame(before.members, entry.members);
     if (isOther || mustDecide.length > 0) entry.changes += 1;
-    if (isOther) {
-      this.sets?.forgetMembers(entry.sets);
-      if (entry.sets.size > 0) this.#listener.membersChanged(entry.sets);
-    }
+    if (isOther && entry.sets.size > 0) this.#listener.membersChanged(entry.sets);
     if (wasReachable !== isReachable || before.metric !== entry.metric) {
       this.#listener.mustDecideAll(entry);
     }
@@ -328,7 +332,7 @@ export class NextHopTable {
     if (set === 0 || (kind === kindBgp && (meta & metaLength) === 0)) return undefined;
     const lists: (readonly NextHop[])[] = [];
     let metric = kind === kindConnected ? 0 : 1;
-    for (const id of this.sets?.nextHopsOf(set) ?? []) {
+    for (const id of this.#nextHopsOf(set)) {
       const through = this.get(id);
       if (through.interface !== undefined) {
         lists.push([{ interface: through.interface, address: through.address || address }]);
@@ -365,6 +369,20 @@ function lowerBound(sorted: Uint32Array, value: number): number {
     else high = middle;
   }
   return low;
+}
+
+/** Union without repetition, sorted by address and interface, cut at what a group takes. */
+export function distinctMembers(lists: readonly (readonly NextHop[])[]): readonly NextHop[] {
+  if (lists.length === 1) return lists[0]!;
+  const sorted = lists.flat().sort(compareMembers);
+  return sorted
+    .filter((member, i) => i === 0 || compareMembers(sorted[i - 1]!, member) !== 0)
+    .slice(0, multipathMax);
+}
+
+function compareMembers(a: NextHop, b: NextHop): number {
+  if (a.address !== b.address) return a.address - b.address;
+  return a.interface < b.interface ? -1 : a.interface > b.interface ? 1 : 0;
 }
 
 function areSame(a: readonly NextHop[], b: readonly NextHop[]): boolean {

@@ -111,15 +111,19 @@ export class RouteStore {
     this.#onUndecided = options.onUndecided;
     this.#onOutcome = options.onOutcome;
     this.prefixes = new PrefixTable(options.seed);
-    this.nextHops = new NextHopTable(options.clock, this.prefixes, {
+    const nextHopsOf = (set: NextHopSetId) => this.sets.nextHopsOf(set);
+    this.nextHops = new NextHopTable(options.clock, this.prefixes, nextHopsOf, {
       ...options.listener,
       mustDecide: (key) => {
         const row = this.prefixes.find(Math.floor(key / 64), key % 64);
         if (row !== 0) this.markUndecided(row);
       },
+      membersChanged: (sets) => {
+        this.sets.forgetMembers(sets);
+        options.listener.membersChanged(sets);
+      },
     });
     this.sets = new NextHopSets(this.nextHops);
-    this.nextHops.sets = this.sets;
   }
 
   /** Adds or replaces the path of a source. @param attributes - 0: none (a local route) */
