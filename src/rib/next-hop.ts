@@ -23,15 +23,7 @@ import { assert } from '../lib/assert.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { multipathMax } from './decision.ts';
-import {
-  metaKind,
-  metaKindShift,
-  metaLength,
-  type PrefixTable,
-  rowMeta,
-  rowSet,
-  rowWords,
-} from './prefix-table.ts';
+import { kindBgp, kindConnected, type PrefixTable } from './prefix-table.ts';
 import type { NextHop, NextHopSetId } from './route.ts';
 
 const depthMax = 8;
@@ -40,11 +32,6 @@ const routesMax = 512;
 /** Routes that `resolveSome` looks at, about. */
 const routesPerLook = 512;
 const changesPerSecondMax = 16;
-
-/** Kinds of the best route as prefix-table.ts keeps them. */
-export const kindConnected = 1;
-export const kindStatic = 2;
-export const kindBgp = 3;
 
 export interface NextHopEntry {
   readonly id: number;
@@ -325,11 +312,10 @@ export class NextHopTable {
   ): Resolution | undefined {
     if (this.#routesLeft === 0) return undefined;
     this.#routesLeft -= 1;
-    const { words } = this.#prefixes;
-    const set = words[row * rowWords + rowSet]!;
-    const meta = words[row * rowWords + rowMeta]!;
-    const kind = (meta & metaKind) >> metaKindShift;
-    if (set === 0 || (kind === kindBgp && (meta & metaLength) === 0)) return undefined;
+    const set = this.#prefixes.setOf(row);
+    const kind = this.#prefixes.kindOf(row);
+    const length = this.#prefixes.lengthOf(row);
+    if (set === 0 || (kind === kindBgp && length === 0)) return undefined;
     const lists: (readonly NextHop[])[] = [];
     let metric = kind === kindConnected ? 0 : 1;
     for (const id of this.#nextHopsOf(set)) {
@@ -347,7 +333,7 @@ export class NextHopTable {
       }
     }
     if (lists.length === 0) return undefined;
-    chain.add(prefixKey(words[row * rowWords]! >>> 0, meta & metaLength));
+    chain.add(prefixKey(this.#prefixes.addressOf(row), length));
     return { members: distinctMembers(lists), metric };
   }
 

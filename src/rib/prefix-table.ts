@@ -4,31 +4,41 @@
  *   word  0        1       2          3             4
  *         address  meta    first path next-hop set  next-hop set that the FIB was told
  *
- * meta: bits 0..5 the length, 6..7 the kind of the best route, then flags. The hash index is cut into
- * segments that grow and shrink each on its own: a full table never rehashes in one go. Removal
- * shifts back (Knuth, TAOCP 3, 6.4 algorithm R), so that there are no tombstones.
+ * meta: bits 0..5 the length, 6..7 the kind of the best route, then flags. Only this file knows where
+ * what stands: the accessors are small enough to be inlined, and cost what the words cost.
+ *
+ * The hash index is cut into segments that grow and shrink each on its own: a full table never
+ * rehashes in one go. Removal shifts back (Knuth, TAOCP 3, 6.4 algorithm R), so that there are no
+ * tombstones.
  */
 import { freeArray } from '../lib/free-array.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { maskOf } from '../net/ipv4.ts';
 import { RecordTable } from './record-table.ts';
+import type { NextHopSetId } from './route.ts';
 
-export const rowWords = 5;
-export const rowAddress = 0;
-export const rowMeta = 1;
-export const rowPaths = 2;
-export const rowSet = 3;
-export const rowDelivered = 4;
+const wordsEach = 5;
+const metaWord = 1;
+const pathWord = 2;
+const setWord = 3;
+const deliveredWord = 4;
 
-export const metaLength = 0x3f;
-export const metaKindShift = 6;
-export const metaKind = 0xc0;
-export const metaUndecided = 0x100;
-/** One bit for each consumer: a change is queued for it. */
-export const metaDirtyShift = 9;
-export const metaDirty = 0x1_fe00;
-/** One bit for each consumer: it was told a route. */
-export const metaPresentShift = 17;
+const lengthMask = 0x3f;
+const kindShift = 6;
+const kindMask = 0xc0;
+
+/** The kind of a row's best route is an index of it; 0: there is none. */
+export const rowKinds = [undefined, 'connected', 'static', 'bgp'] as const;
+export const kindConnected = 1;
+export const kindBgp = 3;
+
+/** Flags of a row, to be combined. */
+export const undecided = 0x100;
+/** A change is queued for one of the eight consumers. */
+export const dirtyFor = (consumer: number): number => 0x200 << consumer;
+export const dirtyForAny = 0x1_fe00;
+/** A consumer was told a route. */
+export const presentFor = (consumer: number): number => 0x2_0000 << consumer;
 
 const segmentBits = 6;
 const slotsMin = 8;
@@ -42,7 +52,7 @@ export class PrefixTable extends RecordTable {
 
   /** @param seed - of the hash: who announces prefixes must not know it */
   constructor(seed: number) {
-    super(rowWords);
+    super(wordsEach);
     this.#seed = seed | 0;
     this.#segments = emptySegments();
   }
@@ -62,16 +72,16 @@ export class PrefixTable extends RecordTable {
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const row = segment[slot]!;
       if (row === 0) return 0;
-      const at = row * rowWords;
-      if (words[at] === key && (words[at + rowMeta]! & metaLength) === length) return row;
+      const at = row * wordsEach;
+      if (words[at] === key && (words[at + metaWord]! & lengthMask) === length) return row;
     }
   }
 
   /** Adds a prefix that is not there. */
   add(address: Ipv4, length: number): number {
     const row = this.allocate();
-    this.words[row * rowWords] = address | 0;
-    this.words[row * rowWords + rowMeta] = length;
+    this.words[row * wordsEach] = address | 0;
+    this.words[row * wordsEach + metaWord] = length;
     this.lengthCounts[length]! += 1;
     const hash = this.#hash(address | 0, length);
     const number = hash >>> (32 - segmentBits);
@@ -83,10 +93,8 @@ export class PrefixTable extends RecordTable {
   }
 
   remove(row: number): void {
-    const address = this.words[row * rowWords]!;
-    const length = this.words[row * rowWords + rowMeta]! & metaLength;
-    this.lengthCounts[length]! -= 1;
-    const hash = this.#hash(address, length);
+    this.lengthCounts[this.lengthOf(row)]! -= 1;
+    const hash = this.#hashOf(row);
     const number = hash >>> (32 - segmentBits);
     this.#unplace(this.#segments[number]!, hash, row);
     this.release(row);
@@ -129,6 +137,65 @@ export class PrefixTable extends RecordTable {
     return 0;
   }
 
+  // -- One row ----------------------------------------------------------------------------------
+
+  addressOf(row: number): Ipv4 {
+    return this.words[row * wordsEach]! >>> 0;
+  }
+
+  lengthOf(row: number): number {
+    return this.words[row * wordsEach + metaWord]! & lengthMask;
+  }
+
+  /** Of the best route. */
+  kindOf(row: number): number {
+    return (this.words[row * wordsEach + metaWord]! & kindMask) >> kindShift;
+  }
+
+  /** What the best route leads to; 0: there is none. */
+  setOf(row: number): NextHopSetId {
+    return this.words[row * wordsEach + setWord]!;
+  }
+
+  putOutcome(row: number, set: NextHopSetId, kind: number): void {
+    const at = row * wordsEach;
+    this.words[at + setWord] = set;
+    this.words[at + metaWord] = (this.words[at + metaWord]! & ~kindMask) | (kind << kindShift);
+  }
+
+  /** First of the row's list of paths; 0: it has none. */
+  pathOf(row: number): number {
+    return this.words[row * wordsEach + pathWord]!;
+  }
+
+  putPath(row: number, path: number): void {
+    this.words[row * wordsEach + pathWord] = path;
+  }
+
+  /** What the consumer that remembers was told last; 0: nothing. */
+  deliveredOf(row: number): NextHopSetId {
+    return this.words[row * wordsEach + deliveredWord]!;
+  }
+
+  putDelivered(row: number, set: NextHopSetId): void {
+    this.words[row * wordsEach + deliveredWord] = set;
+  }
+
+  /** Whether one of some flags is raised. */
+  has(row: number, flags: number): boolean {
+    return (this.words[row * wordsEach + metaWord]! & flags) !== 0;
+  }
+
+  raise(row: number, flags: number): void {
+    this.words[row * wordsEach + metaWord]! |= flags;
+  }
+
+  lower(row: number, flags: number): void {
+    this.words[row * wordsEach + metaWord]! &= ~flags;
+  }
+
+  // -- The index --------------------------------------------------------------------------------
+
   #place(segment: Int32Array, hash: number, row: number): void {
     const mask = segment.length - 1;
     let slot = hash & mask;
@@ -162,8 +229,7 @@ export class PrefixTable extends RecordTable {
   }
 
   #hashOf(row: number): number {
-    const at = row * rowWords;
-    return this.#hash(this.words[at]!, this.words[at + rowMeta]! & metaLength);
+    return this.#hash(this.words[row * wordsEach]!, this.lengthOf(row));
   }
 
   #hash(address: number, length: number): number {

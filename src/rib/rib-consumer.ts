@@ -6,21 +6,9 @@
  */
 import type { Ipv4 } from '../net/ipv4.ts';
 import { Lap } from './lap.ts';
-import { kindConnected } from './next-hop.ts';
-import {
-  metaDirtyShift,
-  metaKind,
-  metaKindShift,
-  metaLength,
-  metaPresentShift,
-  rowAddress,
-  rowDelivered,
-  rowMeta,
-  rowSet,
-  rowWords,
-} from './prefix-table.ts';
+import { dirtyFor, kindConnected, presentFor, rowKinds } from './prefix-table.ts';
 import type { NextHop, NextHopSetId, RouteSource } from './route.ts';
-import { type RouteStore, rowKinds } from './route-store.ts';
+import type { RouteStore } from './route-store.ts';
 import { RowQueue } from './row-queue.ts';
 
 /** Those that are being closed included. */
@@ -67,8 +55,9 @@ export class RibConsumer {
   readonly options: ConsumerOptions;
   readonly #store: RouteStore;
   readonly #queue = new RowQueue();
-  readonly #dirtyBit: number;
-  readonly #presentBit: number;
+  /** This consumer's flags of a row. */
+  readonly #dirty: number;
+  readonly #present: number;
   readonly #hooks: ConsumerHooks;
   readonly #change = {
     address: 0,
@@ -86,8 +75,8 @@ export class RibConsumer {
   constructor(store: RouteStore, number: number, options: ConsumerOptions, hooks: ConsumerHooks) {
     this.#store = store;
     this.options = options;
-    this.#dirtyBit = 1 << (metaDirtyShift + number);
-    this.#presentBit = 1 << (metaPresentShift + number);
+    this.#dirty = dirtyFor(number);
+    this.#present = presentFor(number);
     this.#hooks = hooks;
   }
 
@@ -112,20 +101,16 @@ export class RibConsumer {
   /** Whether this consumer was last told a route to a prefix. */
   has(address: Ipv4, length: number): boolean {
     const row = this.#store.prefixes.find(address, length);
-    return (
-      row !== 0 && (this.#store.prefixes.words[row * rowWords + rowMeta]! & this.#presentBit) !== 0
-    );
+    return row !== 0 && this.#store.prefixes.has(row, this.#present);
   }
 
   /** Queues a row whose outcome changed. */
   mark(row: number): void {
     if (this.#isClosed) return;
-    const { words } = this.#store.prefixes;
-    const at = row * rowWords;
-    const meta = words[at + rowMeta]!;
-    if ((meta & this.#dirtyBit) !== 0) return;
-    if ((meta & this.#presentBit) === 0 && this.#setOf(row, meta) === 0) return;
-    words[at + rowMeta] = meta | this.#dirtyBit;
+    const { prefixes } = this.#store;
+    if (prefixes.has(row, this.#dirty)) return;
+    if (!prefixes.has(row, this.#present) && this.#setOf(row) === 0) return;
+    prefixes.raise(row, this.#dirty);
     this.#queue.push(row);
   }
 
@@ -168,43 +153,40 @@ export class RibConsumer {
   }
 
   #forget(row: number): void {
-    const { words } = this.#store.prefixes;
-    const at = row * rowWords;
-    words[at + rowMeta]! &= ~(this.#dirtyBit | this.#presentBit);
-    const delivered = words[at + rowDelivered]!;
+    const { prefixes } = this.#store;
+    prefixes.lower(row, this.#dirty | this.#present);
+    const delivered = prefixes.deliveredOf(row);
     if (this.options.remembers && delivered !== 0) {
-      words[at + rowDelivered] = 0;
+      prefixes.putDelivered(row, 0);
       this.#store.sets.release(delivered);
     }
     this.#store.releaseIfEmpty(row);
   }
 
   #deliver(row: number, visit: (change: RouteChange) => void): void {
-    const { words } = this.#store.prefixes;
-    const at = row * rowWords;
+    const { prefixes } = this.#store;
     const change = this.#change;
-    let meta = words[at + rowMeta]! & ~this.#dirtyBit;
-    change.address = words[at + rowAddress]! >>> 0;
-    change.length = meta & metaLength;
-    change.set = this.#setOf(row, meta);
-    change.kind = change.set === 0 ? undefined : rowKinds[(meta & metaKind) >> metaKindShift];
-    change.previousSet = this.options.remembers ? words[at + rowDelivered]! : 0;
-    change.wasPresent = (meta & this.#presentBit) !== 0;
-    meta = change.set === 0 ? meta & ~this.#presentBit : meta | this.#presentBit;
-    words[at + rowMeta] = meta;
+    change.address = prefixes.addressOf(row);
+    change.length = prefixes.lengthOf(row);
+    change.set = this.#setOf(row);
+    change.kind = change.set === 0 ? undefined : rowKinds[prefixes.kindOf(row)];
+    change.previousSet = this.options.remembers ? prefixes.deliveredOf(row) : 0;
+    change.wasPresent = prefixes.has(row, this.#present);
+    prefixes.lower(row, this.#dirty | this.#present);
+    if (change.set !== 0) prefixes.raise(row, this.#present);
     if (change.set !== 0 || change.wasPresent) visit(change);
     if (this.options.remembers && change.set !== change.previousSet) {
       if (change.set !== 0) this.#store.sets.retain(change.set);
-      this.#store.prefixes.words[at + rowDelivered] = change.set;
+      prefixes.putDelivered(row, change.set);
       if (change.previousSet !== 0) this.#store.sets.release(change.previousSet);
     }
     if (change.set === 0) this.#store.releaseIfEmpty(row);
   }
 
   /** The set as this consumer sees it. */
-  #setOf(row: number, meta: number): NextHopSetId {
-    if (this.options.isLearnedOnly && (meta & metaKind) >> metaKindShift === kindConnected)
-      return 0;
-    return this.#store.prefixes.words[row * rowWords + rowSet]!;
+  #setOf(row: number): NextHopSetId {
+    const { prefixes } = this.#store;
+    if (this.options.isLearnedOnly && prefixes.kindOf(row) === kindConnected) return 0;
+    return prefixes.setOf(row);
   }
 }

@@ -18,25 +18,8 @@ import type { Ipv4 } from '../net/ipv4.ts';
 import type { InternedAttributes } from './attributes.ts';
 import type { IneligibleReason, LostReason } from './decision.ts';
 import { Lap } from './lap.ts';
-import {
-  epochOf,
-  pathAttributes,
-  pathNextHop,
-  pathOrigin,
-  pathRow,
-  pathWords,
-  sourceOf,
-  sourcesMax,
-} from './path-table.ts';
-import {
-  metaKind,
-  metaKindShift,
-  metaLength,
-  rowAddress,
-  rowMeta,
-  rowSet,
-  rowWords,
-} from './prefix-table.ts';
+import { sourcesMax } from './path-table.ts';
+import { rowKinds } from './prefix-table.ts';
 import { type ConsumerOptions, consumersMax, RibConsumer } from './rib-consumer.ts';
 import { RibSource } from './rib-source.ts';
 import type {
@@ -49,7 +32,7 @@ import type {
   RouteSource,
 } from './route.ts';
 import { RouteListing } from './route-listing.ts';
-import { mustDelete, RouteStore, rowKinds, type SourceState } from './route-store.ts';
+import { mustDelete, RouteStore, type SourceState } from './route-store.ts';
 
 const sliceMs = 6;
 const rowsPerLook = 512;
@@ -245,13 +228,12 @@ export class Rib implements RibInput {
   candidates(address: Ipv4, length: number): readonly PathView[] {
     const row = this.#store.prefixes.find(address, length);
     if (row === 0) return [];
-    const { paths, decision } = this.#store.decisionOf(row);
-    return paths.map((path, i) => {
-      const at = path * pathWords;
-      const words = this.#store.paths.words;
-      const state = this.#store.sources[sourceOf(words[at + pathOrigin]!)]!;
-      const nextHop = this.#store.nextHops.get(words[at + pathNextHop]!);
-      const attributes = words[at + pathAttributes]!;
+    const { paths, sources, nextHops } = this.#store;
+    const { paths: candidates, decision } = this.#store.decisionOf(row);
+    return candidates.map((path, i) => {
+      const state = sources[paths.sourceOf(path)]!;
+      const nextHop = nextHops.get(paths.nextHopOf(path));
+      const attributes = paths.attributesOf(path);
       return {
         source: state.source,
         attributes: attributes === 0 ? undefined : this.attributes.get(attributes),
@@ -259,7 +241,7 @@ export class Rib implements RibInput {
         members: nextHop.members,
         isBest: decision.best === i,
         isUsed: decision.multipath.includes(i),
-        isStale: epochOf(words[at + pathOrigin]!) !== state.epoch,
+        isStale: paths.epochOf(path) !== state.epoch,
         reason: decision.reasons[i],
       };
     });
@@ -275,15 +257,14 @@ export class Rib implements RibInput {
   }
 
   #view(row: number): RouteView | undefined {
-    const { words } = this.#store.prefixes;
-    const at = row * rowWords;
-    const kind = rowKinds[(words[at + rowMeta]! & metaKind) >> metaKindShift];
+    const { prefixes } = this.#store;
+    const kind = rowKinds[prefixes.kindOf(row)];
     if (kind === undefined) return undefined;
     return {
-      address: words[at + rowAddress]! >>> 0,
-      length: words[at + rowMeta]! & metaLength,
+      address: prefixes.addressOf(row),
+      length: prefixes.lengthOf(row),
       kind,
-      nextHops: this.members(words[at + rowSet]!),
+      nextHops: this.members(prefixes.setOf(row)),
     };
   }
 
@@ -337,11 +318,10 @@ export class Rib implements RibInput {
     if (this.#scanLap.isDone) return;
     const { paths, nextHops, sources } = this.#store;
     this.#scanLap.run(paths, pathsPerLook, (path) => {
-      const at = path * pathWords;
-      const origin = paths.words[at + pathOrigin]!;
-      if (mustDelete(sources[sourceOf(origin)]!, epochOf(origin))) this.#store.removePath(path);
-      else if (nextHops.get(paths.words[at + pathNextHop]!).mustScan) {
-        this.#store.markUndecided(paths.words[at + pathRow]!);
+      const source = sources[paths.sourceOf(path)]!;
+      if (mustDelete(source, paths.epochOf(path))) this.#store.removePath(path);
+      else if (nextHops.get(paths.nextHopOf(path)).mustScan) {
+        this.#store.markUndecided(paths.rowOf(path));
       }
     });
     if (this.#scanLap.isDone) this.#endScan();
@@ -375,7 +355,7 @@ export class Rib implements RibInput {
     if (this.#expanding.size === 0) return;
     const { prefixes } = this.#store;
     this.#expandLap.run(prefixes, rowsPerSweep, (row) => {
-      if (!this.#expanding.has(prefixes.words[row * rowWords + rowSet]!)) return;
+      if (!this.#expanding.has(prefixes.setOf(row))) return;
       for (const consumer of this.#consumers) if (consumer?.options.isExpanded) consumer.mark(row);
     });
     if (this.#expandLap.isDone) this.#expanding.clear();

@@ -9,14 +9,7 @@
  */
 import { freeArray } from '../lib/free-array.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
-import {
-  metaLength,
-  type PrefixTable,
-  rowAddress,
-  rowMeta,
-  rowSet,
-  rowWords,
-} from './prefix-table.ts';
+import type { PrefixTable } from './prefix-table.ts';
 
 const rowsPerKey = 4;
 
@@ -64,14 +57,13 @@ export class RouteListing {
   }
 
   #collect(rowsMax: number, each: (address: Ipv4, length: number) => void, end: () => void): void {
-    const { words } = this.#prefixes;
-    const last = Math.min(this.#prefixes.end, this.#row + rowsMax);
+    const prefixes = this.#prefixes;
+    const last = Math.min(prefixes.end, this.#row + rowsMax);
     for (; this.#row < last; this.#row += 1) {
-      const at = this.#row * rowWords;
-      if (words[at + rowMeta]! < 0 || words[at + rowSet] === 0) continue;
-      each.call(this, words[at + rowAddress]! >>> 0, words[at + rowMeta]! & metaLength);
+      if (!prefixes.isLive(this.#row) || prefixes.setOf(this.#row) === 0) continue;
+      each.call(this, prefixes.addressOf(this.#row), prefixes.lengthOf(this.#row));
     }
-    if (this.#row >= this.#prefixes.end) end.call(this);
+    if (this.#row >= prefixes.end) end.call(this);
   }
 
   #count(address: Ipv4): void {

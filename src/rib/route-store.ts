@@ -15,37 +15,10 @@ import type { DecisionFields, InternedAttributes } from './attributes.ts';
 import { type Candidate, type Decision, decide, type IneligibleReason } from './decision.ts';
 import { type NextHopListener, NextHopTable, prefixKey } from './next-hop.ts';
 import { NextHopSets } from './next-hop-set.ts';
-import {
-  epochOf,
-  originOf,
-  PathTable,
-  pathAttributes,
-  pathNext,
-  pathNextHop,
-  pathOrigin,
-  pathRow,
-  pathWords,
-  sourceOf,
-} from './path-table.ts';
-import {
-  metaDirty,
-  metaKind,
-  metaKindShift,
-  metaLength,
-  metaUndecided,
-  PrefixTable,
-  rowAddress,
-  rowDelivered,
-  rowMeta,
-  rowPaths,
-  rowSet,
-  rowWords,
-} from './prefix-table.ts';
+import { PathTable } from './path-table.ts';
+import { dirtyForAny, PrefixTable, rowKinds, undecided } from './prefix-table.ts';
 import type { AttributesId, NextHopSetId, RouteSource } from './route.ts';
 import { RowQueue } from './row-queue.ts';
-
-/** Index is the kind as a row keeps it. */
-export const rowKinds = [undefined, 'connected', 'static', 'bgp'] as const;
 
 /** One producer. */
 export interface SourceState {
@@ -135,37 +108,29 @@ export class RouteStore {
     nextHop: number,
   ): void {
     assert((address & maskOf(length)) >>> 0 === address, 'a prefix has no host bits');
-    const row = this.prefixes.find(address, length) || this.prefixes.add(address, length);
-    const origin = originOf(source.number, source.epoch);
-    const found = this.#pathBy(row, source.number);
-    if (found !== 0) {
-      const { words } = this.paths;
-      const at = found * pathWords;
-      if (words[at + pathOrigin] !== origin) {
-        if (epochOf(words[at + pathOrigin]!) !== source.epoch) source.staleCount -= 1;
-        words[at + pathOrigin] = origin;
+    const { paths, prefixes } = this;
+    const row = prefixes.find(address, length) || prefixes.add(address, length);
+    let path = this.#pathBy(row, source.number);
+    if (path !== 0) {
+      if (paths.epochOf(path) !== source.epoch) {
+        source.staleCount -= 1;
+        paths.putOrigin(path, source.number, source.epoch);
       }
-      if (words[at + pathAttributes] === attributes && words[at + pathNextHop] === nextHop) return;
-      this.nextHops.retain(nextHop);
-      if (attributes !== 0) this.attributes.retain(attributes);
-      this.#dropReferences(found);
-      words[at + pathAttributes] = attributes;
-      words[at + pathNextHop] = nextHop;
+      if (paths.attributesOf(path) === attributes && paths.nextHopOf(path) === nextHop) return;
+    }
+    this.nextHops.retain(nextHop);
+    if (attributes !== 0) this.attributes.retain(attributes);
+    if (path !== 0) {
+      this.#dropReferences(path);
     } else {
-      const path = this.paths.allocate();
-      const at = path * pathWords;
-      const { words } = this.paths;
-      const head = row * rowWords + rowPaths;
-      words[at + pathRow] = row;
-      words[at + pathNext] = this.prefixes.words[head]!;
-      words[at + pathOrigin] = origin;
-      words[at + pathAttributes] = attributes;
-      words[at + pathNextHop] = nextHop;
-      this.prefixes.words[head] = path;
-      this.nextHops.retain(nextHop);
-      if (attributes !== 0) this.attributes.retain(attributes);
+      path = paths.allocate();
+      paths.putRow(path, row);
+      paths.putNext(path, prefixes.pathOf(row));
+      paths.putOrigin(path, source.number, source.epoch);
+      prefixes.putPath(row, path);
       source.routeCount += 1;
     }
+    paths.putRoute(path, attributes, nextHop);
     this.markUndecided(row);
   }
 
@@ -176,37 +141,33 @@ export class RouteStore {
   }
 
   removePath(path: number): void {
-    const { words } = this.paths;
-    const at = path * pathWords;
-    const row = words[at + pathRow]!;
-    const source = this.sources[sourceOf(words[at + pathOrigin]!)]!;
+    const { paths } = this;
+    const row = paths.rowOf(path);
+    const source = this.sources[paths.sourceOf(path)]!;
     source.routeCount -= 1;
-    if (epochOf(words[at + pathOrigin]!) !== source.epoch) source.staleCount -= 1;
-    this.#relink(row, path, words[at + pathNext]!);
+    if (paths.epochOf(path) !== source.epoch) source.staleCount -= 1;
+    this.#relink(row, path, paths.nextOf(path));
     this.#dropReferences(path);
-    this.paths.release(path);
+    paths.release(path);
     this.markUndecided(row);
   }
 
   markUndecided(row: number): void {
-    const at = row * rowWords + rowMeta;
-    const { words } = this.prefixes;
-    if ((words[at]! & metaUndecided) !== 0) return;
-    words[at]! |= metaUndecided;
+    if (this.prefixes.has(row, undecided)) return;
+    this.prefixes.raise(row, undecided);
     this.undecided.push(row);
     if (this.undecided.count === 1) this.#onUndecided();
   }
 
   /** Decides a row that was shifted from `undecided`. */
   decideRow(row: number): void {
-    const { words } = this.prefixes;
-    const at = row * rowWords;
-    words[at + rowMeta]! &= ~metaUndecided;
-    const path = words[at + rowPaths]!;
+    const { paths, prefixes } = this;
+    prefixes.lower(row, undecided);
+    const path = prefixes.pathOf(row);
     if (path === 0) {
       this.#setOutcome(row, 0, 0);
-    } else if (this.paths.words[path * pathWords + pathNext] === 0) {
-      const nextHop = this.paths.words[path * pathWords + pathNextHop]!;
+    } else if (paths.nextOf(path) === 0) {
+      const nextHop = paths.nextHopOf(path);
       if (this.#ineligible(row, nextHop) !== undefined) this.#setOutcome(row, 0, 0);
       else this.#setOutcome(row, this.sets.intern([nextHop]), this.#kindOf(path));
     } else {
@@ -224,9 +185,8 @@ export class RouteStore {
   /** The decision with its reasons, and the paths in the order of the candidates. */
   decisionOf(row: number): { paths: number[]; decision: Decision } {
     const paths: number[] = [];
-    const { words } = this.paths;
-    let path = this.prefixes.words[row * rowWords + rowPaths]!;
-    for (; path !== 0; path = words[path * pathWords + pathNext]!) {
+    let path = this.prefixes.pathOf(row);
+    for (; path !== 0; path = this.paths.nextOf(path)) {
       this.#fillCandidate(paths.length, row, path);
       paths.push(path);
     }
@@ -235,81 +195,68 @@ export class RouteStore {
 
   /** Gives a row back that holds nothing and that no queue names. */
   releaseIfEmpty(row: number): void {
-    const { words } = this.prefixes;
-    const at = row * rowWords;
-    if (words[at + rowPaths] !== 0 || words[at + rowSet] !== 0) return;
-    if (words[at + rowDelivered] !== 0) return;
-    if ((words[at + rowMeta]! & (metaUndecided | metaDirty)) !== 0) return;
-    this.prefixes.remove(row);
+    const { prefixes } = this;
+    if (prefixes.pathOf(row) !== 0 || prefixes.setOf(row) !== 0) return;
+    if (prefixes.deliveredOf(row) !== 0) return;
+    if (prefixes.has(row, undecided | dirtyForAny)) return;
+    prefixes.remove(row);
   }
 
   /** Moves records towards the front of their tables. @returns true when nothing is left to do */
   compact(movesMax: number): boolean {
-    const arePathsDone = this.paths.compact(movesMax, (from, to) => {
-      this.#relink(this.paths.words[to * pathWords + pathRow]!, from, to);
+    const { paths, prefixes } = this;
+    const arePathsDone = paths.compact(movesMax, (from, to) => {
+      this.#relink(paths.rowOf(to), from, to);
     });
-    const arePrefixesDone = this.prefixes.compact(movesMax, (from, to) => {
-      this.prefixes.moved(from, to);
-      const { words } = this.paths;
-      let path = this.prefixes.words[to * rowWords + rowPaths]!;
-      for (; path !== 0; path = words[path * pathWords + pathNext]!) {
-        words[path * pathWords + pathRow] = to;
-      }
+    const arePrefixesDone = prefixes.compact(movesMax, (from, to) => {
+      prefixes.moved(from, to);
+      let path = prefixes.pathOf(to);
+      for (; path !== 0; path = paths.nextOf(path)) paths.putRow(path, to);
     });
     return arePathsDone && arePrefixesDone;
   }
 
   #setOutcome(row: number, set: NextHopSetId, kind: number): void {
-    const { words } = this.prefixes;
-    const at = row * rowWords;
-    const before = words[at + rowSet]!;
-    const meta = words[at + rowMeta]!;
-    const kindBefore = (meta & metaKind) >> metaKindShift;
+    const { prefixes } = this;
+    const before = prefixes.setOf(row);
+    const kindBefore = prefixes.kindOf(row);
     if (set === before && kind === kindBefore) return;
     if (set !== 0) this.sets.retain(set);
-    words[at + rowSet] = set;
-    words[at + rowMeta] = (meta & ~metaKind) | (kind << metaKindShift);
+    prefixes.putOutcome(row, set, kind);
     this.kindCounts[kindBefore]! -= 1;
     this.kindCounts[kind]! += 1;
     if (before !== 0) this.sets.release(before);
     this.#onOutcome(row);
-    this.nextHops.prefixChanged(words[at + rowAddress]! >>> 0, meta & metaLength);
+    this.nextHops.prefixChanged(prefixes.addressOf(row), prefixes.lengthOf(row));
   }
 
   #pathBy(row: number, source: number): number {
-    const { words } = this.paths;
-    let path = this.prefixes.words[row * rowWords + rowPaths]!;
-    while (path !== 0 && sourceOf(words[path * pathWords + pathOrigin]!) !== source) {
-      path = words[path * pathWords + pathNext]!;
-    }
+    const { paths } = this;
+    let path = this.prefixes.pathOf(row);
+    while (path !== 0 && paths.sourceOf(path) !== source) path = paths.nextOf(path);
     return path;
   }
 
   /** Makes whatever names `path` in a row's list name `other` instead. */
   #relink(row: number, path: number, other: number): void {
-    const head = row * rowWords + rowPaths;
-    if (this.prefixes.words[head] === path) {
-      this.prefixes.words[head] = other;
+    const { paths, prefixes } = this;
+    let before = prefixes.pathOf(row);
+    if (before === path) {
+      prefixes.putPath(row, other);
       return;
     }
-    const { words } = this.paths;
-    let before = this.prefixes.words[head]!;
-    while (words[before * pathWords + pathNext] !== path) {
-      before = words[before * pathWords + pathNext]!;
-    }
-    words[before * pathWords + pathNext] = other;
+    while (paths.nextOf(before) !== path) before = paths.nextOf(before);
+    paths.putNext(before, other);
   }
 
   #dropReferences(path: number): void {
-    const at = path * pathWords;
-    const attributes = this.paths.words[at + pathAttributes]!;
-    this.nextHops.release(this.paths.words[at + pathNextHop]!);
+    const attributes = this.paths.attributesOf(path);
+    this.nextHops.release(this.paths.nextHopOf(path));
     if (attributes !== 0) this.attributes.release(attributes);
   }
 
   #kindOf(path: number): number {
-    const source = this.sources[sourceOf(this.paths.words[path * pathWords + pathOrigin]!)]!;
-    return rowKinds.indexOf(source.source.kind);
+    return rowKinds.indexOf(this.sources[this.paths.sourceOf(path)]!.source.kind);
   }
 
   #ineligible(row: number, nextHop: number): IneligibleReason | undefined {
@@ -320,20 +267,16 @@ export class RouteStore {
         : 'next-hop-unreachable';
     }
     if (entry.chain.length === 0) return undefined;
-    const { words } = this.prefixes;
-    const at = row * rowWords;
-    const key = prefixKey(words[at + rowAddress]! >>> 0, words[at + rowMeta]! & metaLength);
+    const key = prefixKey(this.prefixes.addressOf(row), this.prefixes.lengthOf(row));
     return entry.chain.includes(key) ? 'next-hop-in-prefix' : undefined;
   }
 
   #fillCandidate(index: number, row: number, path: number): void {
-    const { words } = this.paths;
-    const at = path * pathWords;
-    const { source } = this.sources[sourceOf(words[at + pathOrigin]!)]!;
-    const nextHop = words[at + pathNextHop]!;
+    const { source } = this.sources[this.paths.sourceOf(path)]!;
+    const nextHop = this.paths.nextHopOf(path);
     this.#candidates[index] ??= { ...noFields } as MutableCandidate;
     const candidate = this.#candidates[index];
-    const attributes = words[at + pathAttributes]!;
+    const attributes = this.paths.attributesOf(path);
     if (attributes === 0) Object.assign(candidate, noFields);
     else this.attributes.read(attributes, candidate);
     candidate.ineligible = this.#ineligible(row, nextHop);
