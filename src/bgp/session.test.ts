@@ -15,7 +15,7 @@ import { noAttributes, type PathAttributes } from '../rib/route.ts';
 import type { Connection } from './connection/transport.ts';
 import { noBytes } from './wire/bytes.ts';
 import type { GracefulRestart } from './wire/capability.ts';
-import { ipv4Unicast } from './wire/family.ts';
+import { type Family, ipv4Unicast, ipv6Unicast } from './wire/family.ts';
 import { encodeMessage, Framer, headerBytes, messageType } from './wire/header.ts';
 import { encodeNlri } from './wire/nlri.ts';
 import { decodeOpen, encodeOpen, type Open } from './wire/open.ts';
@@ -116,6 +116,8 @@ const restarts: GracefulRestart = {
 
 const internal: PathAttributes = { ...noAttributes, nextHop: addressB, localPref: 100 };
 
+const hex = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'));
+
 function announcement(attributes: PathAttributes, ...prefixes: string[]): Uint8Array {
   return encodeUpdate({
     attributes: encodePathAttributes(attributes, { isFourOctet: false }),
@@ -135,7 +137,6 @@ describe('against a script', () => {
   test('sends OPEN first, with its capabilities', () => {
     const [open] = script.opens();
     expect(open?.capabilities.map((each) => each.kind)).toEqual([
-      'multiprotocol',
       'multiprotocol',
       'routeRefresh',
       'extendedMessage',
@@ -307,6 +308,79 @@ describe('against a script', () => {
     expect(a.rib('red').routes).toEqual(['0.0.0.0/0']);
   });
 
+  describe('prefixes of a family that was not negotiated (RFC 4760 §8)', () => {
+    const offers = (...families: Family[]) => ({
+      capabilities: families.map((family) => ({ kind: 'multiprotocol' as const, family })),
+    });
+    const mandatory = '400101 00 400200 400504 00000064';
+    const nextHop = '400304 ac10018c';
+    const reach4 = '800e0d 0001 01 04 ac10018c 00 18 cb0071';
+    const reach6 = '800e1a 0002 01 10 20010db8 00000000 00000000 00000001 00 2020010db8';
+    const say = (attributes: string, nlri = '') =>
+      script.say(
+        messageType.update,
+        encodeUpdate({ attributes: hex(attributes), nlri: hex(nlri) }),
+      );
+    const refused = { state: 'Established', attributeFaults: { 'attribute-discard': 1 } };
+
+    test('IPv6 is not offered, whatever the neighbor offers', () => {
+      script.establish(offers(ipv4Unicast, ipv6Unicast));
+      expect(a.row()).toMatchObject({
+        capabilitiesReceived: ['ipv4-unicast', 'ipv6-unicast'],
+        capabilitiesNegotiated: ['ipv4-unicast'],
+      });
+    });
+
+    test('IPv6 in MP_REACH_NLRI is passed over, with IPv4 beside it taken', () => {
+      script.establish(offers(ipv4Unicast, ipv6Unicast));
+      say(`${mandatory} ${nextHop} ${reach6}`, '18 c00002');
+      expect(a.row()).toMatchObject({ ...refused, received: 1, accepted: 1 });
+      expect(a.rib('red').routes).toEqual(['192.0.2.0/24']);
+    });
+
+    test('IPv6 in MP_UNREACH_NLRI withdraws nothing and is no End-of-RIB', () => {
+      script.establish(offers(ipv4Unicast, ipv6Unicast));
+      script.say(messageType.update, announcement(internal, '32.1.0.0/16'));
+      say('800f06 0002 01 10 2001');
+      expect(a.row()).toMatchObject({ ...refused, accepted: 1, isEndOfRibReceived: false });
+      say('800f03 0002 01');
+      expect(a.row()).toMatchObject({ accepted: 1, isEndOfRibReceived: false });
+    });
+
+    test('IPv4 in MP_REACH_NLRI is taken when both have said so', () => {
+      script.establish(offers(ipv4Unicast));
+      say(`${mandatory} ${reach4}`);
+      expect(a.rib('red').routes).toEqual(['203.0.113.0/24']);
+      say('800f07 0001 01 18 cb0071');
+      expect(a.rib('red').routes).toEqual([]);
+      say('800f03 0001 01');
+      expect(a.row()).toMatchObject({ isEndOfRibReceived: true });
+    });
+
+    test('IPv4 in MP_REACH_NLRI is refused of a neighbor without the capability', () => {
+      script.establish();
+      say(`${mandatory} ${reach4}`);
+      expect(a.row()).toMatchObject({ ...refused, received: 0 });
+      say(`${mandatory} ${nextHop}`, '18 cb0071');
+      expect(a.rib('red').routes).toEqual(['203.0.113.0/24']);
+    });
+
+    test('IPv4 is refused of a neighbor that offers IPv6 alone', () => {
+      a.speaker.setExports('red', [ip('10.50.0.2')]);
+      script.establish(offers(ipv6Unicast));
+      say(`${mandatory} ${nextHop}`, '18 cb0071');
+      expect(a.row()).toMatchObject({ ...refused, received: 0, announced: 0 });
+      script.say(messageType.update, encodeUpdate({}));
+      expect(a.row()).toMatchObject({ isEndOfRibReceived: false });
+    });
+
+    test('what cannot be read at all ends the session (RFC 7606 §3.j)', () => {
+      script.establish(offers(ipv4Unicast, ipv6Unicast));
+      say(`${mandatory} 800e05 0002 01 ff 00`);
+      expect(script.notifications).toEqual([[3, 9]]);
+    });
+  });
+
   test('never passes on what it learned, whatever its communities', () => {
     script.establish();
     const noExport = { ...internal, communities: [0xffff_ff01, 0xffff_ff02] };
@@ -342,7 +416,7 @@ describe('against a script', () => {
     };
     repeatNothing();
     expect(a.row()).toMatchObject({ state: 'Established', accepted: 1 });
-    script.say(messageType.update, encodeEndOfRib(ipv4Unicast));
+    script.say(messageType.update, encodeEndOfRib());
     repeatNothing();
     expect(a.row()).toMatchObject({ state: 'Established', accepted: 0 });
   });

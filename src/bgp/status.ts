@@ -53,11 +53,10 @@ export interface NeighborRow {
   readonly capabilitiesAdvertised: readonly string[];
   readonly capabilitiesReceived: readonly string[];
   readonly capabilitiesNegotiated: readonly string[];
-  /** IPv4 prefixes that the neighbor announces now. */
+  /** Prefixes that the neighbor announces now. */
   readonly received: number;
   /** Of these, what policy and checks let into the adj-RIB-in. */
   readonly accepted: number;
-  readonly received6: number;
   readonly announced: number;
   readonly messagesSent: Readonly<MessageCounts>;
   readonly messagesReceived: Readonly<MessageCounts>;

@@ -1,6 +1,6 @@
 /**
  * Egret's speaker with real BIRD (eBGP, 4-octet AS) and real FRR (iBGP), at the same address in two
- * networks: keys, GTSM, collisions, filters, restarts, IPv6 routes, equal-cost paths.
+ * networks: keys, GTSM, collisions, filters, restarts, a neighbor that offers IPv6 too, equal-cost paths.
  */
 import { test } from 'tap';
 import {
@@ -67,6 +67,14 @@ test('BGP with BIRD and FRR', { timeout: 300_000 }, async (t) => {
     t.match(await south(), { state: 'Established', address: router, remoteAs: localAs });
     t.match(await alpha.agent.ask('tcp', server), { network: 'north' });
     t.match(await beta.agent.ask('tcp', server), { network: 'south' });
+  });
+
+  await t.test('IPv6 is not agreed on, whoever offers it', async (t) => {
+    const detail = (await north())?.detail;
+    t.ok(detail?.capabilitiesReceived.includes('ipv6-unicast'));
+    t.notOk(detail?.capabilitiesAdvertised.includes('ipv6-unicast'));
+    t.ok(detail?.capabilitiesNegotiated.includes('ipv4-unicast'));
+    t.notOk(detail?.capabilitiesNegotiated.includes('ipv6-unicast'));
   });
 
   await t.test('what a filter rejects is received and not used', async (t) => {

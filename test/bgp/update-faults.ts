@@ -55,6 +55,10 @@ export const discards: FaultCase[] = [
   { name: 'LOCAL_PREF from outside', make: withAttribute(0x40, 5, '00000001') },
   { name: 'ORIGINATOR_ID from outside', make: withAttribute(0x80, 9, '0000') },
   { name: 'a second ORIGIN', make: withAttribute(0x40, 1, '02') },
+  {
+    name: 'IPv6 prefixes, which were not negotiated',
+    make: withAttribute(0x80, 14, `0002 01 10 ${'00'.repeat(16)} 00 20 20010db8`),
+  },
 ];
 export const withdrawals: FaultCase[] = [
   {
@@ -122,7 +126,7 @@ export const resets: FaultCase[] = [
   },
   {
     name: 'MP_REACH_NLRI with a next hop of 5 bytes',
-    make: withAttribute(0x80, 14, '0002 01 05 0000000000 00'),
+    make: withAttribute(0x80, 14, '0001 01 05 0000000000 00'),
     subcode: 9,
   },
 ];

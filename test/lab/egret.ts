@@ -48,6 +48,11 @@ export interface Views {
     accepted: number;
     announced: number;
     lastError: string | null;
+    detail: {
+      capabilitiesAdvertised: string[];
+      capabilitiesReceived: string[];
+      capabilitiesNegotiated: string[];
+    };
   };
   route: {
     network: string;

@@ -6,7 +6,7 @@ import type { Ipv4 } from '../../net/ipv4.ts';
 import { isExternal, type SpeakerNeighbor } from '../neighbor.ts';
 import { ByteWriter } from '../wire/bytes.ts';
 import type { Capability, GracefulRestart } from '../wire/capability.ts';
-import { type Family, ipv4Unicast, ipv6Unicast } from '../wire/family.ts';
+import { type Family, ipv4Unicast } from '../wire/family.ts';
 import { type BgpFault, makeFault, notificationCode } from '../wire/notification.ts';
 import { asTrans, type Open } from '../wire/open.ts';
 
@@ -21,7 +21,10 @@ export interface Negotiated {
   readonly keepaliveTimeMs: number;
   readonly remoteId: Ipv4;
   readonly isFourOctet: boolean;
+  /** Whose routes may come and go. */
   readonly families: readonly Family[];
+  /** Those of them that MP_REACH_NLRI may carry: both OPENs have the capability (RFC 4760 §8). */
+  readonly multiprotocolFamilies: readonly Family[];
   readonly hasRouteRefresh: boolean;
   readonly hasEnhancedRouteRefresh: boolean;
   /** The neighbor's graceful restart capability, as received. */
@@ -40,7 +43,6 @@ export function makeOpen(
   const { localAs, routerId: bgpId } = neighbor;
   const capabilities: Capability[] = [
     { kind: 'multiprotocol', family: ipv4Unicast },
-    { kind: 'multiprotocol', family: ipv6Unicast },
     { kind: 'routeRefresh' },
     { kind: 'extendedMessage' },
     {
@@ -99,6 +101,7 @@ export function negotiate(ours: Open, theirs: Open, neighbor: SpeakerNeighbor): 
     remoteId: theirs.bgpId,
     isFourOctet: hasBoth('fourOctetAs'),
     families: agreedFamilies(ours, theirs),
+    multiprotocolFamilies: inBoth(multiprotocolOf(ours), multiprotocolOf(theirs)),
     hasRouteRefresh: hasBoth('routeRefresh'),
     hasEnhancedRouteRefresh: hasBoth('enhancedRouteRefresh') && hasBoth('routeRefresh'),
     gracefulRestart,
@@ -109,13 +112,18 @@ export function negotiate(ours: Open, theirs: Open, neighbor: SpeakerNeighbor): 
 /** Without the multiprotocol capability a session is IPv4 unicast (RFC 4760 §8). */
 function agreedFamilies(ours: Open, theirs: Open): readonly Family[] {
   const familiesOf = (open: Open) => {
-    const families = open.capabilities.flatMap((each) =>
-      each.kind === 'multiprotocol' ? [each.family] : [],
-    );
+    const families = multiprotocolOf(open);
     return families.length > 0 ? families : [ipv4Unicast];
   };
-  const remote = familiesOf(theirs);
-  return familiesOf(ours).filter((family) => remote.includes(family));
+  return inBoth(familiesOf(ours), familiesOf(theirs));
+}
+
+function multiprotocolOf(open: Open): readonly Family[] {
+  return open.capabilities.flatMap((each) => (each.kind === 'multiprotocol' ? [each.family] : []));
+}
+
+function inBoth(ours: readonly Family[], theirs: readonly Family[]): readonly Family[] {
+  return ours.filter((family) => theirs.includes(family));
 }
 
 /** Whether the neighbor keeps forwarding a family over its restart (RFC 4724 §3, F). */

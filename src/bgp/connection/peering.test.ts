@@ -59,6 +59,7 @@ class Bench {
         remoteId: 7,
         isFourOctet: false,
         families: [],
+        multiprotocolFamilies: [],
         hasRouteRefresh: false,
         hasEnhancedRouteRefresh: false,
         gracefulRestart: undefined,

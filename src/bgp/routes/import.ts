@@ -7,7 +7,7 @@
  * no host's address or our own (§6.3); our own ORIGINATOR_ID, or our identifier in CLUSTER_LIST (RFC
  * 4456 §8). Refused one by one: prefixes of multicast, loopback and 0/8 (§6.3), and by the filters.
  *
- * IPv6 prefixes are counted only: nothing forwards by them yet, and filters do not judge them.
+ * Prefixes are IPv4's: UPDATEs bring no others here (bgp/wire/update.ts).
  */
 import type { FilterRule } from '../../model/model.ts';
 import { formatIpv4, type Ipv4, prefixHolds } from '../../net/ipv4.ts';
@@ -15,8 +15,7 @@ import { PrefixSet } from '../../rib/prefix-set.ts';
 import type { AdjRibIn, AttributesId, PathAttributes, RibInput } from '../../rib/route.ts';
 import { isExternal, type SpeakerNeighbor } from '../neighbor.ts';
 import { ByteWriter, u32 } from '../wire/bytes.ts';
-import { ipv4Unicast, ipv6Unicast } from '../wire/family.ts';
-import { forEachPrefix, forEachPrefix6 } from '../wire/nlri.ts';
+import { forEachPrefix } from '../wire/nlri.ts';
 import { encodePathAttributes } from '../wire/path-attribute.ts';
 import type { Update } from '../wire/update.ts';
 import { applyOperations, matchingRule, type PolicyContext } from './policy.ts';
@@ -46,7 +45,6 @@ export class ImportedRoutes {
   #context: PolicyContext;
   /** IPv4 prefixes announced but not accepted. */
   readonly #rejected: PrefixSet;
-  readonly #received6 = new Set<string>();
   /** Why the last UPDATE was refused as a whole, for status. */
   lastRefusal: string | undefined;
 
@@ -87,10 +85,6 @@ export class ImportedRoutes {
     return this.#routes.routeCount + this.#rejected.count;
   }
 
-  get received6Count(): number {
-    return this.#received6.size;
-  }
-
   /** What has been announced stays as it is until it is announced again. */
   setPolicy(neighbor: SpeakerNeighbor, rules: readonly FilterRule[]): void {
     this.#neighbor = neighbor;
@@ -105,38 +99,26 @@ export class ImportedRoutes {
 
   receive(update: Update): void {
     forEachPrefix(update.withdrawn, (address, length) => this.#withdraw(address, length));
-    this.#withdrawMultiprotocol(update);
-    const { mpReach } = update;
-    const announces6 = mpReach?.family === ipv6Unicast;
-    const nlri4 = mpReach?.family === ipv4Unicast ? mpReach.nlri : undefined;
-    if (update.nlri.length === 0 && !announces6 && !nlri4) return;
-    const refusal = update.isTreatedAsWithdraw ? 'RFC 7606' : this.#refusal(update.attributes);
-    if (announces6) this.#announce6(mpReach.nlri, refusal);
+    const { mpReach, mpUnreach, attributes, attributeKey } = update;
+    if (mpUnreach) {
+      forEachPrefix(mpUnreach.nlri, (address, length) => this.#withdraw(address, length));
+    }
+    const refuse = (of: PathAttributes) =>
+      update.isTreatedAsWithdraw ? 'RFC 7606' : this.#refusal(of);
     if (update.nlri.length > 0) {
-      this.#announceAll(update.nlri, update.attributes, update.attributeBytes, refusal, mpReach);
+      this.#announceAll(update.nlri, attributes, attributeKey, refuse(attributes));
     }
-    if (nlri4 && mpReach) {
-      const attributes = { ...update.attributes, nextHop: u32(mpReach.nextHop, 0) };
-      const mpRefusal = refusal ?? this.#refusal(attributes);
-      this.#announceAll(nlri4, attributes, update.attributeBytes, mpRefusal, mpReach);
+    if (mpReach) {
+      // Its next hop counts, whatever NEXT_HOP says (RFC 4760 §3).
+      const own = { ...attributes, nextHop: u32(mpReach.nextHop, 0) };
+      this.#announceAll(mpReach.nlri, own, undefined, refuse(own));
     }
   }
 
-  /** Routes stay, as stale (RFC 4724 §4.2). IPv6 ones have no forwarding to keep. */
+  /** Routes stay, as stale, until they are repeated (RFC 4724 §4.2, RFC 7313 §4). */
   markStale(): void {
-    this.markStale4();
-    this.markStale6();
-  }
-
-  /** The neighbor repeats its IPv4 routes (RFC 7313 §4): they are stale until then. */
-  markStale4(): void {
     this.#routes.markStale();
     this.#rejected.clear();
-  }
-
-  /** The same of IPv6. */
-  markStale6(): void {
-    this.#received6.clear();
   }
 
   sweepStale(): void {
@@ -146,17 +128,6 @@ export class ImportedRoutes {
   close(): void {
     this.#routes.close();
     this.#rejected.clear();
-    this.#received6.clear();
-  }
-
-  #withdrawMultiprotocol(update: Update): void {
-    const { mpUnreach } = update;
-    if (mpUnreach?.family === ipv4Unicast) {
-      forEachPrefix(mpUnreach.nlri, (address, length) => this.#withdraw(address, length));
-    }
-    if (mpUnreach?.family === ipv6Unicast) {
-      forEachPrefix6(mpUnreach.nlri, (key) => this.#received6.delete(key));
-    }
   }
 
   #withdraw(address: Ipv4, length: number): void {
@@ -169,27 +140,19 @@ export class ImportedRoutes {
     this.#rejected.add(address, length);
   }
 
-  #announce6(nlri: Uint8Array, refusal: string | undefined): void {
-    forEachPrefix6(nlri, (key) => {
-      if (refusal === undefined) this.#received6.add(key);
-      else this.#received6.delete(key);
-    });
-  }
-
+  /** @param key - see Update */
   #announceAll(
     nlri: Uint8Array,
     attributes: PathAttributes,
-    bytes: Uint8Array,
+    key: Uint8Array | undefined,
     refusal: string | undefined,
-    mpReach: Update['mpReach'],
   ): void {
     if (refusal !== undefined) {
       this.lastRefusal = refusal;
       forEachPrefix(nlri, (address, length) => this.#reject(address, length));
       return;
     }
-    // Bytes that hold prefixes of their own would make every key another one.
-    const plain = mpReach ? this.#internCanonical(attributes) : this.#internRaw(attributes, bytes);
+    const plain = key ? this.#internRaw(attributes, key) : this.#internCanonical(attributes);
     const changed = new Map<FilterRule, AttributesId>();
     forEachPrefix(nlri, (address, length) => {
       if (isMartian(address, length)) {

@@ -16,7 +16,7 @@ import { keepsForwarding, type Negotiated } from '../connection/negotiate.ts';
 import { isExternal, type SpeakerNeighbor } from '../neighbor.ts';
 import type { SessionRecord } from '../session-record.ts';
 import type { NeighborRow } from '../status.ts';
-import { type Family, ipv4Unicast, ipv6Unicast } from '../wire/family.ts';
+import { type Family, ipv4Unicast } from '../wire/family.ts';
 import { messageType } from '../wire/header.ts';
 import { type BgpFault, makeCease } from '../wire/notification.ts';
 import { decodeRouteRefresh, encodeRouteRefresh, refreshSubtype } from '../wire/route-refresh.ts';
@@ -34,7 +34,6 @@ export interface RoutesSurroundings {
   readonly log: Log;
   readonly rib: RibInput;
   readonly record: SessionRecord;
-  /** Of one family. */
   readonly prefixesMax: number;
   changed(kind: 'endOfRib' | 'quiet' | 'pause'): void;
 }
@@ -143,8 +142,11 @@ export class NeighborRoutes {
   updateReceived(body: Uint8Array): BgpFault | undefined {
     if (!this.#connection || !this.#imported) return undefined;
     const { record, log } = this.#around;
-    const { isFourOctet } = this.#connection.negotiated;
-    const update = decodeUpdate(body, { isFourOctet, isExternal: isExternal(this.#neighbor) });
+    const { negotiated } = this.#connection;
+    const update = decodeUpdate(body, {
+      ...negotiated,
+      isExternal: isExternal(this.#neighbor),
+    });
     if (!update.ok) {
       record.attributeFault('session-reset');
       return update.fault;
@@ -156,7 +158,7 @@ export class NeighborRoutes {
     const excess = this.#excess(this.#imported, update.value);
     if (excess) return excess;
     if (!this.#isEndOfRibReceived) this.#quietTimer.start(quietMs);
-    if (update.value.endOfRib === ipv4Unicast) this.#endOfRib();
+    if (update.value.isEndOfRib) this.#endOfRib();
     return undefined;
   }
 
@@ -168,7 +170,7 @@ export class NeighborRoutes {
     const { family, subtype } = decoded.value;
     if (!negotiated?.families.includes(family)) return undefined;
     if (subtype === refreshSubtype.request) this.#repeatExports(family, negotiated);
-    if (negotiated.hasEnhancedRouteRefresh) this.#repeated(family, subtype, negotiated);
+    if (negotiated.hasEnhancedRouteRefresh) this.#repeated(subtype, negotiated);
     return undefined;
   }
 
@@ -176,11 +178,9 @@ export class NeighborRoutes {
    * RFC 7313 §4: what the neighbor does not repeat between BoRR and EoRR goes. Before the End-of-RIB
    * that it owes us, neither counts: what is stale then is so by its restart.
    */
-  #repeated(family: Family, subtype: number, negotiated: Negotiated): void {
-    if (family === ipv6Unicast && subtype === refreshSubtype.begin) this.#imported?.markStale6();
-    if (family !== ipv4Unicast) return;
+  #repeated(subtype: number, negotiated: Negotiated): void {
     if (negotiated.gracefulRestart && !this.#isEndOfRibReceived) return;
-    if (subtype === refreshSubtype.begin) this.#imported?.markStale4();
+    if (subtype === refreshSubtype.begin) this.#imported?.markStale();
     if (subtype === refreshSubtype.end) this.#imported?.sweepStale();
   }
 
@@ -189,7 +189,6 @@ export class NeighborRoutes {
     NeighborRow,
     | 'received'
     | 'accepted'
-    | 'received6'
     | 'announced'
     | 'lastRefusal'
     | 'isEndOfRibReceived'
@@ -199,7 +198,6 @@ export class NeighborRoutes {
     return {
       received: this.#imported?.receivedCount ?? 0,
       accepted: this.#imported?.acceptedCount ?? 0,
-      received6: this.#imported?.received6Count ?? 0,
       announced: this.#exported?.announcedCount ?? 0,
       lastRefusal: this.#imported?.lastRefusal,
       isEndOfRibReceived: this.#isEndOfRibReceived,
@@ -220,7 +218,7 @@ export class NeighborRoutes {
   /** RFC 4486 §4: what ends the session of a neighbor that announces without end. */
   #excess(imported: ImportedRoutes, update: Update): BgpFault | undefined {
     const { prefixesMax } = this.#around;
-    if (imported.receivedCount > prefixesMax || imported.received6Count > prefixesMax) {
+    if (imported.receivedCount > prefixesMax) {
       return makeCease('prefixesMax', `more than ${prefixesMax} prefixes`);
     }
     const announces = update.nlri.length > 0 || update.mpReach !== undefined;
@@ -256,7 +254,7 @@ export class NeighborRoutes {
       );
       this.#sendUpdates(this.#exported.setAddresses(this.#exportAddresses));
     }
-    if (gracefulRestart) this.#sendUpdates(families.map(encodeEndOfRib));
+    if (gracefulRestart && this.#exported) this.#sendUpdates([encodeEndOfRib()]);
   }
 
   #endOfRib(): void {

@@ -1,5 +1,5 @@
 /**
- * Prefixes in UPDATE: one byte of length, then as many bytes as it needs (RFC 4271 §4.3).
+ * IPv4 prefixes in UPDATE: one byte of length, then as many bytes as it needs (RFC 4271 §4.3).
  *
  * Checked once, then walked without an object per prefix: a full table is a million of them.
  */
@@ -7,12 +7,12 @@ import type { Ipv4, Ipv4Prefix } from '../../net/ipv4.ts';
 import { maskOf } from '../../net/ipv4.ts';
 import { ByteWriter } from './bytes.ts';
 
-/** @param bitsMax - 32 or 128  @returns whether the bytes are whole prefixes (RFC 7606 §5.3) */
-export function isNlriValid(bytes: Uint8Array, bitsMax: number): boolean {
+/** @returns whether the bytes are whole prefixes (RFC 7606 §5.3) */
+export function isNlriValid(bytes: Uint8Array): boolean {
   let at = 0;
   while (at < bytes.length) {
     const bits = bytes[at]!;
-    if (bits > bitsMax) return false;
+    if (bits > 32) return false;
     at += 1 + ((bits + 7) >>> 3);
   }
   return at === bytes.length;
@@ -34,30 +34,6 @@ export function forEachPrefix(
     at += 1 + ((length + 7) >>> 3);
     visit((address & maskOf(length)) >>> 0, length);
   }
-}
-
-/**
- * Visits every IPv6 prefix as a key: length and significant bytes, host bits cleared, two
- * hexadecimal digits each. The bytes are valid.
- */
-export function forEachPrefix6(bytes: Uint8Array, visit: (key: string) => void): void {
-  let at = 0;
-  while (at < bytes.length) {
-    const length = bytes[at]!;
-    const end = at + 1 + ((length + 7) >>> 3);
-    let key = hexOf(length);
-    for (let each = at + 1; each < end; each += 1) {
-      const isLast = each === end - 1;
-      const spare = isLast ? (8 - (length & 7)) & 7 : 0;
-      key += hexOf(bytes[each]! & (0xff << spare) & 0xff);
-    }
-    visit(key);
-    at = end;
-  }
-}
-
-function hexOf(byte: number): string {
-  return byte < 16 ? `0${byte.toString(16)}` : byte.toString(16);
 }
 
 export function encodeNlri(prefixes: readonly Ipv4Prefix[]): Uint8Array {

@@ -5,13 +5,16 @@
  *
  * A fault of the message ends the session; a fault of an attribute gives the outcome of RFC 7606
  * with the UPDATE, which is then still worth reading: its withdrawals hold in any case.
+ *
+ * Prefixes of a family that was not negotiated are refused (RFC 4760 §8): the UPDATE is read as if it
+ * were without them, and says so among its faults. The session goes on, since nothing else suffers.
  */
 import { fail, ok, type Result } from '../../lib/result.ts';
 import type { PathAttributes } from '../../rib/route.ts';
 import { attributeType } from './attribute-header.ts';
 import { ByteWriter, noBytes, u16 } from './bytes.ts';
-import { type Family, ipv4Unicast } from './family.ts';
-import { encodeMpUnreach, type MpReach, type MpUnreach } from './multiprotocol.ts';
+import { type Family, formatFamily, ipv4Unicast } from './family.ts';
+import type { MpReach, MpUnreach } from './multiprotocol.ts';
 import { isNlriValid } from './nlri.ts';
 import { type BgpFault, makeFault, notificationCode } from './notification.ts';
 import {
@@ -21,6 +24,13 @@ import {
   decodePathAttributes,
 } from './path-attribute.ts';
 
+export interface UpdateOptions extends AttributeOptions {
+  /** Whose prefixes the fields of UPDATE may carry, if it is IPv4's. */
+  readonly families: readonly Family[];
+  /** Whose prefixes MP_REACH_NLRI and MP_UNREACH_NLRI may carry. */
+  readonly multiprotocolFamilies: readonly Family[];
+}
+
 /** Byte fields are views into the message. */
 export interface Update {
   /** IPv4 prefixes, valid. */
@@ -28,23 +38,21 @@ export interface Update {
   /** IPv4 prefixes, valid. */
   readonly nlri: Uint8Array;
   readonly attributes: PathAttributes;
-  /** As received: the key under which attributes are interned, when there is no mpReach. */
-  readonly attributeBytes: Uint8Array;
+  /** As received, if equal attributes have equal bytes; undefined: prefixes lie among them. */
+  readonly attributeKey: Uint8Array | undefined;
+  /** Of negotiated families: IPv4 prefixes. */
   readonly mpReach: MpReach | undefined;
   readonly mpUnreach: MpUnreach | undefined;
   /** Everything that the UPDATE announces counts as withdrawn (RFC 7606 §2). */
   readonly isTreatedAsWithdraw: boolean;
   /** What was wrong, weakest outcomes included, for log and counters. */
   readonly faults: readonly AttributeFault[];
-  /** Family whose End-of-RIB this is (RFC 4724 §2). */
-  readonly endOfRib: Family | undefined;
+  /** That of IPv4 unicast (RFC 4724 §2). */
+  readonly isEndOfRib: boolean;
 }
 
 /** @param body - the message without its header  @throws never */
-export function decodeUpdate(
-  body: Uint8Array,
-  options: AttributeOptions,
-): Result<Update, BgpFault> {
+export function decodeUpdate(body: Uint8Array, options: UpdateOptions): Result<Update, BgpFault> {
   if (body.length < 4) return fail(updateFault(1, 'an UPDATE shorter than 23 bytes'));
   const attributesAt = 2 + u16(body, 0);
   if (attributesAt + 2 > body.length) return fail(updateFault(1, 'withdrawn routes too long'));
@@ -53,24 +61,58 @@ export function decodeUpdate(
   const withdrawn = body.subarray(2, attributesAt);
   const attributeBytes = body.subarray(attributesAt + 2, nlriAt);
   const nlri = body.subarray(nlriAt);
-  if (!isNlriValid(withdrawn, 32)) return fail(updateFault(10, 'a malformed withdrawn prefix'));
-  if (!isNlriValid(nlri, 32)) return fail(updateFault(10, 'a malformed prefix'));
+  if (!isNlriValid(withdrawn)) return fail(updateFault(10, 'a malformed withdrawn prefix'));
+  if (!isNlriValid(nlri)) return fail(updateFault(10, 'a malformed prefix'));
   const decoded = decodePathAttributes(attributeBytes, options);
-  const faults = withMissing(decoded, nlri.length > 0);
-  const fatal = fatalFault(decoded, faults, nlri);
+  const faulty = withMissing(decoded, nlri.length > 0);
+  const fatal = fatalFault(decoded, faulty, nlri);
   if (fatal)
     return fail(makeFault(notificationCode.update, fatal.subcode, fatal.reason, fatal.data));
-  return ok({
+  const { present } = decoded;
+  const holdsPrefixes = present.has(attributeType.mpReach) || present.has(attributeType.mpUnreach);
+  const { fields, mpReach, mpUnreach, refusals } = onlyNegotiated(
     withdrawn,
     nlri,
+    decoded,
+    options,
+  );
+  return ok({
+    ...fields,
     attributes: decoded.attributes,
-    attributeBytes,
-    mpReach: decoded.mpReach,
-    mpUnreach: decoded.mpUnreach,
-    isTreatedAsWithdraw: faults.some((fault) => fault.outcome === 'treat-as-withdraw'),
-    faults,
-    endOfRib: endOfRib(withdrawn, attributeBytes, nlri, decoded),
+    attributeKey: holdsPrefixes ? undefined : attributeBytes,
+    mpReach,
+    mpUnreach,
+    isTreatedAsWithdraw: faulty.some((fault) => fault.outcome === 'treat-as-withdraw'),
+    faults: [...faulty, ...refusals],
+    isEndOfRib: isEndOfRib(withdrawn, attributeBytes, nlri, decoded, options),
   });
+}
+
+/** What was negotiated, and what is to be said of the rest. */
+function onlyNegotiated(
+  withdrawn: Uint8Array,
+  nlri: Uint8Array,
+  { mpReach, mpUnreach }: DecodedAttributes,
+  { families, multiprotocolFamilies }: UpdateOptions,
+) {
+  const refusals: AttributeFault[] = [];
+  const refuse = (type: number, family: Family) => {
+    const reason = `prefixes of ${formatFamily(family)}, which was not negotiated`;
+    refusals.push({ outcome: 'attribute-discard', type, subcode: 9, reason, data: noBytes });
+  };
+  const agreed = <T extends MpUnreach>(type: number, part: T | undefined): T | undefined => {
+    if (!part || multiprotocolFamilies.includes(part.family)) return part;
+    refuse(type, part.family);
+    return undefined;
+  };
+  const areFieldsAgreed = families.includes(ipv4Unicast);
+  if (!areFieldsAgreed && withdrawn.length + nlri.length > 0) refuse(0, ipv4Unicast);
+  return {
+    fields: areFieldsAgreed ? { withdrawn, nlri } : { withdrawn: noBytes, nlri: noBytes },
+    mpReach: agreed(attributeType.mpReach, mpReach),
+    mpUnreach: agreed(attributeType.mpUnreach, mpUnreach),
+    refusals,
+  };
 }
 
 /** RFC 7606 §3.d: a mandatory attribute that is missing treats the UPDATE as a withdrawal. */
@@ -101,17 +143,17 @@ function fatalFault(
   return faults.find((fault) => fault.outcome === 'treat-as-withdraw');
 }
 
-function endOfRib(
+function isEndOfRib(
   withdrawn: Uint8Array,
   attributeBytes: Uint8Array,
   nlri: Uint8Array,
-  decoded: DecodedAttributes,
-): Family | undefined {
-  if (withdrawn.length > 0 || nlri.length > 0) return undefined;
-  if (attributeBytes.length === 0) return ipv4Unicast;
-  const isAlone = decoded.present.size === 1 && decoded.faults.length === 0;
-  if (!isAlone || decoded.mpUnreach?.nlri.length !== 0) return undefined;
-  return decoded.mpUnreach.family;
+  { present, faults, mpUnreach }: DecodedAttributes,
+  { families, multiprotocolFamilies }: UpdateOptions,
+): boolean {
+  if (withdrawn.length > 0 || nlri.length > 0) return false;
+  if (attributeBytes.length === 0) return families.includes(ipv4Unicast);
+  const isAlone = present.size === 1 && faults.length === 0 && mpUnreach?.nlri.length === 0;
+  return isAlone && mpUnreach.family === ipv4Unicast && multiprotocolFamilies.includes(ipv4Unicast);
 }
 
 function updateFault(subcode: number, reason: string): BgpFault {
@@ -129,7 +171,7 @@ export function encodeUpdate(parts: {
   return writer.u16(attributes.length).bytes(attributes).bytes(nlri).done();
 }
 
-export function encodeEndOfRib(family: Family): Uint8Array {
-  if (family === ipv4Unicast) return encodeUpdate({});
-  return encodeUpdate({ attributes: encodeMpUnreach({ family, nlri: noBytes }) });
+/** Of IPv4 unicast (RFC 4724 §2). */
+export function encodeEndOfRib(): Uint8Array {
+  return encodeUpdate({});
 }

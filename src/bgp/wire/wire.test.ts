@@ -7,8 +7,7 @@ import { decodeAsPath, encodeAsPath, mergeAs4Path } from './as-path.ts';
 import type { Capability } from './capability.ts';
 import { ipv4Unicast, ipv6Unicast } from './family.ts';
 import { encodeMessage, Framer } from './header.ts';
-import { encodeMpReach, encodeMpUnreach } from './multiprotocol.ts';
-import { encodeNlri, forEachPrefix, forEachPrefix6, isNlriValid } from './nlri.ts';
+import { encodeNlri, forEachPrefix, isNlriValid } from './nlri.ts';
 import {
   decodeNotification,
   describeNotification,
@@ -230,7 +229,7 @@ describe('prefixes', () => {
     });
     const nlri = encodeNlri(list);
     expect(hexOf(nlri)).toBe('00080a0cac1020c000020119c6336480');
-    expect(isNlriValid(nlri, 32)).toBe(true);
+    expect(isNlriValid(nlri)).toBe(true);
     const found: { address: number; length: number }[] = [];
     forEachPrefix(nlri, (address, length) => found.push({ address, length }));
     expect(found).toEqual(list);
@@ -239,14 +238,8 @@ describe('prefixes', () => {
     expect(dirty).toEqual([ip('172.240.0.0'), ip('240.0.0.0')]);
   });
 
-  test('IPv6 keys have host bits cleared', () => {
-    const keys: string[] = [];
-    forEachPrefix6(bytes('20 20010db8 00 1c 20010dbf'), (key) => keys.push(key));
-    expect(keys).toEqual(['2020010db8', '00', '1c20010db0']);
-  });
-
   test.each(['21 0102030405', '18 0102', '08'])('%s is none', (hex) => {
-    expect(isNlriValid(bytes(hex), 32)).toBe(false);
+    expect(isNlriValid(bytes(hex))).toBe(false);
   });
 });
 
@@ -395,6 +388,11 @@ describe('path attributes', () => {
 
 describe('UPDATE', () => {
   const origin = '400101 00 400200 400304 ac10018c';
+  const multiprotocol = {
+    ...fourOctet,
+    families: [ipv4Unicast],
+    multiprotocolFamilies: [ipv4Unicast],
+  };
 
   test('announces and withdraws', () => {
     const attributes = { ...noAttributes, nextHop: ip('172.16.1.140') };
@@ -404,38 +402,55 @@ describe('UPDATE', () => {
       nlri: bytes('18c00002'),
     });
     expect(hexOf(body)).toBe(plain(`0002 080a 000e ${origin} 18c00002`));
-    expect(decodeUpdate(body, internal)).toMatchObject({
+    expect(decodeUpdate(body, { ...multiprotocol, ...internal })).toMatchObject({
       ok: true,
-      value: { attributes, isTreatedAsWithdraw: false, faults: [], endOfRib: undefined },
+      value: { attributes, isTreatedAsWithdraw: false, faults: [], isEndOfRib: false },
     });
   });
 
-  test('of IPv6 goes into attributes (RFC 4760)', () => {
-    const reach = {
-      family: ipv6Unicast,
-      nextHop: bytes('20010db8000000000000000000000001'),
-      nlri: bytes('2020010db8'),
-    };
-    const unreach = { family: ipv6Unicast, nlri: bytes('1020 01') };
-    const attributes = Buffer.concat([
-      bytes('400101 00 400200'),
-      encodeMpReach(reach),
-      encodeMpUnreach(unreach),
-    ]);
-    const decoded = decodeUpdate(encodeUpdate({ attributes }), fourOctet);
-    expect(decoded.ok && decoded.value.mpReach).toEqual(reach);
-    expect(decoded.ok && decoded.value.mpUnreach).toEqual(unreach);
-    expect(decoded.ok && decoded.value.isTreatedAsWithdraw).toBe(false);
+  test('IPv4 in attributes (RFC 4760), whose bytes are no key then', () => {
+    const reach = '800e0d 0001 01 04 ac10018c 00 18 c00002';
+    const unreach = '800f05 0001 01 08 0a';
+    const body = encodeUpdate({ attributes: bytes(`400101 00 400200 ${reach} ${unreach}`) });
+    expect(decodeUpdate(body, multiprotocol)).toMatchObject({
+      ok: true,
+      value: {
+        mpReach: { family: ipv4Unicast, nextHop: bytes('ac10018c'), nlri: bytes('18c00002') },
+        mpUnreach: { family: ipv4Unicast, nlri: bytes('080a') },
+        attributeKey: undefined,
+        isTreatedAsWithdraw: false,
+        faults: [],
+      },
+    });
   });
 
-  test('End-of-RIB, both families', () => {
-    expect(hexOf(encodeEndOfRib(ipv4Unicast))).toBe('00000000');
-    expect(hexOf(encodeEndOfRib(ipv6Unicast))).toBe('00000006800f03000201');
-    for (const family of [ipv4Unicast, ipv6Unicast]) {
-      expect(decodeUpdate(encodeEndOfRib(family), fourOctet)).toMatchObject({
-        ok: true,
-        value: { endOfRib: family },
-      });
+  test('prefixes of a family that was not negotiated are left out, and said', () => {
+    const none = { ...multiprotocol, families: [], multiprotocolFamilies: [] };
+    const attributes = bytes(`${origin} 800e08 0002 01 00 00 20 2001 800f04 0001 80 00`);
+    const parts = { withdrawn: bytes('080a'), attributes, nlri: bytes('18c00002') };
+    const decoded = decodeUpdate(encodeUpdate(parts), none);
+    expect(decoded).toMatchObject({
+      ok: true,
+      value: { withdrawn: bytes(''), nlri: bytes(''), mpReach: undefined, mpUnreach: undefined },
+    });
+    const faults = decoded.ok ? decoded.value.faults : [];
+    expect(faults.map(({ outcome, type }) => [outcome, type])).toEqual([
+      ['attribute-discard', 0],
+      ['attribute-discard', 14],
+      ['attribute-discard', 15],
+    ]);
+  });
+
+  test('End-of-RIB', () => {
+    expect(hexOf(encodeEndOfRib())).toBe('00000000');
+    for (const [text, isEndOfRib] of [
+      ['0000 0000', true],
+      ['0000 0006 800f03 0001 01', true],
+      ['0000 0006 800f03 0002 01', false],
+      ['0000 0008 800f05 0001 01 08 0a', false],
+    ] as const) {
+      const decoded = decodeUpdate(bytes(text), multiprotocol);
+      expect(decoded).toMatchObject({ ok: true, value: { isEndOfRib } });
     }
   });
 
@@ -447,7 +462,7 @@ describe('UPDATE', () => {
     ['an unknown well-known attribute', '0000 0003 406300', 2],
     ['a faulty attribute and nothing announced (RFC 7606 §5.2)', '0000 0004 400101 09', 6],
   ])('%s ends the session', (_, hex, subcode) => {
-    const decoded = decodeUpdate(bytes(hex), internal);
+    const decoded = decodeUpdate(bytes(hex), { ...multiprotocol, ...internal });
     expect(decoded).toMatchObject({ ok: false, fault: { code: 3, subcode } });
   });
 
@@ -457,7 +472,7 @@ describe('UPDATE', () => {
     ['NEXT_HOP missing', '0000 0007 400101 00 400200 080a'],
     ['attributes overrun', '0000 0004 400109 00 080a'],
   ])('%s is treated as withdraw', (_, hex) => {
-    const decoded = decodeUpdate(bytes(hex), internal);
+    const decoded = decodeUpdate(bytes(hex), { ...multiprotocol, ...internal });
     expect(decoded).toMatchObject({ ok: true, value: { isTreatedAsWithdraw: true } });
   });
 });
