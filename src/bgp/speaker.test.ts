@@ -307,6 +307,23 @@ describe('an established session', () => {
     expect(a.row().downCount + b.row().downCount).toBe(0);
   });
 
+  test('the same configuration read anew changes nothing, whatever the order of its fields', () => {
+    const turned = <T extends object>(value: T): T =>
+      Object.fromEntries(Object.entries(value).reverse()) as T;
+    const reject = rule({ action: 'Reject', prefix: equal('10.50.0.3/32') });
+    const apply = (rules: FilterRule[], neighbor = toA({ filters: ['no-3'] })) => {
+      b.speaker.apply(config([neighbor], { filters: [filter('no-3', { importV4: rules })] }));
+      clock.pass(100);
+      return b.row().messagesSent.routeRefresh;
+    };
+    const asked = apply([reject]);
+    expect(apply([turned({ ...reject, prefix: turned(reject.prefix!) })])).toBe(asked);
+    expect(apply([reject], turned(toA({ filters: ['no-3'] })))).toBe(asked);
+    expect(b.row().downCount).toBe(0);
+    expect(apply([{ ...reject, prefix: equal('10.50.0.2/32') }])).toBeGreaterThan(asked);
+    expect(b.rib('red').routes).toEqual(['10.50.0.3/32']);
+  });
+
   test('is reset by a change of the connection, and leaves with a removed neighbor', () => {
     a.speaker.apply(config([toB({ holdTimeMs: 30_000 })]));
     clock.pass(30_000);

@@ -6,6 +6,7 @@
  * interfaces; the listener bound to no device takes neighbors of the main table only. What belongs
  * to nobody is closed and counted.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
@@ -349,8 +350,7 @@ function isSameSession(a: SpeakerNeighbor, b: SpeakerNeighbor): boolean {
       interfaces: [connectBy],
       ...rest
     } = neighbor;
-    const entries = Object.entries({ ...rest, connectBy });
-    return JSON.stringify(entries.sort(([x], [y]) => (x < y ? -1 : 1)));
+    return { ...rest, connectBy };
   };
-  return connection(a) === connection(b);
+  return isDeepStrictEqual(connection(a), connection(b));
 }

@@ -6,6 +6,7 @@
  * has sent End-of-RIB, or its time is up. Out: our /32s, and End-of-RIB behind them. Both directions
  * again on route refresh (RFC 2918, RFC 7313).
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../lib/clock.ts';
 import { DeadlineTimer } from '../../lib/deadline-timer.ts';
 import type { Log } from '../../lib/log.ts';
@@ -124,9 +125,9 @@ export class NeighborRoutes {
   /** @returns false when the neighbor cannot be asked to repeat what new rules may judge otherwise */
   setPolicy(neighbor: SpeakerNeighbor, policy: SessionPolicy): boolean {
     const isImportSame =
-      areSameRules(this.#policy.importRules, policy.importRules) &&
+      isDeepStrictEqual(this.#policy.importRules, policy.importRules) &&
       this.#neighbor.allowedLocalAsCount === neighbor.allowedLocalAsCount &&
-      (areSameNames(this.#neighbor.interfaces, neighbor.interfaces) ||
+      (isDeepStrictEqual(this.#neighbor.interfaces, neighbor.interfaces) ||
         policy.importRules.every((rule) => rule.interface === undefined));
     this.#neighbor = neighbor;
     this.#policy = policy;
@@ -291,12 +292,4 @@ export class NeighborRoutes {
   #sendUpdates(bodies: readonly Uint8Array[]): void {
     for (const body of bodies) this.#connection?.send(messageType.update, body);
   }
-}
-
-function areSameRules(a: readonly FilterRule[], b: readonly FilterRule[]): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
-}
-
-function areSameNames(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name, index) => name === b[index]);
 }
