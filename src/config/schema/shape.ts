@@ -134,12 +134,10 @@ function readFields<F extends Fields>(
   report: Report,
 ): Read<F> {
   const present = new Set<string>();
-  const places = new Map(
-    [...value.entries].map(([name, { keyAt, value: written }]) => [
-      name,
-      isEmptyValue(written) ? keyAt : written.at,
-    ]),
-  );
+  const places = new Map<string, Location>();
+  for (const [name, { keyAt, value: written }] of value.entries) {
+    places.set(name, isEmptyValue(written) ? keyAt : written.at);
+  }
   const read: Record<string, unknown> = { at: value.at, path, present, places };
   for (const [name, entry] of value.entries) {
     const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
@@ -161,8 +159,9 @@ function readFields<F extends Fields>(
     }
     read[name] = field.shape.read(entry.value, fieldPath, hinting(report, field.help));
   }
-  for (const [name, field] of Object.entries(fields)) {
-    if (read[name] !== undefined) continue;
+  for (const name in fields) {
+    const field = fields[name];
+    if (field === undefined || read[name] !== undefined) continue;
     if (!field.isRequired && field.whenAbsent === nothing) continue;
     const place = { at: places.get(name) ?? value.at, path: joinPath(path, name) };
     if (field.isRequired && !present.has(name)) {

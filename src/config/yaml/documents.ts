@@ -8,16 +8,13 @@
  * A `kind: List` is unpacked here. What the fields mean is not known here (kinds/).
  */
 import { isUtf8 } from 'node:buffer';
-import type { Document as YamlDocument, YAMLError as YamlError, Node as YamlNode } from 'yaml';
-import { Composer, isAlias, isMap, isScalar, isSeq, LineCounter, Parser, visit } from 'yaml';
 import type { Location } from '../../model/model.ts';
-import type { ListValue, MapEntry, MapValue, Report, ScalarValue, Value } from './located.ts';
-import { describeValue, formatLocation, quote } from './located.ts';
+import { type ComposedDocument, composePart, composeRest } from './composed.ts';
+import type { MapValue, Report } from './located.ts';
+import { describeValue } from './located.ts';
+import { isDivider, readPlain } from './plain.ts';
 
 export const fileBytesMax = 16 * 1024 * 1024;
-/** Values that the aliases of one file may stand for. */
-const aliasValuesMax = 100_000;
-const depthMax = 100;
 
 /** One resource as written. */
 export interface ConfigDocument {
@@ -33,7 +30,7 @@ export type Parsed = ConfigDocument | typeof unreadable;
 
 /**
  * Parses one document after the other, as they are asked for: what the parser makes of a document is
- * ten times its text, and goes before the next one comes.
+ * ten times its text, and is freed before the next one comes.
  *
  * @param file - the name that errors show
  */
@@ -43,30 +40,48 @@ export function* parseFile(file: string, bytes: Uint8Array, report: Report): Gen
     yield unreadable;
     return;
   }
-  const lines = new LineCounter();
-  const locate = (offset: number): Location => {
-    const { line, col } = lines.linePos(Math.min(offset, text.length));
-    return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
-  };
-  const composer = new Composer({ prettyErrors: false, uniqueKeys: false, logLevel: 'silent' });
-  const composed = composer.compose(new Parser(lines.addNewLine).parse(text));
-  for (;;) {
-    let next: IteratorResult<YamlDocument>;
-    try {
-      next = composed.next();
-    } catch {
-      // The parser is recursive: nesting by the thousand exhausts the stack.
-      report.error(
-        { at: { file, line: 1, column: 1 }, path: '' },
-        'YAML is nested too deeply',
-        'A resource has a few levels; is this one?',
-      );
-      yield unreadable;
+  for (const document of readValues(file, text, report)) yield* unpack(document, '', report);
+}
+
+/**
+ * The values of a text: a plain document is read by plain.ts, another one by the `yaml` package, which
+ * takes thirty times as long. Behind the first syntax error, all is the package's.
+ */
+export function* readValues(
+  file: string,
+  text: string,
+  report: Report,
+): Generator<ComposedDocument> {
+  let start = 0;
+  let line = 1;
+  while (start < text.length) {
+    const plain = readPlain(file, text, start, line);
+    if (plain !== undefined) {
+      if (plain.root !== undefined) yield { value: plain.root, isBroken: false };
+      start = plain.end;
+      line = plain.endLine;
+      continue;
+    }
+    const end = endOfPart(text, start);
+    const part = text.slice(start, end);
+    const composed = end < text.length ? composePart(file, part, line, report) : undefined;
+    if (composed === undefined) {
+      yield* composeRest(file, text.slice(start), line, report);
       return;
     }
-    if (next.done) return;
-    yield* readDocument(next.value, locate, report);
+    yield* composed;
+    start = end;
+    line += part.split('\n').length - 1;
   }
+}
+
+/** Where the next document begins; the end of the text when a directive may concern several. */
+function endOfPart(text: string, start: number): number {
+  let end = text.indexOf('\n---', start);
+  while (end !== -1 && !isDivider(text, end + 1)) end = text.indexOf('\n---', end + 1);
+  if (end === -1) return text.length;
+  const isDirected = text.startsWith('%', start) || text.slice(start, end).includes('\n%');
+  return isDirected ? text.length : end + 1;
 }
 
 /** @returns the text without a byte order mark; undefined when the bytes are no text: reported */
@@ -111,60 +126,8 @@ function locateEnd(file: string, before: string): Location {
   return { file, line, column: before.length - lineStart + 1 };
 }
 
-interface Reading {
-  readonly locate: (offset: number) => Location;
-  readonly report: Report;
-  readonly anchors: Map<string, YamlNode>;
-  /** Nodes that are being read, against aliases to themselves. */
-  readonly open: Set<YamlNode>;
-  aliasValues: number;
-  aliasDepth: number;
-  isBroken: boolean;
-}
-
-function readDocument(
-  yaml: YamlDocument,
-  locate: (offset: number) => Location,
-  report: Report,
-): Parsed[] {
-  const reading: Reading = {
-    locate,
-    report,
-    anchors: new Map(),
-    open: new Set(),
-    aliasValues: 0,
-    aliasDepth: 0,
-    isBroken: yaml.errors.length > 0,
-  };
-  for (const problem of [...yaml.errors, ...yaml.warnings]) {
-    reading.isBroken = true;
-    const message = problem.message.replace(/\s+/g, ' ').slice(0, 200);
-    report.error(
-      { at: locate(placeOf(problem, yaml)), path: '' },
-      `YAML: ${message}`,
-      'Look at the indentation, quotes and brackets there and before.',
-    );
-  }
-  if (yaml.contents === null) return reading.isBroken ? [unreadable] : [];
-  return unpack(readNode(yaml.contents, '', 0, reading), '', reading);
-}
-
-/** Where a problem is: a quote that is never closed at its opening, which may be far before the end. */
-function placeOf({ message, pos: [offset] }: YamlError, yaml: YamlDocument): number {
-  let place = offset;
-  if (message.startsWith('Missing closing ')) {
-    visit(yaml, {
-      Scalar(_, { type, range }) {
-        if (type?.startsWith('QUOTE_') && range?.[1] === offset) place = range[0];
-      },
-    });
-  }
-  return place;
-}
-
 /** A document, or the items of a List. */
-function unpack(value: Value | undefined, path: string, reading: Reading): Parsed[] {
-  const { report, isBroken } = reading;
+function unpack({ value, isBroken }: ComposedDocument, path: string, report: Report): Parsed[] {
   if (value === undefined) return [unreadable];
   if (value.kind === 'scalar' && value.value === null) return isBroken ? [unreadable] : [];
   if (value.kind !== 'map') {
@@ -190,169 +153,7 @@ function unpack(value: Value | undefined, path: string, reading: Reading): Parse
     );
     return [unreadable];
   }
-  return items.items.flatMap((item, index) => unpack(item, `items[${index}]`, reading));
-}
-
-/** @returns undefined when the node cannot be a value; reported */
-function readNode(node: unknown, path: string, depth: number, reading: Reading): Value | undefined {
-  if (isAlias(node)) return readAlias(node, path, depth, reading);
-  if (!isScalar(node) && !isMap(node) && !isSeq(node)) return undefined;
-  const at = reading.locate(node.range?.[0] ?? 0);
-  if (reading.aliasDepth > 0) {
-    reading.aliasValues += 1;
-    if (reading.aliasValues > aliasValuesMax) return undefined;
-  }
-  if (depth > depthMax) {
-    refuse(reading, at, path, 'is nested too deeply', 'A resource has a few levels; is this one?');
-    return undefined;
-  }
-  if (node.anchor !== undefined) reading.anchors.set(node.anchor, node);
-  if (isScalar(node)) {
-    return { kind: 'scalar', at, value: scalarValue(node.value), text: scalarText(node) };
-  }
-  reading.open.add(node);
-  const value = isMap(node)
-    ? readMap(node.items, at, path, depth, reading)
-    : readList(node.items, at, path, depth, reading);
-  reading.open.delete(node);
-  return value;
-}
-
-function readList(
-  nodes: readonly unknown[],
-  at: Location,
-  path: string,
-  depth: number,
-  reading: Reading,
-): ListValue {
-  const items: Value[] = [];
-  for (const [index, node] of nodes.entries()) {
-    const item = readNode(node, `${path}[${index}]`, depth + 1, reading);
-    if (item !== undefined) items.push(item);
-  }
-  return { kind: 'list', at, items };
-}
-
-function readMap(
-  pairs: readonly { readonly key: unknown; readonly value: unknown }[],
-  at: Location,
-  path: string,
-  depth: number,
-  reading: Reading,
-): MapValue {
-  const entries = new Map<string, MapEntry>();
-  for (const pair of pairs) {
-    const keyNode = pair.key;
-    if (!isScalar(keyNode)) {
-      const range =
-        isMap(keyNode) || isSeq(keyNode) || isAlias(keyNode) ? keyNode.range : undefined;
-      refuse(
-        reading,
-        range ? reading.locate(range[0]) : at,
-        path,
-        'a key must be a plain text',
-        'A field has one name.',
-      );
-      continue;
-    }
-    const keyAt = reading.locate(keyNode.range?.[0] ?? 0);
-    const key = scalarText(keyNode);
-    const keyPath = path === '' ? key : `${path}.${key}`;
-    if (key === '<<') {
-      refuse(reading, keyAt, path, 'merge keys (<<) are not supported', 'Write the fields out.');
-      continue;
-    }
-    const first = entries.get(key);
-    if (first !== undefined) {
-      // The first one counts, so that the rest of the document is checked too.
-      reading.report.error(
-        { at: keyAt, path: keyPath },
-        `the field is given twice, first at ${formatLocation(first.keyAt)}`,
-        'Remove one of them.',
-      );
-      continue;
-    }
-    const value: Value | undefined =
-      pair.value === null || pair.value === undefined
-        ? { kind: 'scalar', at: keyAt, value: null, text: '' }
-        : readNode(pair.value, keyPath, depth + 1, reading);
-    if (value === undefined) continue;
-    // An empty value stands nowhere: its key is the place to look at.
-    const isEmpty = value.kind === 'scalar' && value.value === null && value.text === '';
-    entries.set(key, { keyAt, value: isEmpty ? { ...value, at: keyAt } : value });
-  }
-  return { kind: 'map', at, entries };
-}
-
-function readAlias(
-  node: { readonly source: string; readonly range?: readonly number[] | null | undefined },
-  path: string,
-  depth: number,
-  reading: Reading,
-): Value | undefined {
-  const at = reading.locate(node.range?.[0] ?? 0);
-  const target = reading.anchors.get(node.source);
-  if (target === undefined) {
-    if (!reading.isBroken)
-      refuse(
-        reading,
-        at,
-        path,
-        `the alias ${quote(node.source)} names nothing`,
-        'An anchor (&NAME) must stand before it, in the same document.',
-      );
-    return undefined;
-  }
-  if (reading.open.has(target)) {
-    refuse(
-      reading,
-      at,
-      path,
-      `the alias ${quote(node.source)} contains itself`,
-      'Write the value out.',
-    );
-    return undefined;
-  }
-  if (reading.aliasValues > aliasValuesMax) return undefined;
-  reading.aliasDepth += 1;
-  const value = readNode(target, path, depth, reading);
-  reading.aliasDepth -= 1;
-  if (reading.aliasDepth === 0 && reading.aliasValues > aliasValuesMax) {
-    refuse(
-      reading,
-      at,
-      path,
-      `aliases expand to more than ${aliasValuesMax} values`,
-      'Write the values out.',
-    );
-    return undefined;
-  }
-  return value;
-}
-
-function refuse(
-  reading: Reading,
-  at: Location,
-  path: string,
-  problem: string,
-  hint?: string,
-): void {
-  reading.isBroken = true;
-  reading.report.error({ at, path }, problem, hint);
-}
-
-function scalarValue(value: unknown): ScalarValue['value'] {
-  switch (typeof value) {
-    case 'string':
-    case 'number':
-    case 'boolean':
-      return value;
-    default:
-      return value === null || value === undefined ? null : String(value);
-  }
-}
-
-function scalarText(node: { readonly source?: string; readonly value: unknown }): string {
-  if (typeof node.value === 'string') return node.value;
-  return node.source ?? (node.value === null || node.value === undefined ? '' : String(node.value));
+  return items.items.flatMap((item, index) =>
+    unpack({ value: item, isBroken }, `items[${index}]`, report),
+  );
 }
