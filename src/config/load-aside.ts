@@ -1,5 +1,5 @@
 /**
- * loadConfig in a thread of its own: ten thousand documents take seconds, and the main thread has
+ * loadConfig in a thread of its own: ten thousand documents take a second, and the main thread has
  * timers to keep. The only file that knows of the thread; it is both of its sides.
  *
  *   main                                      thread

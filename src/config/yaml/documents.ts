@@ -45,7 +45,7 @@ export function* parseFile(file: string, bytes: Uint8Array, report: Report): Gen
 
 /**
  * The values of a text: a plain document is read by plain.ts, another one by the `yaml` package, which
- * takes thirty times as long. Behind the first syntax error, all is the package's.
+ * takes twenty times as long. Behind the first syntax error, all is the package's.
  */
 export function* readValues(
   file: string,

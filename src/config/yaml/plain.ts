@@ -1,6 +1,6 @@
 /**
- * Reads the YAML that manifests are written in, in one pass over the text and in about a thirtieth of
- * the `yaml` package's time: ten thousand Pods are one document each.
+ * Reads the YAML that manifests are written in, in one pass over the text and about a twentieth of
+ * the `yaml` package's time (docs/adr/0004-libraries.md).
  *
  * It knows block mappings and lists, flow collections and plain and quoted scalars on one line, block
  * scalars, and comments. Whatever else comes (anchors, tags, folded lines, tabs, carriage
