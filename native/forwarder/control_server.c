@@ -9,7 +9,7 @@
 #include "lib/error.h"
 #include "forwarder/loop.h"
 #include "neighbor/neighbor.h"
-#include "forwarder/worker.h"
+#include "packet/worker.h"
 
 #include <errno.h>
 #include <linux/netlink.h>

@@ -10,7 +10,7 @@
 #include "egret.h"
 #include "arena/epoch.h"
 #include "forwarder/loop.h"
-#include "forwarder/worker.h"
+#include "packet/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -12,7 +12,7 @@
 #include "egret.h"
 #include "arena/epoch.h"
 #include "neighbor/neighbor.h"
-#include "forwarder/worker.h"
+#include "packet/worker.h"
 
 #include <poll.h>
 #include <signal.h>

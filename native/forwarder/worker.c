@@ -1,5 +1,5 @@
 // A worker's life: making it, a batch, housekeeping. See worker.h.
-#include "forwarder/worker.h"
+#include "packet/worker.h"
 
 #include "arena/epoch.h"
 #include "pipeline/icmp.h"

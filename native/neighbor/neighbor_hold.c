@@ -7,7 +7,7 @@
 
 #include "neighbor/neighbor_table.h"
 #include "pipeline/pipeline.h"
-#include "forwarder/worker.h"
+#include "packet/worker.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 // neighbors cost one, and next hops are kept resolved by the kernel (NTF_EXT_MANAGED).
 #include "neighbor/neighbor.h"
 
-#include "forwarder/worker.h"
+#include "packet/worker.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -15,7 +15,7 @@
 #include "neighbor/neighbor_table.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/stage.h"
-#include "forwarder/worker.h"
+#include "packet/worker.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
 // here and counted as generated.
 #pragma once
 
-#include "forwarder/worker.h"
+#include "packet/worker.h"
 
 // Takes a piece that is ready to be sent, in order.
 typedef void fragment_emit(struct worker *worker, struct packet *piece);

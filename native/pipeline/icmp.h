@@ -5,7 +5,7 @@
 // here: stage_rewrite.c translates them.
 #pragma once
 
-#include "forwarder/worker.h"
+#include "packet/worker.h"
 
 // A token bucket for each address that gets errors (RFC 1812 §4.3.2.8).
 struct icmp_limiter *icmp_limiter_make(void);

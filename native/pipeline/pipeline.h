@@ -1,7 +1,7 @@
 // The order of the stages: see pipeline.c.
 #pragma once
 
-#include "forwarder/worker.h"
+#include "packet/worker.h"
 
 // Runs worker->batch through all stages and counts every verdict.
 void pipeline_run(struct worker *worker);

@@ -8,7 +8,7 @@
 // Absent: fragments of one datagram that arrive by two ports.
 #pragma once
 
-#include "forwarder/worker.h"
+#include "packet/worker.h"
 
 enum { REASSEMBLY_DATAGRAMS = 64, REASSEMBLY_PER_SOURCE = 16, REASSEMBLY_WAIT_TICKS = 20 };
 

@@ -7,7 +7,7 @@
 
 #include "wire/header.h"
 #include "nat/session.h"
-#include "forwarder/worker.h"
+#include "packet/worker.h"
 
 #include <netinet/in.h>
 
@@ -49,7 +49,7 @@ static inline enum egret_drop packet_untranslatable(const struct packet *packet)
 }
 
 // Takes notice of an ARP message, and answers a request for a pool address that is on-link by this
-// port (arp.c).
+// port (stage_arp.c).
 void arp_receive(struct worker *worker, const struct packet *packet);
 // Makes a generated packet an ARP request. mac: to whom alone; NULL: everybody.
 void arp_request(struct packet *packet, const struct egret_plan_port *port, uint32_t address,

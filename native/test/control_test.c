@@ -7,7 +7,7 @@
 #include "neighbor/neighbor.h"
 #include "netns.h"
 #include "tap.h"
-#include "forwarder/worker.h"
+#include "packet/worker.h"
 
 #include <errno.h>
 #include <net/if.h>

@@ -5,7 +5,7 @@
 #include "netns.h"
 #include "pipeline/pipeline.h"
 #include "tap.h"
-#include "forwarder/worker.h"
+#include "packet/worker.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>
