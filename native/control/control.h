@@ -1,6 +1,6 @@
 // The Unix socket between egretd and the forwarder: descriptors, wake-ups, liveness, and no more.
 //
-//   egretd (control.c)                      forwarder (control_server.c)
+//   egretd (egretd/control_client.c)        forwarder (forwarder/control_server.c)
 //     HELLO      ─────────────────────────▶
 //                ◀─────────────────────────   HELLO: its ABI hash, pid, what it holds
 //     ADD_PORT + descriptor ──────────────▶
@@ -16,14 +16,9 @@
 
 #include <stdint.h>
 
-struct pollfd;
-struct worker;
-
 enum {
 	CONTROL_MAGIC = 0x63676521,
 	CONTROL_BYTES = 64,
-	CONTROL_PEERS_MAX = 8, // connections; the oldest gives way
-	CONTROL_POLLS_MAX = CONTROL_PEERS_MAX + 1,
 };
 
 enum control_kind {
@@ -71,19 +66,3 @@ int control_send(int socket, const struct control_message *message, int fd);
 int control_receive(int socket, struct control_inbox *inbox);
 // Makes an inbox ready for the next message, closing a descriptor that nobody took.
 void control_inbox_reset(struct control_inbox *inbox);
-
-// -- The forwarder's side -------------------------------------------------------------------------
-
-struct control_server;
-
-// Listens at a path (0600; a stale socket there is replaced).
-int control_server_open(const char *path, struct worker *worker, struct control_server **server);
-// Writes what to poll, at most CONTROL_POLLS_MAX entries, and returns how many.
-uint32_t control_server_polls(const struct control_server *server, struct pollfd *polls);
-// Serves what became ready of the same entries. Bounded: one message of each connection.
-void control_server_serve(
-	struct control_server *server, const struct pollfd *polls, uint32_t poll_count);
-// 1 once it was asked to stop.
-int control_server_is_stopping(const struct control_server *server);
-// Closes everything and removes the path.
-void control_server_close(struct control_server *server);

@@ -1,15 +1,16 @@
-// The forwarder's side of the control socket. The protocol stands in control.h.
+// The forwarder's side of the control socket. The protocol stands in control/control.h.
 //
 // Several connections are ordinary: an egretd that dies keeps its own until the kernel closes it,
-// while the next one connects. Whoever can open the socket may do everything; rubbish costs the
-// connection and nothing else. No call here waits.
-#include "control/control.h"
+// while the next one connects. A process that can open the socket may do everything; a malformed
+// message costs the connection and nothing else. No call here waits.
+#include "forwarder/control_server.h"
 
+#include "control/control.h"
 #include "egret.h"
+#include "forwarder/ports.h"
 #include "lib/error.h"
-#include "forwarder/loop.h"
 #include "neighbor/neighbor.h"
-#include "packet/worker.h"
+#include "port/port_packet.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
@@ -141,8 +142,8 @@ static int add_port(struct worker *worker, const struct control_message *request
 		return -EGRET_STATUS_NOT_FOUND;
 	}
 	if (request->flags & CONTROL_DISCARD)
-		loop_discard(worker, &port);
-	loop_set_port(worker, &port);
+		ports_discard(worker, &port);
+	ports_set(worker, &port);
 	neighbor_netlink_refresh(worker);
 	return 0;
 }
@@ -182,7 +183,7 @@ static int execute(struct control_server *server, const struct control_message *
 			return -EGRET_STATUS_BAD_ARGUMENT;
 		if (!worker->ports[request->slot].driver)
 			return -EGRET_STATUS_NOT_FOUND;
-		loop_close_port(worker, (uint16_t)request->slot);
+		ports_close(worker, (uint16_t)request->slot);
 		return 0;
 	case CONTROL_STOP:
 		server->is_stopping = 1;
@@ -250,8 +251,8 @@ static int serve_message(struct control_server *server, struct peer *peer)
 	answer.count = open_ports(server->worker);
 	answer.sessions = sessions(server->worker);
 	answer.arena_inode = server->arena_inode;
-	answer.flags = neighbor_netlink(server->worker->neighbors)->fd >= 0 ? CONTROL_HAS_NETLINK
-									    : 0;
+	answer.flags = neighbor_netlink_fd(server->worker->neighbors) >= 0 ? CONTROL_HAS_NETLINK
+									   : 0;
 	int status = control_send(peer->fd, &answer, -1);
 	if (status == 0 && request.kind == CONTROL_TAKE_PORTS)
 		status = send_ports(server->worker, peer->fd, answer);

@@ -6,11 +6,12 @@
 // rebuilds its tables from them. Exit status: 0 stopped in order, 1 could not start, 2 usage, 3 built
 // from another abi.h than the arena, 4 another one runs on it. Log lines are JSON on stderr.
 #include "arena/arena.h"
-#include "control/control.h"
-#include "egret.h"
 #include "arena/epoch.h"
+#include "egret.h"
+#include "forwarder/control_server.h"
 #include "forwarder/loop.h"
-#include "packet/worker.h"
+#include "forwarder/ports.h"
+#include "forwarder/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -194,7 +195,7 @@ static int run(const struct options *options, struct arena *arena)
 			strerror(errno));
 	loop_run(worker, control, signal_fd);
 	for (uint16_t slot = 0; slot < EGRET_PORT_MAX; slot++)
-		loop_close_port(worker, slot);
+		ports_close(worker, slot);
 	if (options->pid_file)
 		unlink(options->pid_file);
 	control_server_close(control);

@@ -8,11 +8,13 @@
 // (epoch.h). A new plan is met at the next round: egretd wakes the loop up after publishing.
 #include "forwarder/loop.h"
 
-#include "control/control.h"
-#include "egret.h"
 #include "arena/epoch.h"
+#include "egret.h"
+#include "forwarder/control_server.h"
+#include "forwarder/ports.h"
+#include "forwarder/worker.h"
 #include "neighbor/neighbor.h"
-#include "packet/worker.h"
+#include "port/port_packet.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -40,53 +42,6 @@ struct loop {
 	uint16_t slots[EGRET_PORT_MAX]; // of the ports' entries
 };
 
-static void count_lost(struct worker *worker, uint16_t slot)
-{
-	struct port *port = &worker->ports[slot];
-	uint64_t frames = port->driver->lost(port);
-	if (frames > 0)
-		worker_count(worker, slot, EGRET_PORT_COUNTER_KERNEL_LOST, frames);
-}
-
-void loop_discard(struct worker *worker, struct port *port)
-{
-	uint64_t bytes = 0, frames = port->driver->discard(port, &bytes);
-	worker_count(worker, port->slot, EGRET_PORT_COUNTER_RECEIVED, frames);
-	worker_count(worker, port->slot, EGRET_PORT_COUNTER_RECEIVED_BYTES, bytes);
-	worker->drop_counters[port->slot * EGRET_DROP_COUNT + EGRET_DROP_STALE] += frames;
-}
-
-void loop_close_port(struct worker *worker, uint16_t slot)
-{
-	struct port *port = &worker->ports[slot];
-	if (!port->driver)
-		return;
-	loop_discard(worker, port);
-	count_lost(worker, slot);
-	port->driver->close(port);
-	neighbor_forget_port(worker->neighbors, slot);
-}
-
-void loop_set_port(struct worker *worker, const struct port *port)
-{
-	struct port *old = &worker->ports[port->slot];
-	if (old->driver && old->ifindex == port->ifindex) {
-		count_lost(worker, port->slot);
-		old->driver->close(old);
-	} else {
-		loop_close_port(worker, port->slot);
-	}
-	*old = *port;
-}
-
-// Closes ports whose interface is gone. A link that is only down keeps its port.
-static void close_gone_ports(struct worker *worker)
-{
-	for (uint16_t slot = 0; slot < EGRET_PORT_MAX; slot++)
-		if (worker->ports[slot].driver && !port_packet_is_bound(&worker->ports[slot]))
-			loop_close_port(worker, slot);
-}
-
 static void set_time(struct worker *worker)
 {
 	worker->now_ns = egret_now_ns();
@@ -99,7 +54,7 @@ static void gather_polls(struct loop *loop, int signal_fd)
 	struct pollfd *polls = loop->polls;
 	polls[0] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
 	polls[1] = (struct pollfd){
-		.fd = neighbor_netlink(worker->neighbors)->fd, .events = POLLIN}; // -1: ignored
+		.fd = neighbor_netlink_fd(worker->neighbors), .events = POLLIN}; // -1: ignored
 	loop->control_count = control_server_polls(loop->control, polls + FIXED_POLLS);
 	loop->poll_count = FIXED_POLLS + loop->control_count;
 	uint32_t ports = 0;
@@ -138,9 +93,10 @@ static void wait_for_work(struct loop *loop)
 			loop->polls[i].revents = 0;
 }
 
-// One batch from each port that is ready.
-static void run_ports(struct loop *loop)
+// One batch from each port that is ready. Returns 1 when the interface of one was removed.
+static int run_ports(struct loop *loop)
 {
+	int is_removed = 0;
 	struct worker *worker = loop->worker;
 	struct batch *batch = &worker->batch;
 	uint32_t first = FIXED_POLLS + loop->control_count;
@@ -156,29 +112,27 @@ static void run_ports(struct loop *loop)
 		}
 		batch->count = port->driver->receive(port, batch->packets, BATCH_PACKETS);
 		if (loop->polls[i].revents & (POLLERR | POLLHUP) && !port_packet_is_bound(port))
-			neighbor_netlink(worker->neighbors)->is_link_gone = 1;
+			is_removed = 1;
 		if (batch->count == 0)
 			continue;
 		set_time(worker);
 		loop->packet_ns = worker->now_ns;
 		worker_process(worker);
 	}
+	return is_removed;
 }
 
 static void tick(struct loop *loop)
 {
 	struct worker *worker = loop->worker;
-	for (uint16_t slot = 0; slot < EGRET_PORT_MAX; slot++)
-		if (worker->ports[slot].driver)
-			count_lost(worker, slot);
+	ports_count_lost(worker);
 	loop->tick_ns = worker->now_ns;
 	if (worker->now_ns - loop->check_ns < IDLE_TICK_NS)
 		return;
 	loop->check_ns = worker->now_ns;
-	// Events can be lost, or nobody handed over a netlink socket yet.
-	close_gone_ports(worker);
-	if (neighbor_netlink(worker->neighbors)->is_dump_refused)
-		neighbor_netlink_refresh(worker);
+	// Events can be lost, or there is no netlink socket yet.
+	ports_close_removed(worker);
+	neighbor_netlink_retry(worker);
 }
 
 // 1 when egretd has published a plan that housekeeping has not met yet.
@@ -191,17 +145,13 @@ static int is_plan_new(const struct loop *loop)
 static void run_round(struct loop *loop)
 {
 	struct worker *worker = loop->worker;
-	struct neighbor_netlink *netlink = neighbor_netlink(worker->neighbors);
-	int must_housekeep = loop->has_more || is_plan_new(loop);
+	int must_housekeep = loop->has_more || is_plan_new(loop), is_removed = 0;
 	if (loop->polls[1].revents) {
-		neighbor_netlink_read(worker);
+		is_removed = neighbor_netlink_read(worker);
 		must_housekeep = 1; // what waited may go
 	}
-	run_ports(loop);
-	if (netlink->is_link_gone) {
-		netlink->is_link_gone = 0;
-		close_gone_ports(worker);
-	}
+	if (run_ports(loop) || is_removed)
+		ports_close_removed(worker);
 	set_time(worker);
 	if (worker->now_ns - loop->tick_ns >= tick_interval_ns(worker)) {
 		tick(loop);

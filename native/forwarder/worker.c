@@ -1,15 +1,13 @@
-// A worker's life: making it, a batch, housekeeping. See worker.h.
-#include "packet/worker.h"
+#include "forwarder/worker.h"
 
 #include "arena/epoch.h"
-#include "pipeline/icmp.h"
+#include "egret.h"
+#include "nat/session.h"
 #include "neighbor/neighbor.h"
+#include "pipeline/icmp.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/reassembly.h"
-#include "nat/session.h"
 #include "pipeline/stage.h"
-
-#include "egret.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +18,6 @@ enum {
 	WORKER = 0,
 	EXPIRE_TIMERS = 4096, // a slice of housekeeping
 	SWEEP_RECORDS = 16384,
-	BUFFER_COUNT = BATCH_PACKETS + BATCH_GENERATED,
 };
 
 // Frames that an earlier forwarder had taken and never accounted for: they died with it.
@@ -54,7 +51,7 @@ int worker_make(struct arena *arena, struct worker **result)
 	for (uint32_t slot = 0; slot < EGRET_PORT_MAX; slot++)
 		worker->ports[slot].fd = -1;
 	// All there from the start: no packet waits for a page, or ends the process for want of one.
-	worker->buffers = mmap(NULL, (uint64_t)BUFFER_COUNT * WORKER_BUFFER_BYTES,
+	worker->buffers = mmap(NULL, (uint64_t)BATCH_MAX * WORKER_BUFFER_BYTES,
 		PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (worker->buffers == MAP_FAILED)
 		worker->buffers = NULL;
@@ -88,7 +85,7 @@ void worker_free(struct worker *worker)
 	reassembly_free(worker->reassembly);
 	icmp_limiter_free(worker->icmp);
 	if (worker->buffers)
-		munmap(worker->buffers, (uint64_t)BUFFER_COUNT * WORKER_BUFFER_BYTES);
+		munmap(worker->buffers, (uint64_t)BATCH_MAX * WORKER_BUFFER_BYTES);
 	free(worker);
 }
 
@@ -151,44 +148,15 @@ int worker_housekeep(struct worker *worker)
 {
 	int has_more = 0;
 	begin(worker);
-	worker->batch.count = 0;
 	if (worker->plan.number != 0) {
 		has_more |= session_expire(
 			worker->sessions, worker->plan.plan, worker->now_tick, EXPIRE_TIMERS);
 		has_more |= session_sweep(worker, SWEEP_RECORDS);
 	}
 	reassembly_expire(worker);
-	neighbor_housekeep(worker);
+	while (neighbor_take_ready(worker))
+		pipeline_release(worker);
 	worker->batch.count = 0;
 	end(worker);
 	return has_more;
-}
-
-static struct packet *generate(struct worker *worker, uint32_t slot, const struct packet *cause)
-{
-	struct packet *packet = &worker->batch.packets[slot];
-	*packet = (struct packet){
-		.data = worker_buffer(worker, slot),
-		.port = cause->port,
-		.is_generated = 1,
-	};
-	worker_count(worker, cause->port, EGRET_PORT_COUNTER_GENERATED, 1);
-	return packet;
-}
-
-struct packet *worker_generate(struct worker *worker, const struct packet *cause)
-{
-	if (worker->batch.count == BUFFER_COUNT)
-		return NULL;
-	return generate(worker, worker->batch.count++, cause);
-}
-
-struct packet *worker_generate_again(struct worker *worker, const struct packet *cause)
-{
-	for (uint32_t slot = 0; slot < worker->batch.count; slot++) {
-		const struct packet *packet = &worker->batch.packets[slot];
-		if (packet->verdict == PACKET_COUNTED && packet->is_generated && !packet->is_busy)
-			return generate(worker, slot, cause);
-	}
-	return NULL;
 }

@@ -9,7 +9,8 @@
 #include "input.h"
 
 #include "control/control.h"
-#include "forwarder/loop.h"
+#include "forwarder/control_server.h"
+#include "forwarder/ports.h"
 
 #include <fcntl.h>
 #include <net/if.h>
@@ -148,11 +149,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	serve();
 	control_server_close(server);
 	for (uint16_t slot = 0; slot < EGRET_PORT_MAX; slot++)
-		loop_close_port(g->worker, slot);
-	struct neighbor_netlink *netlink = neighbor_netlink(g->worker->neighbors);
-	if (netlink->fd >= 0)
-		close(netlink->fd);
-	netlink->fd = -1;
+		ports_close(g->worker, slot);
+	neighbor_netlink_set(g->worker, -1);
 	check(open_descriptors() == before, "no descriptor is left behind");
 	return 0;
 }

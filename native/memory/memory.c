@@ -5,7 +5,7 @@
 #include "arena/epoch.h"
 #include "neighbor/neighbor.h"
 #include "memory/port_memory.h"
-#include "packet/worker.h"
+#include "forwarder/worker.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -18,6 +18,7 @@ struct memory_frame {
 	uint8_t data[];
 };
 
+int port_memory_open(struct port *port, uint16_t slot);
 // The oldest frame that left by this port, still the port's; NULL: none.
 const struct memory_frame *port_memory_peek(const struct port *port);
 // Takes it; the caller frees it.

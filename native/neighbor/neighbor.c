@@ -7,9 +7,7 @@
 #include "neighbor/neighbor_table.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { RECLAIM_ROWS = 256 }; // looked at in search of a row that may be reused
 
@@ -27,7 +25,7 @@ void neighbor_row_store_state(struct egret_neighbor_row *row, enum neighbor_stat
 	__atomic_store_n(&row->state, (uint16_t)state, __ATOMIC_RELEASE);
 }
 
-static void link_row(struct neighbor_table *table, uint32_t index)
+void neighbor_row_link(struct neighbor_table *table, uint32_t index)
 {
 	struct egret_neighbor_row *row = &table->rows[index];
 	uint32_t *chain = &table->chains[chain_of(table, row->port, row->address)];
@@ -91,70 +89,8 @@ uint32_t neighbor_row_insert(struct neighbor_table *table, uint16_t port, uint32
 	struct egret_neighbor_row *row = &table->rows[index];
 	row->port = port;
 	__atomic_store_n(&row->address, address, __ATOMIC_RELEASE);
-	link_row(table, index);
+	neighbor_row_link(table, index);
 	return index;
-}
-
-// Takes over the rows of an earlier forwarder, except what it was in the middle of.
-static void adopt_rows(struct neighbor_table *table)
-{
-	for (uint32_t i = table->row_count; i-- > 0;) {
-		struct egret_neighbor_row *row = &table->rows[i];
-		int is_sound = row->address != 0 && row->port < EGRET_PORT_MAX &&
-			row->state == NEIGHBOR_REACHABLE &&
-			neighbor_row_find(table, row->port, row->address) == NEIGHBOR_NONE;
-		if (is_sound) {
-			link_row(table, i);
-		} else {
-			memset(row, 0, sizeof *row);
-			table->free_rows[table->free_row_count++] = i;
-		}
-	}
-}
-
-struct neighbor_table *neighbor_table_make(struct arena *arena)
-{
-	struct neighbor_table *table = calloc(1, sizeof *table);
-	if (!table)
-		return NULL;
-	const struct arena_header *header = arena->header;
-	uint32_t chain_count = 64;
-	while (chain_count < header->limits.neighbors * 2ull)
-		chain_count *= 2;
-	table->rows = arena_at(arena, header->at_neighbors);
-	table->row_count = header->limits.neighbors;
-	table->chain_mask = chain_count - 1;
-	memcpy(table->key, header->hash_key, sizeof table->key);
-	table->netlink.fd = -1;
-	table->chains = malloc(chain_count * sizeof *table->chains);
-	table->neighbors = calloc(table->row_count + 1, sizeof *table->neighbors);
-	table->free_rows = calloc(table->row_count + 1, sizeof *table->free_rows);
-	if (!neighbor_hold_make(table) || !table->chains || !table->neighbors ||
-		!table->free_rows) {
-		neighbor_table_free(table);
-		return NULL;
-	}
-	memset(table->chains, 0xff, chain_count * sizeof *table->chains); // NEIGHBOR_NONE
-	adopt_rows(table);
-	return table;
-}
-
-void neighbor_table_free(struct neighbor_table *table)
-{
-	if (!table)
-		return;
-	if (table->netlink.fd >= 0)
-		close(table->netlink.fd);
-	free(table->chains);
-	free(table->neighbors);
-	free(table->free_rows);
-	neighbor_hold_free(table);
-	free(table);
-}
-
-struct neighbor_netlink *neighbor_netlink(struct neighbor_table *table)
-{
-	return &table->netlink;
 }
 
 // The row of a neighbor whose MAC address is known, and who is polled if it is time. NEIGHBOR_NONE: none.

@@ -57,8 +57,10 @@ void neighbor_forget_port(struct neighbor_table *table, uint16_t port);
 // Returns 1 when held (verdict PACKET_HELD), 0 when the queue is full or the neighbor has failed
 // within the last second (the caller drops with HOLD_FULL or NO_NEIGHBOR, see *drop).
 int neighbor_hold(struct worker *worker, struct packet *packet, enum egret_drop *drop);
-// Releases or drops packets whose wait is over. Called by worker_housekeep; uses worker->batch.
-void neighbor_housekeep(struct worker *worker);
+// Fills the empty batch with what is due: polls, packets whose neighbor has answered (live), and packets
+// whose wait is over (dropped with NO_NEIGHBOR). Returns 1 when there is any; the caller sends it and
+// calls again. 0: nothing is due.
+int neighbor_take_ready(struct worker *worker);
 // Packets that wait now.
 uint32_t neighbor_held(const struct neighbor_table *table);
 // 1 while neighbors are being polled: housekeeping must not be far.
@@ -68,23 +70,20 @@ int neighbor_is_polling(const struct neighbor_table *table);
 void neighbor_dump_begin(struct neighbor_table *table);
 void neighbor_dump_end(struct neighbor_table *table);
 
-// The kernel's side (neighbor_netlink.c): a socket from egret_neighbor_socket.
-struct neighbor_netlink {
-	int fd; // -1: none
-	uint32_t sequence; // of the newest request
-	uint32_t dump_sequence; // of the dump that runs; 0: none
-	uint8_t is_dump_wanted; // another one must follow
-	uint8_t is_dump_refused; // the kernel would not: to be tried again in a while
-	uint8_t is_link_gone; // an interface went away since the loop looked
-};
-struct neighbor_netlink *neighbor_netlink(struct neighbor_table *table);
-// Takes the socket over (and closes the one before it), and begins to read the kernel's table.
+// -- The kernel's table (neighbor_netlink.c) ------------------------------------------------------
+
+// The socket of its events, to be polled; -1: none.
+int neighbor_netlink_fd(const struct neighbor_table *table);
+// Takes a socket over (egret_neighbor_socket; -1: none), closes the one before it, and begins to read
+// the kernel's table.
 void neighbor_netlink_set(struct worker *worker, int fd);
-// Reads the kernel's table again: a port was added, whose neighbors were nobody's till now, or the
-// kernel refused before.
+// Reads the kernel's table again: a port was added, whose neighbors were not ours until now.
 void neighbor_netlink_refresh(struct worker *worker);
-// Reads pending events; on an overrun (ENOBUFS) dumps all again.
-void neighbor_netlink_read(struct worker *worker);
+// Reads it again if the kernel refused the last time. To be called now and then.
+void neighbor_netlink_retry(struct worker *worker);
+// Reads pending events; on an overrun (ENOBUFS) dumps all again. Returns 1 when an interface was
+// removed, or when that may be what was lost.
+int neighbor_netlink_read(struct worker *worker);
 // Asks the kernel to resolve (RTM_NEWNEIGH with NTF_USE). Nothing happens without a socket.
 void neighbor_netlink_probe(
 	struct worker *worker, uint16_t port, uint32_t address, uint8_t flags, uint8_t flags_ext);

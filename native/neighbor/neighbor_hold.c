@@ -6,7 +6,6 @@
 #include "neighbor/neighbor.h"
 
 #include "neighbor/neighbor_table.h"
-#include "pipeline/pipeline.h"
 #include "packet/worker.h"
 
 #include <stdlib.h>
@@ -125,37 +124,40 @@ static void take_held(struct worker *worker, uint32_t index, int is_failed)
 	neighbor->held_count = 0;
 }
 
-void neighbor_housekeep(struct worker *worker)
+// 1 while the kernel may still answer for a neighbor.
+static int is_resolving(const struct neighbor_table *table, uint32_t index)
+{
+	const struct neighbor *neighbor = &table->neighbors[index];
+	return table->rows[index].state == NEIGHBOR_RESOLVING &&
+		table->now_ns - table->held[neighbor->held[0]].since_ns < NEIGHBOR_HOLD_NS;
+}
+
+int neighbor_take_ready(struct worker *worker)
 {
 	struct neighbor_table *table = worker->neighbors;
-	table->now_ns = worker->now_ns;
 	uint32_t kept = 0;
+	table->now_ns = worker->now_ns;
 	worker->batch.count = 0;
 	neighbor_poll(worker);
 	for (uint32_t i = 0; i < table->waiting_count; i++) {
 		uint32_t index = table->waiting[i];
 		struct egret_neighbor_row *row = &table->rows[index];
 		struct neighbor *neighbor = &table->neighbors[index];
-		uint64_t since_ns = table->held[neighbor->held[0]].since_ns;
-		if (row->state == NEIGHBOR_RESOLVING &&
-			table->now_ns - since_ns < NEIGHBOR_HOLD_NS) {
+		if (is_resolving(table, index)) {
 			probe(worker, index);
 			table->waiting[kept++] = index;
+			continue;
+		}
+		if (worker->batch.count + neighbor->held_count > BATCH_PACKETS) {
+			table->waiting[kept++] = index; // of the next batch
 			continue;
 		}
 		if (row->state == NEIGHBOR_RESOLVING) {
 			neighbor->failed_ns = table->now_ns;
 			neighbor_row_store_state(row, NEIGHBOR_FAILED);
 		}
-		if (worker->batch.count + neighbor->held_count > BATCH_PACKETS) {
-			pipeline_release(worker);
-			worker->batch.count = 0;
-		}
 		take_held(worker, index, row->state != NEIGHBOR_REACHABLE);
 	}
 	table->waiting_count = kept;
-	if (worker->batch.count > 0) {
-		pipeline_release(worker);
-		worker->batch.count = 0;
-	}
+	return worker->batch.count > 0;
 }

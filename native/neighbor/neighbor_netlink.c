@@ -8,6 +8,7 @@
 // neighbors cost one, and next hops are kept resolved by the kernel (NTF_EXT_MANAGED).
 #include "neighbor/neighbor.h"
 
+#include "neighbor/neighbor_table.h"
 #include "packet/worker.h"
 
 #include <arpa/inet.h>
@@ -36,7 +37,7 @@ struct neighbor_request {
 
 static void request_dump(struct worker *worker)
 {
-	struct neighbor_netlink *netlink = neighbor_netlink(worker->neighbors);
+	struct neighbor_netlink *netlink = &worker->neighbors->netlink;
 	struct {
 		struct nlmsghdr header;
 		struct ndmsg neighbor;
@@ -55,27 +56,39 @@ static void request_dump(struct worker *worker)
 	neighbor_dump_begin(worker->neighbors);
 }
 
+int neighbor_netlink_fd(const struct neighbor_table *table)
+{
+	return table->netlink.fd;
+}
+
 void neighbor_netlink_set(struct worker *worker, int fd)
 {
-	struct neighbor_netlink *netlink = neighbor_netlink(worker->neighbors);
+	struct neighbor_netlink *netlink = &worker->neighbors->netlink;
 	if (netlink->fd >= 0)
 		close(netlink->fd);
 	*netlink = (struct neighbor_netlink){.fd = fd};
-	request_dump(worker);
+	if (fd >= 0)
+		request_dump(worker);
 }
 
 void neighbor_netlink_refresh(struct worker *worker)
 {
-	struct neighbor_netlink *netlink = neighbor_netlink(worker->neighbors);
+	struct neighbor_netlink *netlink = &worker->neighbors->netlink;
 	netlink->is_dump_wanted = 1;
 	if (netlink->fd >= 0 && netlink->dump_sequence == 0)
 		request_dump(worker);
 }
 
+void neighbor_netlink_retry(struct worker *worker)
+{
+	if (worker->neighbors->netlink.is_dump_refused)
+		neighbor_netlink_refresh(worker);
+}
+
 void neighbor_netlink_probe(
 	struct worker *worker, uint16_t port, uint32_t address, uint8_t flags, uint8_t flags_ext)
 {
-	struct neighbor_netlink *netlink = neighbor_netlink(worker->neighbors);
+	struct neighbor_netlink *netlink = &worker->neighbors->netlink;
 	if (netlink->fd < 0 || !worker->ports[port].driver)
 		return;
 	struct neighbor_request request = {
@@ -174,7 +187,7 @@ static void handle_neighbor(struct worker *worker, const struct nlmsghdr *header
 // The end of a dump, or an error in its place.
 static void handle_end(struct worker *worker, const struct nlmsghdr *header)
 {
-	struct neighbor_netlink *netlink = neighbor_netlink(worker->neighbors);
+	struct neighbor_netlink *netlink = &worker->neighbors->netlink;
 	if (netlink->dump_sequence == 0 || header->nlmsg_seq != netlink->dump_sequence)
 		return;
 	netlink->dump_sequence = 0;
@@ -184,9 +197,10 @@ static void handle_end(struct worker *worker, const struct nlmsghdr *header)
 		neighbor_dump_end(worker->neighbors);
 }
 
-static void handle_message(struct worker *worker, const struct nlmsghdr *header)
+// Returns 1 when it says that an interface was removed.
+static int handle_message(struct worker *worker, const struct nlmsghdr *header)
 {
-	struct neighbor_netlink *netlink = neighbor_netlink(worker->neighbors);
+	struct neighbor_netlink *netlink = &worker->neighbors->netlink;
 	if (header->nlmsg_flags & NLM_F_DUMP_INTR)
 		netlink->is_dump_wanted = 1;
 	switch (header->nlmsg_type) {
@@ -195,19 +209,20 @@ static void handle_message(struct worker *worker, const struct nlmsghdr *header)
 		handle_neighbor(worker, header);
 		break;
 	case RTM_DELLINK:
-		netlink->is_link_gone = 1;
-		break;
+		return 1;
 	case NLMSG_DONE:
 	case NLMSG_ERROR:
 		handle_end(worker, header);
 		break;
 	}
+	return 0;
 }
 
-void neighbor_netlink_read(struct worker *worker)
+int neighbor_netlink_read(struct worker *worker)
 {
+	int is_link_removed = 0;
 	_Alignas(struct nlmsghdr) char datagram[DATAGRAM_BYTES];
-	struct neighbor_netlink *netlink = neighbor_netlink(worker->neighbors);
+	struct neighbor_netlink *netlink = &worker->neighbors->netlink;
 	for (int i = 0; i < DATAGRAMS_PER_READ && netlink->fd >= 0; i++) {
 		struct sockaddr_nl from = {0};
 		socklen_t from_bytes = sizeof from;
@@ -216,7 +231,7 @@ void neighbor_netlink_read(struct worker *worker)
 		if (got < 0 && errno == ENOBUFS) {
 			worker->counters[EGRET_WORKER_COUNTER_NEIGHBOR_OVERRUNS]++;
 			netlink->is_dump_wanted = 1;
-			netlink->is_link_gone = 1; // it may be what was lost
+			is_link_removed = 1; // it may be what was lost
 			continue;
 		}
 		if (got < 0 && errno != EAGAIN && errno != EINTR) {
@@ -230,8 +245,9 @@ void neighbor_netlink_read(struct worker *worker)
 		int bytes = (int)got;
 		for (const struct nlmsghdr *at = (const void *)datagram; NLMSG_OK(at, bytes);
 			at = NLMSG_NEXT(at, bytes))
-			handle_message(worker, at);
+			is_link_removed |= handle_message(worker, at);
 	}
 	if (netlink->fd >= 0 && netlink->is_dump_wanted && netlink->dump_sequence == 0)
 		request_dump(worker);
+	return is_link_removed;
 }

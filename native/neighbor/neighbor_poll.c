@@ -11,11 +11,10 @@
 // thousands are used, each waits for its turn.
 #include "neighbor/neighbor.h"
 
-#include "wire/header.h"
 #include "neighbor/neighbor_table.h"
-#include "pipeline/pipeline.h"
-#include "pipeline/stage.h"
-#include "packet/worker.h"
+#include "packet/arp_frame.h"
+#include "packet/generate.h"
+#include "wire/header.h"
 
 #include <string.h>
 
@@ -23,6 +22,8 @@ enum {
 	POLL_ATTEMPTS = 4, // the first to it alone
 	POLL_BUDGET = 16,
 };
+
+_Static_assert((int)POLL_BUDGET <= (int)BATCH_PACKETS, "a batch takes all questions of one moment");
 
 #define POLL_INTERVAL_NS 700000000ull
 #define POLL_RETRY_NS 300000000ull
@@ -69,13 +70,9 @@ static void ask(struct worker *worker, const struct egret_neighbor_row *row, int
 	const struct egret_plan_port *port = plan_port(&worker->plan, row->port);
 	if (!port || !worker->ports[row->port].driver)
 		return;
-	if (worker->batch.count == BATCH_PACKETS) {
-		pipeline_release(worker);
-		worker->batch.count = 0;
-	}
 	const struct packet cause = {.port = row->port};
-	struct packet *packet = worker_generate(worker, &cause);
-	arp_request(packet, port, row->address, is_broadcast ? NULL : &row->mac0);
+	struct packet *packet = packet_generate(worker, &cause);
+	arp_write_request(packet, port, row->address, is_broadcast ? NULL : &row->mac0);
 }
 
 // Polls one neighbor if its time has come. Returns 0 when there is nothing more to wait for.

@@ -1,5 +1,6 @@
-// The inside of struct neighbor_table: shared by neighbor.c (the table) and neighbor_hold.c (packets
-// that wait) and neighbor_poll.c (is it still there?), and seen by nobody else.
+// The inside of struct neighbor_table, for the files of this room alone: neighbor.c (the table),
+// neighbor_make.c, neighbor_hold.c (packets that wait), neighbor_poll.c (is it still there?) and
+// neighbor_netlink.c (the kernel's table).
 #pragma once
 
 #include "neighbor/neighbor.h"
@@ -34,6 +35,15 @@ struct neighbor {
 	uint8_t kernel_flags, kernel_flags_ext; // NTF_*, NTF_EXT_* that a request must repeat
 };
 
+// The kernel's side: a socket from egret_neighbor_socket.
+struct neighbor_netlink {
+	int fd; // -1: none
+	uint32_t sequence; // of the newest request
+	uint32_t dump_sequence; // of the dump that runs; 0: none
+	uint8_t is_dump_wanted; // another one must follow
+	uint8_t is_dump_refused; // the kernel would not: to be tried again in a while
+};
+
 struct neighbor_table {
 	struct egret_neighbor_row *rows; // in the arena
 	struct neighbor *neighbors; // by the same index
@@ -53,8 +63,7 @@ struct neighbor_table {
 	uint8_t *held_bytes, *large_bytes;
 	uint16_t free_large[HELD_LARGE_MAX];
 	uint32_t free_large_count;
-	// Rows for which packets wait. A pass of housekeeping empties and appends at once, hence twice.
-	uint32_t waiting[2 * HELD_PACKETS_MAX];
+	uint32_t waiting[HELD_PACKETS_MAX]; // rows for which packets wait
 	uint32_t waiting_count;
 
 	uint32_t polled[POLLED_MAX]; // rows
@@ -68,8 +77,10 @@ struct neighbor_table {
 uint32_t neighbor_row_find(const struct neighbor_table *table, uint16_t port, uint32_t address);
 // A new row for it; NEIGHBOR_NONE when the table is full of neighbors that matter.
 uint32_t neighbor_row_insert(struct neighbor_table *table, uint16_t port, uint32_t address);
+// Enters a row that has its port and address into the hash.
+void neighbor_row_link(struct neighbor_table *table, uint32_t index);
 void neighbor_row_store_state(struct egret_neighbor_row *row, enum neighbor_state state);
-// Polls neighbors that are used and that nothing has confirmed lately (neighbor_poll.c).
+// Puts polls of neighbors that are used, and that nothing has confirmed lately, into the batch.
 void neighbor_poll(struct worker *worker);
 // Allocates and frees the room for packets that wait. Returns 0 when there is no memory.
 int neighbor_hold_make(struct neighbor_table *table);

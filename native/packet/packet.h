@@ -12,6 +12,7 @@
 enum {
 	BATCH_PACKETS = 64, // received at once
 	BATCH_GENERATED = 128, // made while a batch is processed (ICMP errors, fragments)
+	BATCH_MAX = BATCH_PACKETS + BATCH_GENERATED,
 	PACKET_BYTES_MAX = 65536 + 14 + 64, // a superframe with its Ethernet header
 	PACKET_HEADROOM = 64,
 };
@@ -78,7 +79,7 @@ struct packet {
 
 struct batch {
 	uint32_t count;
-	struct packet packets[BATCH_PACKETS + BATCH_GENERATED];
+	struct packet packets[BATCH_MAX];
 };
 
 static inline void packet_drop(struct packet *packet, enum egret_drop drop)

@@ -1,4 +1,4 @@
-// A port: receive a batch, transmit a batch. Drivers: port_packet.c, port_memory.c.
+// A port: receive a batch, transmit a batch. Drivers: port/, memory/port_memory.c.
 #pragma once
 
 #include "packet/packet.h"
@@ -28,9 +28,3 @@ struct port {
 	int fd; // -1 for a memory port
 	void *state; // the driver's
 };
-
-// Takes over an AF_PACKET socket made by egret_packet_socket; closes it in any case of failure.
-int port_packet_open(struct port *port, uint16_t slot, uint32_t ifindex, int fd);
-// 1 while the socket is bound to an interface that exists; a link that is down exists.
-int port_packet_is_bound(const struct port *port);
-int port_memory_open(struct port *port, uint16_t slot);

@@ -1,8 +1,7 @@
-// A worker: one thread that takes batches from its ports, runs the pipeline and sends.
+// What a worker knows: the context that every stage gets.
 //
-// It owns its sessions, bindings and port pools; nobody else writes them. All private memory is
-// allocated when it is made. The same worker runs in the forwarder (worker_run) and, over memory
-// ports, in tests (memory.c).
+// A worker is one thread that takes batches from its ports, runs the pipeline and sends. It alone
+// writes its sessions, bindings, port pools and counters. How it is made and run: forwarder/worker.h.
 #pragma once
 
 #include "arena/arena.h"
@@ -30,28 +29,14 @@ struct worker {
 	struct reassembly *reassembly;
 	struct icmp_limiter *icmp;
 	struct batch batch;
-	uint8_t *buffers; // BATCH_PACKETS + BATCH_GENERATED of PACKET_HEADROOM + PACKET_BYTES_MAX
+	uint8_t *buffers; // BATCH_MAX of WORKER_BUFFER_BYTES
 	uint64_t *port_counters, *drop_counters, *counters; // this worker's lines in the arena
 	uint64_t random_state[2];
 	uint16_t fragment_id; // of the next packet that is cut here
 	// Packets that stage_transmit has made ready, in order.
-	struct packet *ready[BATCH_PACKETS + BATCH_GENERATED];
+	struct packet *ready[BATCH_MAX];
 	uint32_t ready_count;
 };
-
-// Makes a worker over an arena: private tables are built, sessions and ports rebuilt from records.
-int worker_make(struct arena *arena, struct worker **worker);
-void worker_free(struct worker *worker);
-// Runs the packets in worker->batch (count, data, bytes, port, offload set) through the pipeline, at
-// worker->now_ns. Counts them as received.
-void worker_process(struct worker *worker);
-// Timers, held packets, sweeps after a plan change: a bounded slice. Call at every tick and often.
-// Returns 1 when more work waits: call again before sleeping.
-int worker_housekeep(struct worker *worker);
-// A fresh packet of the batch for something that this batch causes, or NULL when there is no room.
-struct packet *worker_generate(struct worker *worker, const struct packet *cause);
-// The same in the slot of one that was made for this batch, has left and is counted.
-struct packet *worker_generate_again(struct worker *worker, const struct packet *cause);
 
 enum { WORKER_BUFFER_BYTES = PACKET_HEADROOM + PACKET_BYTES_MAX };
 
@@ -71,8 +56,15 @@ static inline uint64_t worker_random(struct worker *worker)
 	return result;
 }
 
+// Counts on a port. A gauge goes down by adding (uint64_t)0 - n.
 static inline void worker_count(
 	struct worker *w, uint16_t port, enum egret_port_counter c, uint64_t n)
 {
 	w->port_counters[(uint32_t)port * EGRET_PORT_COUNTER_COUNT + c] += n;
+}
+
+static inline void worker_count_drop(
+	struct worker *w, uint16_t port, enum egret_drop drop, uint64_t frames)
+{
+	w->drop_counters[(uint32_t)port * EGRET_DROP_COUNT + drop] += frames;
 }

@@ -4,6 +4,7 @@
 #include "wire/checksum.h"
 #include "plan/decide.h"
 #include "wire/header.h"
+#include "packet/generate.h"
 #include "packet/offload.h"
 #include "packet/rewrite.h"
 #include "nat/session.h"
@@ -208,7 +209,7 @@ void icmp_send_error(
 		worker_count(worker, packet->port, EGRET_PORT_COUNTER_ICMP_LIMITED, 1);
 		return;
 	}
-	struct packet *error = worker_generate(worker, packet);
+	struct packet *error = packet_generate(worker, packet);
 	if (!error)
 		return;
 	uint32_t total = IPV4_BYTES_MIN + ICMP_BYTES + bytes;

@@ -2,7 +2,7 @@
 #include "pipeline/reassembly.h"
 
 #include "wire/header.h"
-#include "pipeline/pipeline.h"
+#include "packet/verdict.h"
 #include "packet/rewrite.h"
 
 #include <netinet/in.h>
@@ -99,7 +99,7 @@ static struct datagram *find(struct worker *worker, const struct packet *packet,
 
 static void give_up_held(struct worker *worker, struct datagram *d)
 {
-	pipeline_count_held_drops(worker, d->port, EGRET_DROP_FRAGMENT, d->held);
+	verdict_count_given_up(worker, d->port, EGRET_DROP_FRAGMENT, d->held);
 	d->held = 0;
 }
 

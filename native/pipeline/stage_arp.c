@@ -1,5 +1,5 @@
 // ARP as far as the kernel does not do it: answers for pool addresses, which no interface holds, and
-// polls of neighbors that we use and the kernel does not (neighbor_poll.c).
+// the answers to our own polls of neighbors (neighbor/neighbor_poll.c).
 //
 // RFC 826. A request is answered when its target is a ready gateway address that lives in the arrival
 // port's network, and that network (or the main table, for a port without one) says that the address
@@ -7,13 +7,10 @@
 // it. Absent: gratuitous announcements.
 #include "pipeline/stage.h"
 
-#include "wire/header.h"
 #include "neighbor/neighbor.h"
-
-#include <string.h>
-
-// Hardware type, protocol type and the lengths of their addresses.
-static const uint8_t ethernet_ipv4[6] = {0, 1, 8, 0, MAC_BYTES, 4};
+#include "packet/arp_frame.h"
+#include "packet/generate.h"
+#include "wire/header.h"
 
 // 1 when a member of the group leaves by this port, and with `is_direct` without a next hop.
 static int group_leads(const struct fib_view *fib, uint32_t group, uint16_t port, int is_direct)
@@ -56,34 +53,6 @@ static int is_ours(const struct worker *worker, const struct egret_plan_port *po
 	return 0;
 }
 
-// Writes a frame around an ARP message; its sender's address is the caller's.
-static uint8_t *write_frame(struct packet *packet, const struct egret_plan_port *port,
-	uint16_t operation, const uint8_t *ethernet_destination)
-{
-	uint8_t *ethernet = packet->data, *message = ethernet + ETHERNET_BYTES;
-	memcpy(ethernet + ETHERNET_DESTINATION, ethernet_destination, MAC_BYTES);
-	memcpy(ethernet + ETHERNET_SOURCE, &port->mac0, MAC_BYTES);
-	write16(ethernet + ETHERNET_TYPE, ETHERTYPE_IS_ARP);
-	memcpy(message, ethernet_ipv4, sizeof ethernet_ipv4);
-	write16(message + ARP_OPERATION, operation);
-	memcpy(message + ARP_SENDER_MAC, &port->mac0, MAC_BYTES);
-	packet->bytes = ETHERNET_BYTES + ARP_BYTES;
-	packet->l3 = ETHERNET_BYTES;
-	packet->out_port = port->slot;
-	packet->has_ethernet = 1;
-	return message;
-}
-
-void arp_request(struct packet *packet, const struct egret_plan_port *port, uint32_t address,
-	const uint8_t *mac)
-{
-	static const uint8_t everybody[MAC_BYTES] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-	uint8_t *request = write_frame(packet, port, ARP_REQUEST, mac ? mac : everybody);
-	write32(request + ARP_SENDER_ADDRESS, port->address);
-	memset(request + ARP_TARGET_MAC, 0, MAC_BYTES);
-	write32(request + ARP_TARGET_ADDRESS, address);
-}
-
 static void answer(struct worker *worker, const struct packet *packet, const uint8_t *request)
 {
 	const struct egret_plan_port *port = plan_port(&worker->plan, packet->port);
@@ -91,19 +60,16 @@ static void answer(struct worker *worker, const struct packet *packet, const uin
 		&worker->plan, read32(request + ARP_TARGET_ADDRESS));
 	if (!address || !is_ours(worker, port, address))
 		return;
-	struct packet *generated = worker_generate(worker, packet);
+	struct packet *generated = packet_generate(worker, packet);
 	if (!generated)
 		return;
-	uint8_t *reply = write_frame(generated, port, ARP_REPLY, request + ARP_SENDER_MAC);
-	write32(reply + ARP_SENDER_ADDRESS, address->address);
-	memcpy(reply + ARP_TARGET_MAC, request + ARP_SENDER_MAC, MAC_BYTES + 4);
+	arp_write_reply(generated, port, address->address, request);
 }
 
 void arp_receive(struct worker *worker, const struct packet *packet)
 {
 	const uint8_t *message = packet->data + ETHERNET_BYTES;
-	if (packet->bytes < ETHERNET_BYTES + ARP_BYTES ||
-		memcmp(message, ethernet_ipv4, sizeof ethernet_ipv4) != 0)
+	if (!arp_is_ipv4(packet))
 		return;
 	neighbor_confirm(worker->neighbors, packet->port, read32(message + ARP_SENDER_ADDRESS),
 		message + ARP_SENDER_MAC);

@@ -132,7 +132,7 @@ static void use_session(struct worker *worker, struct packet *packet, uint32_t a
 
 void stage_session(struct worker *worker, struct batch *batch)
 {
-	struct lookup lookups[BATCH_PACKETS + BATCH_GENERATED];
+	struct lookup lookups[BATCH_MAX];
 	const struct session_table *table = worker->sessions;
 	uint32_t count = batch->count;
 	for (uint32_t i = 0; i < count; i++) {

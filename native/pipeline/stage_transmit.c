@@ -10,14 +10,15 @@
 #include "pipeline/icmp.h"
 #include "neighbor/neighbor.h"
 #include "packet/offload.h"
-#include "pipeline/pipeline.h"
+#include "packet/generate.h"
+#include "packet/verdict.h"
 
 #include <string.h>
 
 // Sends all packets that are ready, port by port, and counts them: their slots are free again.
 static void send_ready(struct worker *worker)
 {
-	struct packet *vector[BATCH_PACKETS + BATCH_GENERATED];
+	struct packet *vector[BATCH_MAX];
 	while (worker->ready_count > 0) {
 		uint16_t slot = worker->ready[0]->out_port;
 		uint32_t n = 0, kept = 0;
@@ -31,26 +32,26 @@ static void send_ready(struct worker *worker)
 		struct port *port = &worker->ports[slot];
 		port->driver->transmit(port, vector, n);
 		for (uint32_t i = 0; i < n; i++)
-			pipeline_count(worker, vector[i]);
+			verdict_count(worker, vector[i]);
 	}
 }
 
 static void put_ready(struct worker *worker, struct packet *packet)
 {
-	if (worker->ready_count == BATCH_PACKETS + BATCH_GENERATED)
+	if (worker->ready_count == BATCH_MAX)
 		send_ready(worker);
 	worker->ready[worker->ready_count++] = packet;
 }
 
 static struct packet *room_for_piece(struct worker *worker, const struct packet *cause)
 {
-	struct packet *piece = worker_generate(worker, cause);
+	struct packet *piece = packet_generate(worker, cause);
 	if (!piece)
-		piece = worker_generate_again(worker, cause);
+		piece = packet_generate_again(worker, cause);
 	if (piece)
 		return piece;
 	send_ready(worker);
-	return worker_generate_again(worker, cause);
+	return packet_generate_again(worker, cause);
 }
 
 // Resolves the next hop and writes the Ethernet header. Returns 1 when the packet may be sent.

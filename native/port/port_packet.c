@@ -8,7 +8,7 @@
 // Rings (TPACKET) are deliberately absent: V3 delays frames until a block fills, and V2 needs a slot
 // of 68 KB for every frame. So is PACKET_QDISC_BYPASS: that path drops whatever the interface cannot
 // segment or complete in hardware, has no back-pressure, and was no faster when measured on veth.
-#include "packet/port.h"
+#include "port/port_packet.h"
 
 #include "egret.h"
 

@@ -3,7 +3,8 @@
 #include "control/control.h"
 #include "descriptors.h"
 #include "egret.h"
-#include "forwarder/loop.h"
+#include "forwarder/control_server.h"
+#include "forwarder/ports.h"
 #include "neighbor/neighbor.h"
 #include "netns.h"
 #include "tap.h"
@@ -320,7 +321,7 @@ int main(void)
 	pthread_join(thread, NULL);
 	close(fd);
 	tap_ok(access(socket_path, F_OK) != 0, "and its socket is gone");
-	loop_close_port(&worker, 5);
+	ports_close(&worker, 5);
 	neighbor_table_free(worker.neighbors);
 	egret_arena_close(arena);
 	unlink(arena_path);

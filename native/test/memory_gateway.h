@@ -15,7 +15,7 @@
 #include "plan_fixture.h"
 #include "memory/port_memory.h"
 #include "nat/session.h"
-#include "packet/worker.h"
+#include "forwarder/worker.h"
 
 enum { CLIENT_PORT = 0, RED_PORT = 1, BLUE_PORT = 2, OFFICE_PORT = 3 };
 enum { RED = 1, BLUE = 2 };

@@ -3,9 +3,9 @@
 #include "egret.h"
 #include "neighbor/neighbor.h"
 #include "netns.h"
-#include "pipeline/pipeline.h"
-#include "tap.h"
 #include "packet/worker.h"
+#include "tap.h"
+#include "wire/header.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -22,47 +22,32 @@ static char arena_path[64];
 static struct worker worker;
 static uint8_t frame[PACKET_BYTES_MAX];
 
-// The last stage of the pipeline stands here: it notes what the table lets go.
+// What the table lets go, and whom it asks.
 static struct released {
 	uint32_t bytes, next_hop;
 	uint8_t first, last, verdict, drop;
 } released[RELEASED_MAX];
 static uint32_t released_count;
 
-// And so do what makes a question: only who is asked matters here.
 static struct asked {
 	uint32_t address;
 	int is_broadcast;
 } asked[RELEASED_MAX];
 static uint32_t asked_count;
 
-struct packet *worker_generate(struct worker *w, const struct packet *cause)
+static void note(const struct packet *p)
 {
-	struct packet *packet = &w->batch.packets[w->batch.count++];
-	*packet = (struct packet){.port = cause->port, .is_generated = 1, .data = frame};
-	return packet;
-}
-
-void arp_request(struct packet *packet, const struct egret_plan_port *port, uint32_t address,
-	const uint8_t *mac)
-{
-	packet->out_port = port->slot;
-	asked[asked_count++] = (struct asked){address, mac == NULL};
-}
-
-void pipeline_release(struct worker *w)
-{
-	for (uint32_t i = 0; i < w->batch.count && released_count < RELEASED_MAX; i++) {
-		const struct packet *p = &w->batch.packets[i];
-		if (p->is_generated)
-			continue;
+	const uint8_t *arp = p->data + ETHERNET_BYTES;
+	if (p->is_generated)
+		asked[asked_count++] = (struct asked){
+			read32(arp + ARP_TARGET_ADDRESS), p->data[ETHERNET_DESTINATION] == 0xff};
+	else
 		released[released_count++] = (struct released){.bytes = p->bytes,
 			.next_hop = p->next_hop,
 			.first = p->data[0],
 			.last = p->data[p->bytes - 1],
 			.verdict = p->verdict,
 			.drop = p->drop};
-	}
 }
 
 static const struct port_driver no_driver = {.name = "none"};
@@ -107,7 +92,9 @@ static void housekeep_at(uint64_t ms)
 {
 	worker.now_ns = ms * MS;
 	released_count = asked_count = 0;
-	neighbor_housekeep(&worker);
+	while (neighbor_take_ready(&worker))
+		for (uint32_t i = 0; i < worker.batch.count; i++)
+			note(&worker.batch.packets[i]);
 }
 
 static uint64_t held_gauge(void)
@@ -390,11 +377,14 @@ static void test_random_sequence(void)
 
 // -- The kernel -----------------------------------------------------------------------------------
 
-static void read_events(void)
+// Returns 1 when an interface was removed.
+static int read_events(void)
 {
-	struct pollfd wait = {.fd = neighbor_netlink(worker.neighbors)->fd, .events = POLLIN};
+	int is_link_removed = 0;
+	struct pollfd wait = {.fd = neighbor_netlink_fd(worker.neighbors), .events = POLLIN};
 	while (poll(&wait, 1, 100) > 0)
-		neighbor_netlink_read(&worker);
+		is_link_removed |= neighbor_netlink_read(&worker);
+	return is_link_removed;
 }
 
 // A port without a socket: only its interface matters here.
@@ -473,8 +463,7 @@ static void test_kernel_overrun(void)
 		wrong += mac_of(PORT, ADDRESS((uint32_t)(1 + i % 40))) != i % 100;
 	tap_ok(wrong == 0, "and the table is right all the same");
 	netns_run("ip link del v0");
-	read_events();
-	tap_ok(neighbor_netlink(worker.neighbors)->is_link_gone, "an interface's end is told");
+	tap_ok(read_events(), "the removal of an interface is reported");
 	end();
 }
 
@@ -483,7 +472,7 @@ int main(void)
 	if (!mkdtemp(directory))
 		return 1;
 	snprintf(arena_path, sizeof arena_path, "%s/arena", directory);
-	worker.buffers = malloc((size_t)BATCH_PACKETS * WORKER_BUFFER_BYTES);
+	worker.buffers = malloc((size_t)BATCH_MAX * WORKER_BUFFER_BYTES);
 	test_hold_and_release();
 	test_failure();
 	test_limits();

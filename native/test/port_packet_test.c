@@ -1,7 +1,7 @@
 // The AF_PACKET driver over a veth pair: frames, offload, tags, failures, losses.
 #include "egret.h"
 #include "netns.h"
-#include "packet/port.h"
+#include "port/port_packet.h"
 #include "tap.h"
 
 #include <arpa/inet.h>

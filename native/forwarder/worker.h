@@ -1,0 +1,15 @@
+// A worker's life: making it over an arena, a batch, housekeeping. What it knows: packet/worker.h.
+#pragma once
+
+#include "packet/worker.h"
+
+// Makes a worker over an arena: private tables are built, sessions and ports rebuilt from records. All
+// private memory is allocated here.
+int worker_make(struct arena *arena, struct worker **worker);
+void worker_free(struct worker *worker);
+// Runs the packets in worker->batch (count, data, bytes, port, offload set) through the pipeline, at
+// worker->now_ns. Counts them as received.
+void worker_process(struct worker *worker);
+// Timers, held packets, sweeps after a plan change: a bounded slice. Call at every tick and often.
+// Returns 1 when more work waits: call again before sleeping.
+int worker_housekeep(struct worker *worker);
