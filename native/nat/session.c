@@ -237,8 +237,8 @@ int session_attach(struct session_table *table, uint32_t at)
 {
 	const struct session_record *s = &table->sessions[at];
 	struct index *index = &table->session_index;
-	uint64_t inside = index_hash(index, session_key(s, PACKET_OUTBOUND));
-	uint64_t outside = index_hash(index, session_key(s, PACKET_INBOUND));
+	uint64_t inside = index_hash(index, session_key(s, SESSION_OUTBOUND));
+	uint64_t outside = index_hash(index, session_key(s, SESSION_INBOUND));
 	if (index_insert(index, inside, at) < 0)
 		return -1;
 	if (index_insert(index, outside, at) < 0) {
@@ -271,8 +271,8 @@ static void session_detach(struct session_table *table, uint32_t at)
 	struct session_link *link = &table->session_links[at];
 	struct binding_link *binding = &table->binding_links[s->binding];
 	timer_clear(&table->timers, at);
-	index_remove(index, index_hash(index, session_key(s, PACKET_OUTBOUND)), at);
-	index_remove(index, index_hash(index, session_key(s, PACKET_INBOUND)), at);
+	index_remove(index, index_hash(index, session_key(s, SESSION_OUTBOUND)), at);
+	index_remove(index, index_hash(index, session_key(s, SESSION_INBOUND)), at);
 	client_release(table, link->client);
 	if (link->previous == SESSION_NONE)
 		binding->first_session = link->next;

@@ -15,13 +15,15 @@
 
 #include "arena/arena.h"
 #include "lib/index.h"
-#include "packet/packet.h"
 #include "nat/port_pool.h"
 #include "lib/timer.h"
 
 #include <stdint.h>
 
 #define SESSION_NONE UINT32_MAX
+
+// RFC 4787 words: outbound is from inside to outside.
+enum session_direction { SESSION_OUTBOUND = 0, SESSION_INBOUND = 1 };
 
 // Bits of session_record.tcp_seen.
 enum session_tcp_seen {
@@ -166,9 +168,9 @@ static inline struct index_key session_outside_key(uint16_t network, uint8_t pro
 }
 
 static inline struct index_key session_key(
-	const struct session_record *s, enum packet_direction direction)
+	const struct session_record *s, enum session_direction direction)
 {
-	return direction == PACKET_OUTBOUND
+	return direction == SESSION_OUTBOUND
 		? session_inside_key(s->protocol, s->inside_addr, s->inside_port, s->remote_addr,
 			  s->remote_port)
 		: session_outside_key(s->network, s->protocol, s->outside_addr, s->outside_port,
@@ -178,7 +180,7 @@ static inline struct index_key session_key(
 // Finds a live session by one of its keys. Returns its record index, or SESSION_NONE.
 // Hot path: no allocation; the caller has prefetched the buckets of `hash`.
 static inline uint32_t session_find(const struct session_table *table, uint64_t hash,
-	struct index_key key, enum packet_direction direction)
+	struct index_key key, enum session_direction direction)
 {
 	uint32_t cursor = 0, at;
 	while ((at = index_next(&table->session_index, hash, &cursor)) != INDEX_NONE) {
@@ -217,7 +219,7 @@ int binding_has_remote(const struct session_table *table, uint32_t binding, uint
 
 // Takes notice of a packet: state of TCP, the idle timer. flags: of the TCP header.
 void session_touch(struct session_table *table, const struct egret_plan *plan, uint32_t session,
-	enum packet_direction direction, uint8_t tcp_flags, uint32_t now_tick);
+	enum session_direction direction, uint8_t tcp_flags, uint32_t now_tick);
 // A new plan may have shorter timeouts: the timer does not wait for the longer ones.
 void session_retime(struct session_table *table, const struct egret_plan *plan, uint32_t session);
 // How long the port of a session that ends is kept from others.

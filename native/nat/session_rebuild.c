@@ -58,8 +58,8 @@ static void prefetch_ahead(const struct session_table *table, uint32_t at)
 	if (!session_record_is_live(s))
 		return;
 	const struct index *index = &table->session_index;
-	index_prefetch(index, index_hash(index, session_key(s, PACKET_OUTBOUND)));
-	index_prefetch(index, index_hash(index, session_key(s, PACKET_INBOUND)));
+	index_prefetch(index, index_hash(index, session_key(s, SESSION_OUTBOUND)));
+	index_prefetch(index, index_hash(index, session_key(s, SESSION_INBOUND)));
 	if (s->binding < table->binding_max) {
 		__builtin_prefetch(&table->bindings[s->binding]);
 		__builtin_prefetch(&table->binding_links[s->binding]);

@@ -56,9 +56,9 @@ static uint8_t tcp_phase(uint8_t seen)
 }
 
 // Returns 1 when the packet refreshes the timer.
-static int track_tcp(struct session_record *s, enum packet_direction direction, uint8_t flags)
+static int track_tcp(struct session_record *s, enum session_direction direction, uint8_t flags)
 {
-	int is_outbound = direction == PACKET_OUTBOUND;
+	int is_outbound = direction == SESSION_OUTBOUND;
 	uint8_t seen = s->tcp_seen;
 	int refreshes = 1;
 	if (flags & TCP_RST) {
@@ -81,7 +81,7 @@ static int track_tcp(struct session_record *s, enum packet_direction direction, 
 }
 
 void session_touch(struct session_table *table, const struct egret_plan *plan, uint32_t session,
-	enum packet_direction direction, uint8_t tcp_flags, uint32_t now_tick)
+	enum session_direction direction, uint8_t tcp_flags, uint32_t now_tick)
 {
 	struct session_record *s = &table->sessions[session];
 	if (s->protocol != IPPROTO_TCP) {

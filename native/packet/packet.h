@@ -27,9 +27,6 @@ enum packet_verdict {
 	PACKET_COUNTED, // its verdict has been counted; the slot may be used again
 };
 
-// RFC 4787 words: outbound is from inside to outside.
-enum packet_direction { PACKET_OUTBOUND = 0, PACKET_INBOUND = 1 };
-
 // What a packet's transport checksum is.
 enum packet_checksum {
 	CHECKSUM_COMPLETE = 0, // as on a wire: update incrementally (RFC 1624)
@@ -65,7 +62,7 @@ struct packet {
 	uint16_t inner_l3, inner_l4; // offsets of the quoted headers, with is_icmp_error
 
 	// From session, classify and route.
-	uint8_t direction; // enum packet_direction
+	uint8_t direction; // enum session_direction (nat/session.h)
 	uint8_t is_decided; // group is set
 	const struct egret_plan_address *gateway; // of a packet that is to get a session; or NULL
 	uint16_t network; // slot of the FIB that routes it

@@ -150,11 +150,11 @@ static int restore_quote(
 	const struct session_record *session = &worker->sessions->sessions[packet->session - 1];
 	if (!session_record_is_live(session) ||
 		read32(ip +
-			(packet->direction == PACKET_OUTBOUND ? IPV4_SOURCE : IPV4_DESTINATION)) !=
-			(packet->direction == PACKET_OUTBOUND ? session->outside_addr
+			(packet->direction == SESSION_OUTBOUND ? IPV4_SOURCE : IPV4_DESTINATION)) !=
+			(packet->direction == SESSION_OUTBOUND ? session->outside_addr
 							      : session->inside_addr))
 		return 0;
-	if (packet->direction == PACKET_OUTBOUND)
+	if (packet->direction == SESSION_OUTBOUND)
 		rewrite_endpoint(ip, bytes, 1, session->inside_addr, session->inside_port,
 			CHECKSUM_COMPLETE);
 	else
@@ -180,7 +180,7 @@ static void write_header(uint8_t *ip, uint32_t bytes, uint32_t source, uint32_t 
 static uint16_t sender_network(const struct worker *worker, const struct packet *packet,
 	const struct egret_plan_port *port)
 {
-	if (port->network != 0 || packet->direction == PACKET_OUTBOUND || !packet->session)
+	if (port->network != 0 || packet->direction == SESSION_OUTBOUND || !packet->session)
 		return port->network;
 	return worker->sessions->sessions[packet->session - 1].network;
 }

@@ -31,7 +31,7 @@ void stage_transmit(struct worker *worker, struct batch *batch);
 static inline struct index_key packet_session_key(const struct packet *packet, uint16_t network)
 {
 	int has_remote_port = packet->protocol != IPPROTO_ICMP;
-	if (packet->direction == PACKET_OUTBOUND)
+	if (packet->direction == SESSION_OUTBOUND)
 		return session_inside_key(packet->protocol, packet->source, packet->source_port,
 			packet->destination, has_remote_port ? packet->destination_port : 0);
 	return session_outside_key(network, packet->protocol, packet->destination,

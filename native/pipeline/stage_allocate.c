@@ -70,10 +70,10 @@ static void allocate(struct worker *worker, struct packet *packet)
 	enum egret_drop drop = EGRET_DROP_SESSIONS_FULL;
 	uint32_t at = find_again(worker, packet);
 	if (at == SESSION_NONE) {
-		at = packet->direction == PACKET_OUTBOUND ? create_outbound(worker, packet, &drop)
+		at = packet->direction == SESSION_OUTBOUND ? create_outbound(worker, packet, &drop)
 							  : create_inbound(worker, packet, &drop);
 		if (at == SESSION_NONE) {
-			if (drop == EGRET_DROP_TCP_NO_SYN || packet->direction == PACKET_INBOUND)
+			if (drop == EGRET_DROP_TCP_NO_SYN || packet->direction == SESSION_INBOUND)
 				packet_drop(packet, drop);
 			else
 				icmp_drop(worker, packet, drop, ICMP_IS_UNREACHABLE,

@@ -81,7 +81,7 @@ static void classify_outbound(struct worker *worker, struct packet *packet)
 	uint32_t drop = decide_source(&worker->plan, packet->source, packet->destination, &found);
 	if (drop == EGRET_DROP_NOT_A_CLIENT + 1) {
 		if (is_main_return(worker, packet)) {
-			packet->direction = PACKET_INBOUND;
+			packet->direction = SESSION_INBOUND;
 			route_by_main(worker, packet, packet->destination);
 		} else {
 			packet_drop(packet, EGRET_DROP_NOT_A_CLIENT);
@@ -115,7 +115,7 @@ void stage_classify(struct worker *worker, struct batch *batch)
 		struct packet *packet = &batch->packets[i];
 		if (packet->verdict != PACKET_LIVE || packet->is_generated || packet->session)
 			continue;
-		if (packet->direction == PACKET_INBOUND)
+		if (packet->direction == SESSION_INBOUND)
 			classify_inbound(worker, packet);
 		else
 			classify_outbound(worker, packet);

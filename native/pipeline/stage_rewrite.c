@@ -25,7 +25,7 @@ static void rewrite_error(const struct packet *packet, const struct session_reco
 	uint8_t *ip = packet_ip(packet), *icmp = packet->data + packet->l4;
 	uint8_t *inner = packet->data + packet->inner_l3;
 	uint32_t inner_bytes = packet->bytes - packet->inner_l3;
-	if (packet->direction == PACKET_INBOUND) {
+	if (packet->direction == SESSION_INBOUND) {
 		replace_address(ip, IPV4_DESTINATION, session->inside_addr);
 		rewrite_endpoint(inner, inner_bytes, 1, session->inside_addr, session->inside_port,
 			CHECKSUM_COMPLETE);
@@ -41,7 +41,7 @@ static void rewrite_error(const struct packet *packet, const struct session_reco
 
 static void rewrite_packet(const struct packet *packet, const struct session_record *session)
 {
-	int is_outbound = packet->direction == PACKET_OUTBOUND;
+	int is_outbound = packet->direction == SESSION_OUTBOUND;
 	rewrite_endpoint(packet_ip(packet), packet_ip_bytes(packet), is_outbound,
 		is_outbound ? session->outside_addr : session->inside_addr,
 		is_outbound ? session->outside_port : session->inside_port,
@@ -68,7 +68,7 @@ void stage_rewrite(struct worker *worker, struct batch *batch)
 		}
 		rewrite_packet(packet, session);
 		session_touch(table, worker->plan.plan, packet->session - 1,
-			(enum packet_direction)packet->direction, packet->tcp_flags,
+			(enum session_direction)packet->direction, packet->tcp_flags,
 			worker->now_tick);
 	}
 }

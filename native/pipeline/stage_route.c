@@ -30,7 +30,7 @@ static uint32_t flow_hash(const struct packet *packet)
 static int may_exit(const struct worker *worker, const struct packet *packet, uint16_t slot)
 {
 	const struct egret_plan_port *port = plan_port(&worker->plan, slot);
-	if (packet->direction == PACKET_INBOUND)
+	if (packet->direction == SESSION_INBOUND)
 		return port->role != EGRET_ROLE_NETWORKS;
 	if (packet->network == 0) // the main table's gateways have no network to leave by
 		return port->role != EGRET_ROLE_NETWORKS;
@@ -49,13 +49,13 @@ static uint32_t choose_path(struct worker *worker, struct packet *packet)
 {
 	static const struct egret_plan_address translated;
 	const struct egret_plan_address *address = packet->gateway;
-	if (!address && packet->session && packet->direction == PACKET_OUTBOUND)
+	if (!address && packet->session && packet->direction == SESSION_OUTBOUND)
 		address = &translated;
 	uint32_t hash = flow_hash(packet);
 	uint32_t destination = read32(packet_ip(packet) + IPV4_DESTINATION);
-	if (packet->direction == PACKET_INBOUND && packet->session)
+	if (packet->direction == SESSION_INBOUND && packet->session)
 		destination = worker->sessions->sessions[packet->session - 1].inside_addr;
-	else if (packet->direction == PACKET_INBOUND && packet->binding)
+	else if (packet->direction == SESSION_INBOUND && packet->binding)
 		destination = worker->sessions->bindings[packet->binding - 1].inside_addr;
 	struct egret_adjacency exit;
 	uint32_t drop = decide_exit(

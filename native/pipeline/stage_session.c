@@ -34,7 +34,7 @@ static int is_translatable(const struct packet *packet)
 	if (packet->is_icmp_error)
 		return 1;
 	return packet->icmp_type ==
-		(packet->direction == PACKET_OUTBOUND ? ICMP_IS_ECHO : ICMP_IS_ECHO_REPLY);
+		(packet->direction == SESSION_OUTBOUND ? ICMP_IS_ECHO : ICMP_IS_ECHO_REPLY);
 }
 
 // The network by which a packet for a pool address may have come. Returns 1, or 0: another's.
@@ -65,7 +65,7 @@ static void classify_inbound(struct worker *worker, struct packet *packet,
 	const struct egret_plan_port *port, const struct egret_plan_address *address,
 	uint32_t destination)
 {
-	packet->direction = PACKET_INBOUND;
+	packet->direction = SESSION_INBOUND;
 	if (!inbound_network(worker, packet, port, address))
 		packet_drop(packet, EGRET_DROP_WRONG_NETWORK);
 	else if (packet_ip(packet)[IPV4_TTL] <= 1)
@@ -88,7 +88,7 @@ static int prepare(struct worker *worker, struct packet *packet, struct lookup *
 	if (address) {
 		classify_inbound(worker, packet, port, address, destination);
 	} else {
-		packet->direction = PACKET_OUTBOUND;
+		packet->direction = SESSION_OUTBOUND;
 		if (port->role == EGRET_ROLE_NETWORKS || port->network != 0)
 			packet_drop(packet,
 				plan_client(&worker->plan, packet->source)
@@ -115,7 +115,7 @@ static void use_session(struct worker *worker, struct packet *packet, uint32_t a
 			table, at, worker->now_tick, session_quarantine_ticks(worker->plan.plan));
 		return; // the packet goes on as a first one
 	}
-	if (packet->direction == PACKET_OUTBOUND) {
+	if (packet->direction == SESSION_OUTBOUND) {
 		if (!group_has_port(&worker->fib, session->client_group, packet->port)) {
 			packet_drop(packet, EGRET_DROP_WRONG_INTERFACE);
 			return;

@@ -135,9 +135,9 @@ static const char *sessions_differ(const struct session_table *t, uint32_t *live
 			continue;
 		++*live;
 		for (int side = 0; side < 2; side++) {
-			struct index_key key = session_key(s, (enum packet_direction)side);
+			struct index_key key = session_key(s, (enum session_direction)side);
 			if (session_find(t, index_hash(&t->session_index, key), key,
-				    (enum packet_direction)side) != i)
+				    (enum session_direction)side) != i)
 				return "a live session is not found by its key";
 		}
 		if (t->bindings[s->binding].state != BINDING_LIVE)
