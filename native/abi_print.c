@@ -72,9 +72,6 @@ int main(void)
 #define STRUCT struct egret_pool_row
 	PRINT_STRUCT(pool_row, EGRET_POOL_ROW_FIELDS)
 #undef STRUCT
-#define STRUCT struct egret_neighbor_row
-	PRINT_STRUCT(neighbor_row, EGRET_NEIGHBOR_ROW_FIELDS)
-#undef STRUCT
 #define STRUCT struct egret_decision
 	PRINT_STRUCT(decision, EGRET_DECISION_FIELDS)
 #undef STRUCT

@@ -9,6 +9,9 @@
 
 #include <stdint.h>
 
+// The library is built with -fvisibility=hidden: what stands here is all that it exports.
+#pragma GCC visibility push(default)
+
 // errno of the last call that returned -EGRET_STATUS_SYSTEM.
 int egret_errno(void);
 // Hash of abi.h, arena.h and session.h, as the forwarder was built with; the same in every binary of one build.
@@ -94,13 +97,10 @@ uint64_t egret_forwarder_heartbeat_ns(void *arena);
 int egret_sessions_read(void *arena, uint32_t *cursor, struct egret_session_row *rows, uint32_t n);
 // Copies the pool of one address slot.
 int egret_pool_read(void *arena, uint16_t address_slot, struct egret_pool_row *row);
-// Copies neighbors from *cursor on, like sessions.
-int egret_neighbors_read(
-	void *arena, uint32_t *cursor, struct egret_neighbor_row *rows, uint32_t n);
 // The decision for a client's first packet. Reads the current plan and FIB; changes nothing.
 int egret_why(void *arena, uint32_t client, uint32_t destination, struct egret_decision *decision);
 
-// -- Forwarder (control.c, and forwarder.c on the other side) -------------------------------------
+// -- Forwarder (control_client.c, and forwarder/ on the other side) --------------------------------
 
 // Connects to the forwarder's socket and compares ABI hashes; *fd is a stream that closes when it
 // dies. CLOSED: none listens. ABI_MISMATCH: it runs, but was built from another abi.h; *fd is then
@@ -117,8 +117,6 @@ int egret_forwarder_add_port(int fd, uint16_t slot, uint32_t ifindex, int port_f
 int egret_forwarder_remove_port(int fd, uint16_t slot);
 // Hands over the netlink socket for neighbor and link events (egret_neighbor_socket).
 int egret_forwarder_set_netlink(int fd, int netlink_fd);
-// 1 when it has such a socket, from this egretd or an earlier one.
-int egret_forwarder_has_netlink(int fd);
 // Wakes it up, so that a plan that was just published is taken up at once. Waits for no answer.
 int egret_forwarder_wake(int fd);
 // Asks it to end in order: sessions stay in the arena.
@@ -151,8 +149,6 @@ int egret_tcp_connect(
 int egret_tcp_md5(int fd, const char *remote_address, const char *md5_key, uint32_t md5_bytes);
 // 0: connecting; 1: connected; otherwise -EGRET_STATUS_SYSTEM with egret_errno() the reason.
 int egret_tcp_state(int fd);
-// Index of the interface by which an accepted connection came; 0: it cannot be told.
-int egret_tcp_ifindex(int fd);
 // IP_MINTTL (0: none) and IP_TTL (0: unchanged) of a socket, a listening or an accepted one.
 int egret_tcp_min_ttl(int fd, uint8_t min_ttl, uint8_t ttl);
 int egret_close(int fd);
@@ -198,17 +194,4 @@ int egret_mirror_submit(void *mirror, const struct egret_mirror_route *routes, u
 void egret_mirror_hurry(void *mirror);
 void egret_mirror_close(void *mirror);
 
-// -- Packets in memory (memory.c): tests, fuzzing, benchmarks -------------------------------------
-
-// A worker over memory ports in this process: frames in, frames out, at times of the caller's.
-int egret_memory_open(void *arena, void **worker);
-// Sets a neighbor as the kernel would have told it.
-int egret_memory_neighbor(void *worker, uint16_t port, uint32_t address, const uint8_t mac[6]);
-// Runs one frame through the pipeline. Frames that leave are kept until egret_memory_take.
-int egret_memory_inject(
-	void *worker, uint16_t port, const void *frame, uint32_t bytes, uint64_t now_ns);
-// Takes the oldest frame that left. Returns its bytes, 0 when there is none; *port says by which.
-int egret_memory_take(void *worker, uint16_t *port, void *frame, uint32_t capacity);
-// Lets time pass: timers, held frames.
-int egret_memory_tick(void *worker, uint64_t now_ns);
-void egret_memory_close(void *worker);
+#pragma GCC visibility pop

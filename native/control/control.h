@@ -32,7 +32,7 @@ enum control_kind {
 	CONTROL_WAKE = 8,
 };
 
-enum { CONTROL_DISCARD = 1, CONTROL_HAS_NETLINK = 2 }; // flags
+enum { CONTROL_DISCARD = 1 }; // flags
 
 struct control_message {
 	uint32_t magic;

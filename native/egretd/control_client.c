@@ -150,13 +150,6 @@ int egret_forwarder_set_netlink(int fd, int netlink_fd)
 	return ask(fd, &request, netlink_fd, ANSWER_WAIT_MS);
 }
 
-int egret_forwarder_has_netlink(int fd)
-{
-	struct control_message hello = {.kind = CONTROL_HELLO};
-	int status = ask(fd, &hello, -1, ANSWER_WAIT_MS);
-	return status < 0 ? status : (hello.flags & CONTROL_HAS_NETLINK) != 0;
-}
-
 int egret_forwarder_holds(int fd, uint64_t *arena_inode, uint32_t *sessions)
 {
 	struct control_message hello = {.kind = CONTROL_HELLO};

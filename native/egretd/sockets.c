@@ -230,32 +230,6 @@ int egret_tcp_state(int fd)
 	return error_system();
 }
 
-int egret_tcp_ifindex(int fd)
-{
-	int family = 0;
-	socklen_t bytes = sizeof family;
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &bytes))
-		return error_system();
-	if (family != AF_INET)
-		return 0;
-	// The kernel keeps the interface by which the SYN came, and tells it as ancillary data.
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct in_pktinfo)) * 2];
-	bytes = sizeof control;
-	if (set_int(fd, IPPROTO_IP, IP_PKTINFO, 1) ||
-		getsockopt(fd, IPPROTO_IP, IP_PKTOPTIONS, control, &bytes) ||
-		set_int(fd, IPPROTO_IP, IP_PKTINFO, 0))
-		return error_system();
-	struct msghdr message = {.msg_control = control, .msg_controllen = bytes};
-	for (struct cmsghdr *at = CMSG_FIRSTHDR(&message); at; at = CMSG_NXTHDR(&message, at)) {
-		if (at->cmsg_level != IPPROTO_IP || at->cmsg_type != IP_PKTINFO)
-			continue;
-		struct in_pktinfo info;
-		memcpy(&info, CMSG_DATA(at), sizeof info);
-		return info.ipi_ifindex;
-	}
-	return 0;
-}
-
 int egret_tcp_min_ttl(int fd, uint8_t min_ttl, uint8_t ttl)
 {
 	int family = 0;

@@ -97,29 +97,6 @@ int egret_pool_read(void *handle, uint16_t address_slot, struct egret_pool_row *
 	return 0;
 }
 
-// A row is in use when it has an address; the forwarder alone writes it.
-int egret_neighbors_read(
-	void *handle, uint32_t *cursor, struct egret_neighbor_row *rows, uint32_t n)
-{
-	const struct arena *arena = handle;
-	const struct egret_neighbor_row *neighbors = arena_at(arena, arena->header->at_neighbors);
-	uint32_t max = arena->header->limits.neighbors, written = 0;
-	if (!cursor || !rows || n > INT32_MAX)
-		return -EGRET_STATUS_BAD_ARGUMENT;
-	for (; *cursor < max && written < n; (*cursor)++) {
-		const struct egret_neighbor_row *neighbor = &neighbors[*cursor];
-		uint32_t address = __atomic_load_n(&neighbor->address, __ATOMIC_ACQUIRE);
-		if (address == 0)
-			continue;
-		rows[written] = *neighbor;
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		// It was forgotten, or the row now tells of another, while it was copied.
-		if (__atomic_load_n(&neighbor->address, __ATOMIC_RELAXED) == address)
-			written++;
-	}
-	return (int)written;
-}
-
 // What the stages before the decision make of a packet. Returns 0, or the drop reason + 1.
 static uint32_t judge_ends(const struct plan_view *plan, uint32_t client, uint32_t destination)
 {

@@ -251,8 +251,6 @@ static int serve_message(struct control_server *server, struct peer *peer)
 	answer.count = open_ports(server->worker);
 	answer.sessions = sessions(server->worker);
 	answer.arena_inode = server->arena_inode;
-	answer.flags = neighbor_netlink_fd(server->worker->neighbors) >= 0 ? CONTROL_HAS_NETLINK
-									   : 0;
 	int status = control_send(peer->fd, &answer, -1);
 	if (status == 0 && request.kind == CONTROL_TAKE_PORTS)
 		status = send_ports(server->worker, peer->fd, answer);

@@ -120,15 +120,11 @@ static void damage(struct input *input, struct arena *arena)
 static void read_status(struct arena *arena)
 {
 	struct egret_session_row sessions[4];
-	struct egret_neighbor_row neighbors[4];
 	struct egret_pool_row pool;
 	struct egret_decision decision;
 	uint32_t cursor = 0;
 	while (cursor < arena->header->limits.sessions)
 		egret_sessions_read(arena, &cursor, sessions, 4);
-	cursor = 0;
-	while (egret_neighbors_read(arena, &cursor, neighbors, 4) > 0)
-		;
 	for (uint16_t slot = 0; slot < 4; slot++)
 		egret_pool_read(arena, slot, &pool);
 	for (uint32_t i = 0; i < 16; i++)

@@ -152,7 +152,7 @@ static int restore_quote(
 		read32(ip +
 			(packet->direction == SESSION_OUTBOUND ? IPV4_SOURCE : IPV4_DESTINATION)) !=
 			(packet->direction == SESSION_OUTBOUND ? session->outside_addr
-							      : session->inside_addr))
+							       : session->inside_addr))
 		return 0;
 	if (packet->direction == SESSION_OUTBOUND)
 		rewrite_endpoint(ip, bytes, 1, session->inside_addr, session->inside_port,

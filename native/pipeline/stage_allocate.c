@@ -71,7 +71,7 @@ static void allocate(struct worker *worker, struct packet *packet)
 	uint32_t at = find_again(worker, packet);
 	if (at == SESSION_NONE) {
 		at = packet->direction == SESSION_OUTBOUND ? create_outbound(worker, packet, &drop)
-							  : create_inbound(worker, packet, &drop);
+							   : create_inbound(worker, packet, &drop);
 		if (at == SESSION_NONE) {
 			if (drop == EGRET_DROP_TCP_NO_SYN || packet->direction == SESSION_INBOUND)
 				packet_drop(packet, drop);

@@ -227,9 +227,7 @@ static void test_reading(void)
 {
 	struct arena *arena = fixture_arena(&fixture_limits);
 	struct session_record *records = arena_at(arena, arena->header->at_sessions);
-	struct egret_neighbor_row *neighbors = arena_at(arena, arena->header->at_neighbors);
 	struct egret_session_row rows[4];
-	struct egret_neighbor_row neighbor;
 	uint32_t cursor = 0;
 	tap_ok(egret_sessions_read(arena, &cursor, rows, 4) == 0 && cursor == 4, "no session");
 	uint32_t now_tick = (uint32_t)(egret_now_ns() / EGRET_TICK_NS);
@@ -254,11 +252,6 @@ static void test_reading(void)
 	tap_ok(second == 1 && rows[0].inside_addr == 13 &&
 			egret_sessions_read(arena, &cursor, rows, 2) == 0,
 		"from the cursor on, to the end");
-	neighbors[2] = (struct egret_neighbor_row){.address = 5, .port = 1, .state = 2};
-	cursor = 0;
-	tap_ok(egret_neighbors_read(arena, &cursor, &neighbor, 1) == 1 && neighbor.address == 5 &&
-			egret_neighbors_read(arena, &cursor, &neighbor, 1) == 0,
-		"neighbors too");
 	struct egret_pool_row pool;
 	tap_ok(egret_pool_read(arena, 0, &pool) == 0 && pool.tcp_used == 0 &&
 			egret_pool_read(arena, EGRET_ADDRESS_MAX, &pool) ==

@@ -207,25 +207,6 @@ export const poolRow = {
 } as const;
 export const poolRowBytes = 16;
 
-/** struct egret_neighbor_row. */
-export const neighborRow = {
-  /** host order. */
-  address: { at: 0, as: 'u32' },
-  /** port slot. */
-  port: { at: 4, as: 'u16' },
-  /** 0 unknown, 1 resolving, 2 reachable, 3 failed. */
-  state: { at: 6, as: 'u16' },
-  mac0: { at: 8, as: 'u8' },
-  mac1: { at: 9, as: 'u8' },
-  mac2: { at: 10, as: 'u8' },
-  mac3: { at: 11, as: 'u8' },
-  mac4: { at: 12, as: 'u8' },
-  mac5: { at: 13, as: 'u8' },
-  /** zero. */
-  reserved: { at: 14, as: 'u16' },
-} as const;
-export const neighborRowBytes = 16;
-
 /** struct egret_decision. */
 export const decision = {
   /** identity of the client; UINT32_MAX: none. */
