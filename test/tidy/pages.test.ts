@@ -1,20 +1,10 @@
-/** The shape of README, CHANGELOG, ADRs and the Makefile's own list. */
-import { existsSync, readdirSync } from 'node:fs';
+/** The shape of CHANGELOG, ADRs and the Makefile's own list. */
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { read, root } from './sources.ts';
 
 describe('pages', () => {
-  test('README names only make targets and paths that exist', () => {
-    const page = read('README.md');
-    const makefile = read('Makefile');
-    const targets = [...page.matchAll(/\bmake ([a-z][a-z-]*)\b/g)].map((match) => match[1] ?? '');
-    expect(targets).toContain('run');
-    expect(targets.filter((target) => !new RegExp(`^${target}:`, 'm').test(makefile))).toEqual([]);
-    const paths = [...page.matchAll(/`((?:src|native|images|test|docs)\/[\w./-]+)`/g)];
-    expect(paths.map((m) => m[1] ?? '').filter((p) => !existsSync(join(root, p)))).toEqual([]);
-  });
-
   test('CHANGELOG is newest first, with the three headings only', () => {
     const page = read('CHANGELOG.md');
     const releases = [...page.matchAll(/^## (.+)$/gm)].map((match) => match[1] ?? '');
