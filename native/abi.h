@@ -52,8 +52,8 @@ enum egret_status { EGRET_STATUSES(EGRET_STATUS_ENUM) EGRET_STATUS_COUNT };
 
 // -- Drops and counters ---------------------------------------------------------------------------
 
-// Symbol, counter name, meaning. One packet has at most one drop reason; drops are counted on the
-// port by which the packet came.
+// Symbol, counter name, meaning. One packet has at most one drop reason (NONE: it is not dropped);
+// drops are counted on the port by which the packet came.
 #define EGRET_DROPS(D) \
 	D(TOO_SHORT, "too_short", "Shorter than its headers say") \
 	D(BAD_HEADER, "bad_header", \
@@ -100,7 +100,7 @@ enum egret_status { EGRET_STATUSES(EGRET_STATUS_ENUM) EGRET_STATUS_COUNT };
 		"Neither from a client, nor for a pool address, nor for this box")
 
 #define EGRET_DROP_ENUM(sym, name, doc) EGRET_DROP_##sym,
-enum egret_drop { EGRET_DROPS(EGRET_DROP_ENUM) EGRET_DROP_COUNT };
+enum egret_drop { EGRET_DROP_NONE = 0, EGRET_DROPS(EGRET_DROP_ENUM) EGRET_DROP_COUNT };
 
 // Counters of one port. Every row but the last four obeys
 //   received + generated = sent + kernel + dropped + absorbed + held
@@ -146,6 +146,10 @@ enum egret_worker_counter {
 
 // -- Structs --------------------------------------------------------------------------------------
 
+// Fields that are arrays. They have names so that a field list needs no column for their length.
+typedef uint8_t egret_mac[6];
+typedef uint16_t egret_networks[EGRET_ADDRESS_NETWORKS_MAX];
+
 // How large the arena is made; printed at start.
 #define EGRET_LIMITS_FIELDS(F) \
 	F(uint32_t, u32, sessions, "NAT sessions") \
@@ -184,12 +188,7 @@ enum { EGRET_ROLE_CLIENTS = 1, EGRET_ROLE_NETWORKS = 2, EGRET_ROLE_ANY = 3 };
 		"network slot when it belongs to exactly one network; 0 otherwise") \
 	F(uint8_t, u8, role, "EGRET_ROLE_*") \
 	F(uint8_t, u8, is_up, "1 when the link is up") \
-	F(uint8_t, u8, mac0, "MAC address") \
-	F(uint8_t, u8, mac1, "") \
-	F(uint8_t, u8, mac2, "") \
-	F(uint8_t, u8, mac3, "") \
-	F(uint8_t, u8, mac4, "") \
-	F(uint8_t, u8, mac5, "")
+	F(egret_mac, u8, mac, "MAC address")
 
 // An address of the box itself, or a broadcast address: left to the kernel.
 #define EGRET_PLAN_LOCAL_FIELDS(F) F(uint32_t, u32, address, "host order")
@@ -200,14 +199,7 @@ enum { EGRET_ROLE_CLIENTS = 1, EGRET_ROLE_NETWORKS = 2, EGRET_ROLE_ANY = 3 };
 	F(uint16_t, u16, slot, "address slot; keeps its address for the arena's life") \
 	F(uint16_t, u16, is_ready, "1 when clients may use it") \
 	F(uint16_t, u16, network_count, "0: the main table") \
-	F(uint16_t, u16, network0, "network slots, in the gateway's order") \
-	F(uint16_t, u16, network1, "") \
-	F(uint16_t, u16, network2, "") \
-	F(uint16_t, u16, network3, "") \
-	F(uint16_t, u16, network4, "") \
-	F(uint16_t, u16, network5, "") \
-	F(uint16_t, u16, network6, "") \
-	F(uint16_t, u16, network7, "") \
+	F(egret_networks, u16, networks, "network slots, in the gateway's order") \
 	F(uint16_t, u16, reserved, "zero")
 
 // What a rule does with a packet.
@@ -289,12 +281,7 @@ enum egret_session_state {
 	F(uint32_t, u32, address, "host order") \
 	F(uint16_t, u16, port, "port slot") \
 	F(uint16_t, u16, state, "0 unknown, 1 resolving, 2 reachable, 3 failed") \
-	F(uint8_t, u8, mac0, "") \
-	F(uint8_t, u8, mac1, "") \
-	F(uint8_t, u8, mac2, "") \
-	F(uint8_t, u8, mac3, "") \
-	F(uint8_t, u8, mac4, "") \
-	F(uint8_t, u8, mac5, "") \
+	F(egret_mac, u8, mac, "its MAC address") \
 	F(uint16_t, u16, reserved, "zero")
 
 // What `egret why` learns from the data plane: the decision for a first packet.
@@ -306,7 +293,7 @@ enum egret_session_state {
 	F(uint32_t, u32, next_hop, "host order; 0: none") \
 	F(uint16_t, u16, network, "network slot of the route") \
 	F(uint16_t, u16, port, "port slot; UINT16_MAX: none") \
-	F(uint16_t, u16, drop, "drop reason + 1; 0: forwarded") \
+	F(uint16_t, u16, drop, "enum egret_drop; NONE: forwarded") \
 	F(uint16_t, u16, reserved, "zero")
 
 #define EGRET_STRUCTS(S) \

@@ -4,11 +4,10 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define PRINT_FIELD(ctype, accessor, name, doc) \
-	if (doc[0]) \
-		printf("  /** %s. */\n", doc); \
-	printf("  " #name ": { at: %zu, as: '" #accessor "' },\n", offsetof(STRUCT, name));
+	print_field(#name, offsetof(STRUCT, name), #accessor, sizeof(ctype), doc);
 #define PRINT_NAME(sym, name, doc) printf("  /** %s. */\n  '%s',\n", doc, name);
 #define PRINT_MEANING(sym, name, doc) printf("  %s:\n    \"%s\",\n", name, doc);
 #define PRINT_STATUS(sym, code, text) printf("  /** %s. */\n  '%s',\n", text, code);
@@ -27,6 +26,18 @@ static const char *camel(const char *snake)
 	}
 	out[n] = 0;
 	return out;
+}
+
+static void print_field(
+	const char *name, size_t at, const char *accessor, size_t bytes, const char *doc)
+{
+	size_t count = bytes * 8 / strtoul(accessor + 1, NULL, 10);
+	if (doc[0])
+		printf("  /** %s. */\n", doc);
+	printf("  %s: { at: %zu, as: '%s'", name, at, accessor);
+	if (count > 1)
+		printf(", count: %zu", count);
+	printf(" },\n");
 }
 
 int main(void)
@@ -81,9 +92,10 @@ int main(void)
 	EGRET_STATUSES(PRINT_STATUS)
 	printf("] as const;\nexport type Status = (typeof statuses)[number];\n\n");
 
-	printf("/** Index is the drop reason. */\nexport const drops = [\n");
+	printf("/** Index is the drop reason; a packet that is not dropped has none. */\n");
+	printf("export const drops = [\n  undefined,\n");
 	EGRET_DROPS(PRINT_NAME)
-	printf("] as const;\nexport type Drop = (typeof drops)[number];\n\n");
+	printf("] as const;\nexport type Drop = NonNullable<(typeof drops)[number]>;\n\n");
 	printf("/** What each means. */\nexport const dropMeanings: Readonly<Record<Drop, string>> "
 	       "= {\n");
 	EGRET_DROPS(PRINT_MEANING)

@@ -97,17 +97,18 @@ int egret_pool_read(void *handle, uint16_t address_slot, struct egret_pool_row *
 	return 0;
 }
 
-// What the stages before the decision make of a packet. Returns 0, or the drop reason + 1.
-static uint32_t judge_ends(const struct plan_view *plan, uint32_t client, uint32_t destination)
+// What the stages before the decision make of a packet. Returns the drop reason, or NONE.
+static enum egret_drop judge_ends(
+	const struct plan_view *plan, uint32_t client, uint32_t destination)
 {
 	const struct egret_plan_address *pool = plan_address(plan, destination);
 	if (ipv4_is_martian(client))
-		return EGRET_DROP_MARTIAN_SOURCE + 1;
+		return EGRET_DROP_MARTIAN_SOURCE;
 	if (ipv4_is_martian(destination))
-		return EGRET_DROP_MARTIAN_DESTINATION + 1;
+		return EGRET_DROP_MARTIAN_DESTINATION;
 	if (!pool)
-		return 0;
-	return (pool->network_count > 0 ? EGRET_DROP_WRONG_NETWORK : EGRET_DROP_NO_SESSION) + 1;
+		return EGRET_DROP_NONE;
+	return pool->network_count > 0 ? EGRET_DROP_WRONG_NETWORK : EGRET_DROP_NO_SESSION;
 }
 
 // 1 when the main table reaches a client by a port that may begin its sessions (RFC 3704).
@@ -141,7 +142,7 @@ int egret_why(void *handle, uint32_t client, uint32_t destination, struct egret_
 	struct decide_source source;
 	decision->drop = (uint16_t)decide_source(&plan, client, destination, &source);
 	if (source.client && !has_way_in(&plan, &fib, client))
-		decision->drop = EGRET_DROP_WRONG_INTERFACE + 1;
+		decision->drop = EGRET_DROP_WRONG_INTERFACE;
 	if (source.client)
 		decision->client = source.client->identity;
 	if (source.rule)
@@ -153,7 +154,7 @@ int egret_why(void *handle, uint32_t client, uint32_t destination, struct egret_
 	struct egret_adjacency exit = {.port = UINT16_MAX};
 	decide_route(&fib, source.address, destination, &decision->network, &decision->group);
 	decision->drop = (uint16_t)decide_exit(
-		&plan, &fib, source.address, decision->group, 0, destination, &exit);
+		&plan, &fib, source.address != NULL, decision->group, 0, destination, &exit);
 	decision->port = exit.port;
 	decision->next_hop = exit.next_hop;
 	return 0;

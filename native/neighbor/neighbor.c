@@ -113,7 +113,7 @@ int neighbor_find(struct neighbor_table *table, uint16_t port, uint32_t address,
 	uint32_t index = use_row(table, port, address);
 	if (index == NEIGHBOR_NONE)
 		return 0;
-	memcpy(mac, &table->rows[index].mac0, 6);
+	memcpy(mac, table->rows[index].mac, 6);
 	return 1;
 }
 
@@ -136,9 +136,9 @@ void neighbor_update(struct neighbor_table *table, uint16_t port, uint32_t addre
 	neighbor->dump = table->dump;
 	switch (state) {
 	case NEIGHBOR_REACHABLE:
-		if (memcmp(&row->mac0, mac, 6) != 0)
+		if (memcmp(row->mac, mac, 6) != 0)
 			neighbor->is_silent = 0; // that one was not asked yet
-		memcpy(&row->mac0, mac, 6);
+		memcpy(row->mac, mac, 6);
 		neighbor_row_store_state(row, NEIGHBOR_REACHABLE);
 		break;
 	case NEIGHBOR_FAILED:

@@ -115,7 +115,7 @@ static void take_held(struct worker *worker, uint32_t index, int is_failed)
 		*packet = held->packet;
 		packet->data = data;
 		packet->verdict = is_failed ? PACKET_DROP : PACKET_LIVE;
-		packet->drop = is_failed ? EGRET_DROP_NO_NEIGHBOR : 0;
+		packet->drop = is_failed ? EGRET_DROP_NO_NEIGHBOR : EGRET_DROP_NONE;
 		worker_count(worker, packet->port, EGRET_PORT_COUNTER_HELD, (uint64_t)-1);
 		if (held->large)
 			table->free_large[table->free_large_count++] = (uint16_t)(held->large - 1);

@@ -39,7 +39,7 @@ void neighbor_confirm(
 	struct neighbor_table *table, uint16_t port, uint32_t address, const uint8_t mac[6])
 {
 	uint32_t index = neighbor_row_find(table, port, address);
-	if (index == NEIGHBOR_NONE || memcmp(&table->rows[index].mac0, mac, MAC_BYTES) != 0)
+	if (index == NEIGHBOR_NONE || memcmp(table->rows[index].mac, mac, MAC_BYTES) != 0)
 		return;
 	struct neighbor *neighbor = &table->neighbors[index];
 	neighbor->unanswered = 0;
@@ -72,7 +72,7 @@ static void ask(struct worker *worker, const struct egret_neighbor_row *row, int
 		return;
 	const struct packet cause = {.port = row->port};
 	struct packet *packet = packet_generate(worker, &cause);
-	arp_write_request(packet, port, row->address, is_broadcast ? NULL : &row->mac0);
+	arp_write_request(packet, port, row->address, is_broadcast ? NULL : row->mac);
 }
 
 // Polls one neighbor if its time has come. Returns 0 when there is nothing more to wait for.

@@ -19,11 +19,11 @@ static uint8_t *write_frame(struct packet *packet, const struct egret_plan_port 
 {
 	uint8_t *ethernet = packet->data, *message = ethernet + ETHERNET_BYTES;
 	memcpy(ethernet + ETHERNET_DESTINATION, ethernet_destination, MAC_BYTES);
-	memcpy(ethernet + ETHERNET_SOURCE, &port->mac0, MAC_BYTES);
+	memcpy(ethernet + ETHERNET_SOURCE, port->mac, MAC_BYTES);
 	write16(ethernet + ETHERNET_TYPE, ETHERTYPE_IS_ARP);
 	memcpy(message, ethernet_ipv4, sizeof ethernet_ipv4);
 	write16(message + ARP_OPERATION, operation);
-	memcpy(message + ARP_SENDER_MAC, &port->mac0, MAC_BYTES);
+	memcpy(message + ARP_SENDER_MAC, port->mac, MAC_BYTES);
 	packet->bytes = ETHERNET_BYTES + ARP_BYTES;
 	packet->l3 = ETHERNET_BYTES;
 	packet->out_port = port->slot;

@@ -19,7 +19,7 @@ static uint32_t route_version(const struct worker *worker, const struct egret_pl
 		return fib_version(&worker->fib, network, remote);
 	uint32_t sum = 0;
 	for (uint32_t i = 0; i < address->network_count; i++)
-		sum += fib_version(&worker->fib, plan_address_network(address, i), remote);
+		sum += fib_version(&worker->fib, address->networks[i], remote);
 	return sum;
 }
 
@@ -40,7 +40,7 @@ static int plan_allows(const struct worker *worker, const struct session_record 
 	const struct egret_plan_address **address)
 {
 	struct decide_source found;
-	uint32_t drop = decide_source(
+	enum egret_drop drop = decide_source(
 		&worker->plan, session->inside_addr, session->remote_addr, &found);
 	*address = plan_address(&worker->plan, session->outside_addr);
 	if (!*address)
@@ -50,7 +50,7 @@ static int plan_allows(const struct worker *worker, const struct session_record 
 		: plan_address_in_network(*address, session->network);
 	if (!is_home)
 		return 0;
-	if (drop == EGRET_DROP_NO_GATEWAY + 1)
+	if (drop == EGRET_DROP_NO_GATEWAY)
 		return found.rule && found.rule->action == EGRET_ACTION_GATEWAY &&
 			!(*address)->is_ready;
 	return drop == 0 && found.address && found.address->address == session->outside_addr;

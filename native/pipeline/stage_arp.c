@@ -47,8 +47,7 @@ static int is_ours(const struct worker *worker, const struct egret_plan_port *po
 		return 0;
 	// The port is shared: any of the address's networks.
 	for (uint32_t i = 0; i < address->network_count; i++)
-		if (is_on_link(&worker->fib, plan_address_network(address, i), address->address,
-			    port->slot))
+		if (is_on_link(&worker->fib, address->networks[i], address->address, port->slot))
 			return 1;
 	return 0;
 }

@@ -78,8 +78,9 @@ static int begins_session(const struct packet *packet)
 static void classify_outbound(struct worker *worker, struct packet *packet)
 {
 	struct decide_source found;
-	uint32_t drop = decide_source(&worker->plan, packet->source, packet->destination, &found);
-	if (drop == EGRET_DROP_NOT_A_CLIENT + 1) {
+	enum egret_drop drop = decide_source(
+		&worker->plan, packet->source, packet->destination, &found);
+	if (drop == EGRET_DROP_NOT_A_CLIENT) {
 		if (is_main_return(worker, packet)) {
 			packet->direction = SESSION_INBOUND;
 			route_by_main(worker, packet, packet->destination);
@@ -94,7 +95,7 @@ static void classify_outbound(struct worker *worker, struct packet *packet)
 		return;
 	}
 	if (drop) {
-		icmp_drop(worker, packet, drop - 1, ICMP_IS_UNREACHABLE, UNREACHABLE_PROHIBITED);
+		icmp_drop(worker, packet, drop, ICMP_IS_UNREACHABLE, UNREACHABLE_PROHIBITED);
 		return;
 	}
 	if (found.rule->action == EGRET_ACTION_MAIN) {

@@ -46,58 +46,58 @@ static void parse_ipv6(struct packet *packet)
 		packet_drop(packet, EGRET_DROP_IPV6);
 }
 
-// Walks the options. Returns 0, or the drop reason + 1.
-static uint32_t check_options(const uint8_t *ip, uint32_t header)
+// Walks the options. Returns the drop reason, or NONE.
+static enum egret_drop check_options(const uint8_t *ip, uint32_t header)
 {
 	for (uint32_t at = IPV4_BYTES_MIN; at < header;) {
 		uint8_t kind = ip[at];
 		if (kind == IPV4_OPTION_END)
-			return 0;
+			return EGRET_DROP_NONE;
 		if (kind == IPV4_OPTION_NOP) {
 			at++;
 			continue;
 		}
 		if (at + 2 > header || ip[at + 1] < 2 || at + ip[at + 1] > header)
-			return EGRET_DROP_BAD_HEADER + 1;
+			return EGRET_DROP_BAD_HEADER;
 		if (kind == IPV4_OPTION_LSRR || kind == IPV4_OPTION_SSRR)
-			return EGRET_DROP_SOURCE_ROUTE + 1;
+			return EGRET_DROP_SOURCE_ROUTE;
 		at += ip[at + 1];
 	}
-	return 0;
+	return EGRET_DROP_NONE;
 }
 
-// RFC 1812 §5.2.2, in its order. Returns 0, or the drop reason + 1.
-static uint32_t check_header(const uint8_t *ip, uint32_t bytes)
+// RFC 1812 §5.2.2, in its order. Returns the drop reason, or NONE.
+static enum egret_drop check_header(const uint8_t *ip, uint32_t bytes)
 {
 	if (bytes < IPV4_BYTES_MIN)
-		return EGRET_DROP_TOO_SHORT + 1;
+		return EGRET_DROP_TOO_SHORT;
 	if (ip[0] >> 4 != 4)
-		return EGRET_DROP_BAD_HEADER + 1;
+		return EGRET_DROP_BAD_HEADER;
 	uint32_t header = ipv4_header_bytes(ip), total = read16(ip + IPV4_TOTAL);
 	if (header < IPV4_BYTES_MIN || total < header)
-		return EGRET_DROP_BAD_HEADER + 1;
+		return EGRET_DROP_BAD_HEADER;
 	if (total > bytes)
-		return EGRET_DROP_TOO_SHORT + 1;
+		return EGRET_DROP_TOO_SHORT;
 	if (checksum_sum(ip, header) != 0xffff)
-		return EGRET_DROP_BAD_CHECKSUM + 1;
-	return 0;
+		return EGRET_DROP_BAD_CHECKSUM;
+	return EGRET_DROP_NONE;
 }
 
 // What an ICMP error quotes: its endpoints, swapped, as those of a packet that would answer it.
-// Returns 0, or the drop reason + 1.
-static uint32_t parse_quote(struct packet *packet)
+// Returns the drop reason, or NONE.
+static enum egret_drop parse_quote(struct packet *packet)
 {
 	uint32_t at = packet->l4 + ICMP_BYTES;
 	if (checksum_sum(packet->data + packet->l4, packet->bytes - packet->l4) != 0xffff)
-		return EGRET_DROP_BAD_CHECKSUM + 1;
+		return EGRET_DROP_BAD_CHECKSUM;
 	if (at + IPV4_BYTES_MIN > packet->bytes)
-		return EGRET_DROP_ICMP_INNER + 1;
+		return EGRET_DROP_ICMP_INNER;
 	const uint8_t *inner = packet->data + at;
 	uint32_t header = ipv4_header_bytes(inner);
 	if (inner[0] >> 4 != 4 || header < IPV4_BYTES_MIN || at + header + 8 > packet->bytes ||
 		checksum_sum(inner, header) != 0xffff ||
 		(read16(inner + IPV4_FRAGMENT) & IPV4_OFFSET))
-		return EGRET_DROP_ICMP_INNER + 1;
+		return EGRET_DROP_ICMP_INNER;
 	uint8_t protocol = inner[IPV4_PROTOCOL];
 	const uint8_t *transport = inner + header;
 	packet->is_icmp_error = 1;
@@ -108,25 +108,25 @@ static uint32_t parse_quote(struct packet *packet)
 	packet->protocol = protocol;
 	if (protocol == IPPROTO_ICMP) {
 		if (icmp_type_is_error(transport[0]))
-			return EGRET_DROP_ICMP_INNER + 1; // an error about an error
+			return EGRET_DROP_ICMP_INNER; // an error about an error
 		packet->source_port = packet->destination_port = read16(transport + ICMP_ID);
 	} else if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP) {
 		packet->source_port = read16(transport + 2);
 		packet->destination_port = read16(transport);
 	}
-	return 0;
+	return EGRET_DROP_NONE;
 }
 
-static uint32_t parse_icmp(struct packet *packet)
+static enum egret_drop parse_icmp(struct packet *packet)
 {
 	const uint8_t *icmp = packet->data + packet->l4;
 	if (packet->bytes - packet->l4 < ICMP_BYTES)
-		return EGRET_DROP_TOO_SHORT + 1;
+		return EGRET_DROP_TOO_SHORT;
 	packet->icmp_type = icmp[0];
 	if (icmp_type_is_error(icmp[0]))
 		return parse_quote(packet);
 	packet->source_port = packet->destination_port = read16(icmp + ICMP_ID);
-	return 0;
+	return EGRET_DROP_NONE;
 }
 
 // A superframe that the NIC put together and verified: whoever cuts it again needs it partial.
@@ -142,7 +142,7 @@ static void make_partial(struct packet *packet, uint32_t field)
 
 // A partial checksum that is not the one we will rewrite (that of a tunnel's inner packet) is
 // completed here; a superframe that we cannot describe is not forwarded.
-static uint32_t check_offload(struct packet *packet)
+static enum egret_drop check_offload(struct packet *packet)
 {
 	uint32_t field = packet->protocol == IPPROTO_TCP ? TCP_CHECKSUM : UDP_CHECKSUM;
 	int is_ours = (packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP) &&
@@ -154,37 +154,38 @@ static uint32_t check_offload(struct packet *packet)
 	}
 	if (packet->checksum == CHECKSUM_PARTIAL && (!is_ours || packet->is_icmp_error) &&
 		(packet->checksum_start < packet->l4 || offload_complete(packet) < 0))
-		return EGRET_DROP_BAD_HEADER + 1;
+		return EGRET_DROP_BAD_HEADER;
 	if (gso == 0)
-		return 0;
+		return EGRET_DROP_NONE;
 	uint8_t protocol = gso == OFFLOAD_GSO_TCP4 ? IPPROTO_TCP : IPPROTO_UDP;
 	if ((gso != OFFLOAD_GSO_TCP4 && gso != OFFLOAD_GSO_UDP_L4) || packet->gso_bytes == 0 ||
 		packet->protocol != protocol || packet->is_icmp_error)
-		return EGRET_DROP_BAD_HEADER + 1;
+		return EGRET_DROP_BAD_HEADER;
 	if (packet->checksum == CHECKSUM_COMPLETE)
 		make_partial(packet, field);
-	return 0;
+	return EGRET_DROP_NONE;
 }
 
-static uint32_t parse_transport(struct packet *packet)
+static enum egret_drop parse_transport(struct packet *packet)
 {
 	const uint8_t *ip = packet_ip(packet);
 	uint32_t header = ipv4_header_bytes(ip);
 	packet->l4 = (uint16_t)(packet->l3 + header);
 	packet->protocol = ip[IPV4_PROTOCOL];
 	const uint8_t *transport = packet->data + packet->l4;
-	uint32_t bytes = packet->bytes - packet->l4, drop = 0;
+	uint32_t bytes = packet->bytes - packet->l4;
+	enum egret_drop drop = EGRET_DROP_NONE;
 	if (packet->protocol == IPPROTO_ICMP) {
 		drop = parse_icmp(packet);
 	} else if (packet->protocol == IPPROTO_UDP) {
 		if (bytes < UDP_BYTES || read16(transport + UDP_LENGTH) < UDP_BYTES ||
 			(read16(transport + UDP_LENGTH) > bytes && !packet->gso_type))
-			return EGRET_DROP_TOO_SHORT + 1;
+			return EGRET_DROP_TOO_SHORT;
 	} else if (packet->protocol == IPPROTO_TCP) {
 		if (bytes < TCP_BYTES_MIN || (transport[TCP_OFFSET] >> 4) * 4u > bytes)
-			return EGRET_DROP_TOO_SHORT + 1;
+			return EGRET_DROP_TOO_SHORT;
 		if (transport[TCP_OFFSET] >> 4 < 5)
-			return EGRET_DROP_BAD_HEADER + 1;
+			return EGRET_DROP_BAD_HEADER;
 		packet->tcp_flags = transport[TCP_FLAGS];
 	}
 	if (packet->protocol != IPPROTO_ICMP && !packet->is_icmp_error &&
@@ -207,9 +208,9 @@ static int is_kernel_destination(const struct worker *worker, uint32_t destinati
 static void parse_ipv4(struct worker *worker, struct packet *packet, int is_broadcast)
 {
 	const uint8_t *ip = packet_ip(packet);
-	uint32_t drop = check_header(ip, packet_ip_bytes(packet));
+	enum egret_drop drop = check_header(ip, packet_ip_bytes(packet));
 	if (drop) {
-		packet_drop(packet, drop - 1);
+		packet_drop(packet, drop);
 		return;
 	}
 	uint32_t source = read32(ip + IPV4_SOURCE), destination = read32(ip + IPV4_DESTINATION);
@@ -223,13 +224,13 @@ static void parse_ipv4(struct worker *worker, struct packet *packet, int is_broa
 	packet->bytes = packet->l3 + read16(ip + IPV4_TOTAL);
 	drop = check_options(ip, ipv4_header_bytes(ip));
 	if (is_broadcast)
-		drop = EGRET_DROP_OTHER_HOST + 1;
+		drop = EGRET_DROP_OTHER_HOST;
 	else if (ipv4_is_martian(source))
-		drop = EGRET_DROP_MARTIAN_SOURCE + 1;
+		drop = EGRET_DROP_MARTIAN_SOURCE;
 	else if (ipv4_is_martian(destination))
-		drop = EGRET_DROP_MARTIAN_DESTINATION + 1;
+		drop = EGRET_DROP_MARTIAN_DESTINATION;
 	if (drop) {
-		packet_drop(packet, drop - 1);
+		packet_drop(packet, drop);
 		return;
 	}
 	if (read16(ip + IPV4_FRAGMENT) & (IPV4_MF | IPV4_OFFSET)) {
@@ -239,7 +240,7 @@ static void parse_ipv4(struct worker *worker, struct packet *packet, int is_broa
 	}
 	drop = parse_transport(packet);
 	if (drop)
-		packet_drop(packet, drop - 1);
+		packet_drop(packet, drop);
 }
 
 static void parse_frame(struct worker *worker, struct packet *packet)
@@ -255,7 +256,7 @@ static void parse_frame(struct worker *worker, struct packet *packet)
 	}
 	const uint8_t *ethernet = packet->data;
 	int is_broadcast = ethernet[ETHERNET_DESTINATION] & 1;
-	if (!is_broadcast && memcmp(ethernet + ETHERNET_DESTINATION, &port->mac0, MAC_BYTES) != 0) {
+	if (!is_broadcast && memcmp(ethernet + ETHERNET_DESTINATION, port->mac, MAC_BYTES) != 0) {
 		packet_drop(packet, EGRET_DROP_OTHER_HOST);
 		return;
 	}

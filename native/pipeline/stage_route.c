@@ -45,12 +45,10 @@ static int is_answering(const struct worker *worker, const struct egret_adjacenc
 }
 
 // Chooses the path. Of several, one whose neighbor answers is taken before one whose does not.
-static uint32_t choose_path(struct worker *worker, struct packet *packet)
+static enum egret_drop choose_path(struct worker *worker, struct packet *packet)
 {
-	static const struct egret_plan_address translated;
-	const struct egret_plan_address *address = packet->gateway;
-	if (!address && packet->session && packet->direction == SESSION_OUTBOUND)
-		address = &translated;
+	int is_translated = packet->gateway != NULL ||
+		(packet->session && packet->direction == SESSION_OUTBOUND);
 	uint32_t hash = flow_hash(packet);
 	uint32_t destination = read32(packet_ip(packet) + IPV4_DESTINATION);
 	if (packet->direction == SESSION_INBOUND && packet->session)
@@ -58,24 +56,24 @@ static uint32_t choose_path(struct worker *worker, struct packet *packet)
 	else if (packet->direction == SESSION_INBOUND && packet->binding)
 		destination = worker->sessions->bindings[packet->binding - 1].inside_addr;
 	struct egret_adjacency exit;
-	uint32_t drop = decide_exit(
-		&worker->plan, &worker->fib, address, packet->group, hash, destination, &exit);
+	enum egret_drop drop = decide_exit(&worker->plan, &worker->fib, is_translated,
+		packet->group, hash, destination, &exit);
 	if (drop)
 		return drop;
 	struct egret_adjacency paths[EGRET_GROUP_PATHS_MAX];
 	uint32_t count = fib_group_read(&worker->fib, packet->group, paths);
 	for (uint32_t i = 1; i < count && !is_answering(worker, &exit); i++) {
 		struct egret_adjacency other;
-		if (decide_exit(&worker->plan, &worker->fib, address, packet->group, hash + i,
-			    destination, &other) == 0 &&
+		if (decide_exit(&worker->plan, &worker->fib, is_translated, packet->group, hash + i,
+			    destination, &other) == EGRET_DROP_NONE &&
 			is_answering(worker, &other))
 			exit = other;
 	}
 	if (!may_exit(worker, packet, exit.port))
-		return EGRET_DROP_NETWORK_EXIT + 1;
+		return EGRET_DROP_NETWORK_EXIT;
 	packet->out_port = exit.port;
 	packet->next_hop = exit.next_hop;
-	return 0;
+	return EGRET_DROP_NONE;
 }
 
 static void drop_without_path(struct worker *worker, struct packet *packet, enum egret_drop drop)
@@ -118,9 +116,9 @@ static void route(struct worker *worker, struct packet *packet)
 		return;
 	}
 	packet->is_decided = 1;
-	uint32_t drop = choose_path(worker, packet);
+	enum egret_drop drop = choose_path(worker, packet);
 	if (drop)
-		drop_without_path(worker, packet, drop - 1);
+		drop_without_path(worker, packet, drop);
 	else if (packet_ip(packet)[IPV4_TTL] <= 1)
 		icmp_drop(worker, packet, EGRET_DROP_TTL_EXCEEDED, ICMP_IS_TIME_EXCEEDED, 0);
 	else

@@ -49,7 +49,7 @@ static int inbound_network(const struct worker *worker, struct packet *packet,
 	if (port->role != EGRET_ROLE_NETWORKS)
 		return 0;
 	for (uint32_t i = 0; i < address->network_count; i++) {
-		uint16_t network = plan_address_network(address, i);
+		uint16_t network = address->networks[i];
 		uint32_t group = fib_lookup(&worker->fib, network, packet->source);
 		if (group_has_port(&worker->fib, group, port->slot)) {
 			packet->network = network;

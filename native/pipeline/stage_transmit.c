@@ -74,7 +74,7 @@ static int resolve(struct worker *worker, struct packet *packet)
 		icmp_drop(worker, packet, drop, ICMP_IS_UNREACHABLE, UNREACHABLE_HOST);
 		return 0;
 	}
-	memcpy(ethernet + ETHERNET_SOURCE, &port->mac0, MAC_BYTES);
+	memcpy(ethernet + ETHERNET_SOURCE, port->mac, MAC_BYTES);
 	write16(ethernet + ETHERNET_TYPE, ETHERTYPE_IS_IPV4);
 	return 1;
 }

@@ -20,9 +20,9 @@ struct decide_source {
 	const struct egret_plan_address *address; // NULL with EGRET_ACTION_MAIN: no translation
 };
 
-// Finds client, rule and gateway address. Returns 0, or the drop reason + 1:
+// Finds client, rule and gateway address. Returns the drop reason, or NONE:
 // NOT_A_CLIENT, NO_POLICY, NO_RULE, NO_GATEWAY (also for a rule that blocks).
-uint32_t decide_source(const struct plan_view *plan, uint32_t source, uint32_t destination,
+enum egret_drop decide_source(const struct plan_view *plan, uint32_t source, uint32_t destination,
 	struct decide_source *found);
 
 // Finds the route: the longest prefix of all the address's networks wins, of equal ones that of the
@@ -32,8 +32,8 @@ int decide_route(const struct fib_view *fib, const struct egret_plan_address *ad
 	uint32_t destination, uint16_t *network, uint32_t *group);
 
 // Chooses a member of the group by `hash`, the next one when its port is down.
-// Returns 0, or the drop reason + 1: NO_ROUTE (NONE, UNREACHABLE), PORT_DOWN, and, for a packet that
-// is not translated (`address` NULL), NETWORK_EXIT. A next_hop of 0 becomes the destination.
-uint32_t decide_exit(const struct plan_view *plan, const struct fib_view *fib,
-	const struct egret_plan_address *address, uint32_t group, uint32_t hash,
-	uint32_t destination, struct egret_adjacency *exit);
+// Returns the drop reason, or NONE: NO_ROUTE (NONE, UNREACHABLE), PORT_DOWN, and, for a packet whose
+// source is not translated, NETWORK_EXIT. A next_hop of 0 becomes the destination.
+enum egret_drop decide_exit(const struct plan_view *plan, const struct fib_view *fib,
+	int is_translated, uint32_t group, uint32_t hash, uint32_t destination,
+	struct egret_adjacency *exit);

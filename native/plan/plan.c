@@ -1,7 +1,6 @@
 #include "plan/plan.h"
 #include "plan/plan_buffer.h"
 
-#include <stddef.h>
 #include <string.h>
 
 void plan_view_take(const struct arena *arena, struct plan_view *view)
@@ -141,27 +140,12 @@ int plan_is_local(const struct plan_view *view, uint32_t address)
 	return 0;
 }
 
-uint16_t plan_address_network(const struct egret_plan_address *address, uint32_t index)
-{
-	// The columns network0 to network7 are one array.
-	_Static_assert(offsetof(struct egret_plan_address, network7) -
-				offsetof(struct egret_plan_address, network0) ==
-			(EGRET_ADDRESS_NETWORKS_MAX - 1) * sizeof(uint16_t),
-		"networks of an address are consecutive");
-	uint16_t network;
-	memcpy(&network,
-		(const uint8_t *)address + offsetof(struct egret_plan_address, network0) +
-			index * sizeof network,
-		sizeof network);
-	return network;
-}
-
 int plan_address_in_network(const struct egret_plan_address *address, uint16_t network)
 {
 	if (address->network_count == 0)
 		return network == 0;
 	for (uint32_t i = 0; i < address->network_count; i++)
-		if (plan_address_network(address, i) == network)
+		if (address->networks[i] == network)
 			return 1;
 	return 0;
 }

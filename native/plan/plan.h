@@ -43,8 +43,6 @@ const struct egret_plan_address *plan_choose(const struct plan_view *view,
 const struct egret_plan_address *plan_address(const struct plan_view *view, uint32_t address);
 // 1 when the address is the box's own or a broadcast address.
 int plan_is_local(const struct plan_view *view, uint32_t address);
-// The index-th network of a gateway address; index < network_count.
-uint16_t plan_address_network(const struct egret_plan_address *address, uint32_t index);
 // 1 when the gateway address lives in this network.
 int plan_address_in_network(const struct egret_plan_address *address, uint16_t network);
 

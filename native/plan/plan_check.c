@@ -53,7 +53,7 @@ static int address_is_valid(
 		address->network_count > EGRET_ADDRESS_NETWORKS_MAX)
 		return 0;
 	for (uint32_t i = 0; i < address->network_count; i++)
-		if (plan_address_network(address, i) >= limits->networks)
+		if (address->networks[i] >= limits->networks)
 			return 0;
 	return 1;
 }

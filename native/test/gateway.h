@@ -106,7 +106,7 @@ static void read_mac(const char *interface, struct egret_plan_port *port)
 	snprintf(request.ifr_name, sizeof request.ifr_name, "%s", interface);
 	if (ioctl(netlink_fd, SIOCGIFHWADDR, &request))
 		exit(1);
-	memcpy(&port->mac0, request.ifr_hwaddr.sa_data, 6);
+	memcpy(port->mac, request.ifr_hwaddr.sa_data, 6);
 }
 
 static int64_t publish_plan(void)
@@ -150,7 +150,7 @@ static int64_t publish_plan(void)
 		encoded.ports[i] = port;
 	}
 	encoded.address.slot = (uint16_t)egret_address_slot(arena, ip("198.51.100.7"));
-	encoded.address.network0 = network;
+	encoded.address.networks[0] = network;
 	return egret_plan_publish(arena, &encoded, sizeof encoded);
 }
 

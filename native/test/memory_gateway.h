@@ -216,8 +216,8 @@ static inline void gateway_add_port(
 	plan_add_port(&g->plan, slot, role, network);
 	struct egret_plan_port *port = &g->plan.ports[g->plan.plan.port_count - 1];
 	port->address = address_of(address);
-	port->mac0 = 2;
-	port->mac5 = (uint8_t)slot;
+	port->mac[0] = 2;
+	port->mac[5] = (uint8_t)slot;
 	g->plan.locals[g->plan.plan.local_count++].address = port->address;
 }
 
@@ -242,7 +242,7 @@ static inline void gateway_plan(struct gateway *g)
 	plan_add_address(plan, address_of("10.60.0.2"), BLUE);
 	plan_add_address(plan, address_of("10.50.0.3"), RED);
 	plan->addresses[2].network_count = 2;
-	plan->addresses[2].network1 = BLUE;
+	plan->addresses[2].networks[1] = BLUE;
 	plan_add_rule(plan, address_of("10.9.0.0"), 16, EGRET_ACTION_MAIN, 0, 0);
 	plan_add_rule(plan, 0, 0, EGRET_ACTION_GATEWAY, 0, 1);
 	plan_add_rule(plan, 0, 0, EGRET_ACTION_GATEWAY, 1, 1);

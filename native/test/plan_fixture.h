@@ -39,7 +39,7 @@ static inline void plan_add_address(
 		.slot = slot,
 		.is_ready = 1,
 		.network_count = network > 0,
-		.network0 = network};
+		.networks = {network}};
 }
 
 // A rule to addresses first..first+count-1 of the plan.

@@ -97,12 +97,7 @@ export const planPort = {
   /** 1 when the link is up. */
   is_up: { at: 17, as: 'u8' },
   /** MAC address. */
-  mac0: { at: 18, as: 'u8' },
-  mac1: { at: 19, as: 'u8' },
-  mac2: { at: 20, as: 'u8' },
-  mac3: { at: 21, as: 'u8' },
-  mac4: { at: 22, as: 'u8' },
-  mac5: { at: 23, as: 'u8' },
+  mac: { at: 18, as: 'u8', count: 6 },
 } as const;
 export const planPortBytes = 24;
 
@@ -124,14 +119,7 @@ export const planAddress = {
   /** 0: the main table. */
   network_count: { at: 8, as: 'u16' },
   /** network slots, in the gateway's order. */
-  network0: { at: 10, as: 'u16' },
-  network1: { at: 12, as: 'u16' },
-  network2: { at: 14, as: 'u16' },
-  network3: { at: 16, as: 'u16' },
-  network4: { at: 18, as: 'u16' },
-  network5: { at: 20, as: 'u16' },
-  network6: { at: 22, as: 'u16' },
-  network7: { at: 24, as: 'u16' },
+  networks: { at: 10, as: 'u16', count: 8 },
   /** zero. */
   reserved: { at: 26, as: 'u16' },
 } as const;
@@ -223,7 +211,7 @@ export const decision = {
   network: { at: 20, as: 'u16' },
   /** port slot; UINT16_MAX: none. */
   port: { at: 22, as: 'u16' },
-  /** drop reason + 1; 0: forwarded. */
+  /** enum egret_drop; NONE: forwarded. */
   drop: { at: 24, as: 'u16' },
   /** zero. */
   reserved: { at: 26, as: 'u16' },
@@ -253,8 +241,9 @@ export const statuses = [
 ] as const;
 export type Status = (typeof statuses)[number];
 
-/** Index is the drop reason. */
+/** Index is the drop reason; a packet that is not dropped has none. */
 export const drops = [
+  undefined,
   /** Shorter than its headers say. */
   'too_short',
   /** RFC 1812 §5.2.2: version, header length or total length is wrong. */
@@ -326,7 +315,7 @@ export const drops = [
   /** Neither from a client, nor for a pool address, nor for this box. */
   'not_forwarded',
 ] as const;
-export type Drop = (typeof drops)[number];
+export type Drop = NonNullable<(typeof drops)[number]>;
 
 /** What each means. */
 export const dropMeanings: Readonly<Record<Drop, string>> = {

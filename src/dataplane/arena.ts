@@ -235,7 +235,6 @@ export class ArenaDataPlane implements DataPlane {
     const bytes = new Uint8Array(abi.decisionBytes);
     native.why(this.#arena, client, destination, bytes);
     const row = new RecordReader(abi.decision, abi.decisionBytes, bytes);
-    const drop = row.get(0, 'drop');
     return {
       client: present(row.get(0, 'client'), 0xffffffff),
       rule: present(row.get(0, 'rule'), 0xffffffff),
@@ -244,7 +243,7 @@ export class ArenaDataPlane implements DataPlane {
       group: row.get(0, 'group'),
       nextHop: present(row.get(0, 'next_hop'), 0),
       portSlot: present(row.get(0, 'port'), 0xffff),
-      drop: drop === 0 ? undefined : abi.drops[drop - 1],
+      drop: abi.drops[row.get(0, 'drop')],
     };
   }
 

@@ -69,13 +69,13 @@ test('a plan is its header and its rows, list after list', () => {
   expect(port.get(0, 'slot')).toBe(3);
   expect(port.get(0, 'network')).toBe(2);
   expect(port.get(0, 'role')).toBe(abi.ROLE_NETWORKS);
-  expect(port.get(0, 'mac5')).toBe(5);
+  expect(port.get(0, 'mac', 5)).toBe(5);
 
   at += abi.planPortBytes + abi.planLocalBytes;
   const address = new RecordReader(abi.planAddress, abi.planAddressBytes, bytes.subarray(at));
   expect(address.get(0, 'address')).toBe(0x0a320002);
   expect(address.get(0, 'network_count')).toBe(2);
-  expect(address.get(0, 'network1')).toBe(3);
+  expect(address.get(0, 'networks', 1)).toBe(3);
 
   at += abi.planAddressBytes;
   const rule = new RecordReader(abi.planRule, abi.planRuleBytes, bytes.subarray(at));

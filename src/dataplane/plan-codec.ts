@@ -92,7 +92,7 @@ export function encodePlan(plan: EgressPlan, slots: Slots): Uint8Array {
       slot: slots.address(row.address),
       is_ready: row.isReady ? 1 : 0,
       network_count: networks.length,
-      ...Object.fromEntries(networks.map((slot, i) => [`network${i}`, slot])),
+      networks,
     });
   }
   let firstAddress = 0;
@@ -131,6 +131,6 @@ function writePort(out: RecordWriter, port: PlanPort, slots: Slots): void {
     network: port.network === undefined ? 0 : slots.network(port.network),
     role: roles[port.role],
     is_up: port.isUp ? 1 : 0,
-    ...Object.fromEntries([...port.mac].map((byte, i) => [`mac${i}`, byte])),
+    mac: [...port.mac],
   });
 }

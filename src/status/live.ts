@@ -183,7 +183,7 @@ export class LiveStatus implements StatusSource {
         rows.push({ name, interface: port.name, network, value });
       };
       for (const name of portCounters) add(name, dataPlane.portCounter(slot, name));
-      for (const name of drops) add(`dropped.${name}`, dataPlane.dropCounter(slot, name));
+      for (const name of drops) if (name) add(`dropped.${name}`, dataPlane.dropCounter(slot, name));
     }
     for (const name of workerCounters) {
       rows.push({ name, interface: null, network: null, value: dataPlane.workerCounter(name) });
