@@ -26,6 +26,10 @@ enum {
 	EGRET_VERSION_CHUNKS = 1024, // FIB versions per network: one for each /10
 };
 
+// No row, record, slot or number of a list that counts from 0. Where 0 itself cannot occur (addresses,
+// plan numbers, next-hop groups, drop reasons) 0 is none.
+#define EGRET_NONE UINT32_MAX
+
 // Next-hop group numbers with a meaning of their own.
 enum {
 	EGRET_GROUP_NONE = 0, // no route
@@ -221,8 +225,8 @@ enum { EGRET_ACTION_GATEWAY = 1, EGRET_ACTION_MAIN = 2, EGRET_ACTION_BLOCK = 3 }
 	F(uint32_t, u32, rule_count, "0: the policy does not exist, everything is dropped") \
 	F(uint32_t, u32, prefix_length, "0 to 32") \
 	F(uint32_t, u32, identity, \
-		"number of the client in egretd's model, for status; UINT32_MAX: nobody's, " \
-		"a hole in a shorter prefix")
+		"number of the client in egretd's model, for status; EGRET_NONE: a " \
+		"hole in a shorter prefix")
 
 // Header of an encoded plan: the rows follow in this order, each list without gaps.
 #define EGRET_PLAN_FIELDS(F) \
@@ -286,15 +290,14 @@ enum egret_session_state {
 
 // What `egret why` learns from the data plane: the decision for a first packet.
 #define EGRET_DECISION_FIELDS(F) \
-	F(uint32_t, u32, client, "identity of the client; UINT32_MAX: none") \
-	F(uint32_t, u32, rule, "index of the rule in the plan; UINT32_MAX: none") \
+	F(uint32_t, u32, client, "identity of the client; EGRET_NONE: no client") \
+	F(uint32_t, u32, rule, "index of the rule in the plan; EGRET_NONE: no rule") \
 	F(uint32_t, u32, outside_addr, "gateway address; 0: none") \
 	F(uint32_t, u32, group, "next-hop group") \
 	F(uint32_t, u32, next_hop, "host order; 0: none") \
+	F(uint32_t, u32, port, "port slot; EGRET_NONE: it does not leave") \
 	F(uint16_t, u16, network, "network slot of the route") \
-	F(uint16_t, u16, port, "port slot; UINT16_MAX: none") \
-	F(uint16_t, u16, drop, "enum egret_drop; NONE: forwarded") \
-	F(uint16_t, u16, reserved, "zero")
+	F(uint16_t, u16, drop, "enum egret_drop; NONE: forwarded")
 
 #define EGRET_STRUCTS(S) \
 	S(limits, EGRET_LIMITS_FIELDS) \

@@ -121,6 +121,8 @@ int main(void)
 	EGRET_SESSION_STATES(PRINT_STATE)
 	printf("] as const;\nexport type SessionState = (typeof sessionStates)[number];\n\n");
 
+	printf("/** No row, record, slot or number of a list that counts from 0. */\n");
+	printf("export const NONE = %u;\n", EGRET_NONE);
 	PRINT_CONSTANT(PORT_MAX)
 	PRINT_CONSTANT(NETWORK_MAX)
 	PRINT_CONSTANT(ADDRESS_MAX)

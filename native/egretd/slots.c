@@ -34,14 +34,14 @@ int egret_network_slot(void *handle, uint32_t route_table_index)
 	uint32_t *networks = arena->slots->networks;
 	if (route_table_index == 0)
 		return -EGRET_STATUS_BAD_ARGUMENT;
-	uint32_t empty = UINT32_MAX;
+	uint32_t empty = EGRET_NONE;
 	for (uint32_t i = 0; i < arena->header->limits.networks; i++) {
 		if (networks[i] == route_table_index)
 			return (int)i;
-		if (empty == UINT32_MAX && networks[i] == 0)
+		if (empty == EGRET_NONE && networks[i] == 0)
 			empty = i;
 	}
-	if (empty == UINT32_MAX)
+	if (empty == EGRET_NONE)
 		return -EGRET_STATUS_NO_SPACE;
 	__atomic_store_n(&networks[empty], route_table_index, __ATOMIC_RELEASE);
 	return (int)empty;

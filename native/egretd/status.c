@@ -135,7 +135,7 @@ int egret_why(void *handle, uint32_t client, uint32_t destination, struct egret_
 	plan_view_take(arena, &plan);
 	fib_view_take(arena, &fib);
 	*decision = (struct egret_decision){
-		.client = UINT32_MAX, .rule = UINT32_MAX, .port = UINT16_MAX};
+		.client = EGRET_NONE, .rule = EGRET_NONE, .port = EGRET_NONE};
 	decision->drop = (uint16_t)judge_ends(&plan, client, destination);
 	if (decision->drop)
 		return 0;
@@ -151,11 +151,11 @@ int egret_why(void *handle, uint32_t client, uint32_t destination, struct egret_
 		decision->outside_addr = source.address->address;
 	if (decision->drop)
 		return 0;
-	struct egret_adjacency exit = {.port = UINT16_MAX};
+	struct egret_adjacency exit = {.port = (uint16_t)EGRET_NONE};
 	decide_route(&fib, source.address, destination, &decision->network, &decision->group);
 	decision->drop = (uint16_t)decide_exit(
 		&plan, &fib, source.address != NULL, decision->group, 0, destination, &exit);
-	decision->port = exit.port;
+	decision->port = exit.port == (uint16_t)EGRET_NONE ? EGRET_NONE : exit.port;
 	decision->next_hop = exit.next_hop;
 	return 0;
 }

@@ -119,6 +119,8 @@ static void reset_packet(struct packet *packet)
 		.gso_type = packet->gso_type,
 		.gso_bytes = packet->gso_bytes,
 		.gso_header_bytes = packet->gso_header_bytes,
+		.session = EGRET_NONE,
+		.binding = EGRET_NONE,
 	};
 	*packet = fresh;
 }

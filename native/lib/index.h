@@ -7,10 +7,11 @@
 // that both buckets of a key being full is out of reach; insertion then refuses and evicts nothing.
 #pragma once
 
+#include "abi.h"
+
 #include <stdint.h>
 
 enum { INDEX_BUCKET_ENTRIES = 8 };
-#define INDEX_NONE UINT32_MAX
 
 struct index_key {
 	uint64_t high, low;
@@ -88,7 +89,7 @@ static inline void index_prefetch(const struct index *index, uint64_t hash)
 	__builtin_prefetch(index_bucket(index, hash, 1));
 }
 
-// The next value whose tag fits, from position *cursor on (0 first); INDEX_NONE at the end.
+// The next value whose tag fits, from position *cursor on (0 first); EGRET_NONE at the end.
 // Hot path: two cache lines at most.
 static inline uint32_t index_next(const struct index *index, uint64_t hash, uint32_t *cursor)
 {
@@ -102,5 +103,5 @@ static inline uint32_t index_next(const struct index *index, uint64_t hash, uint
 			return entry->value;
 		}
 	}
-	return INDEX_NONE;
+	return EGRET_NONE;
 }

@@ -25,15 +25,15 @@ void timer_free(struct timer_wheel *wheel)
 void timer_clear(struct timer_wheel *wheel, uint32_t number)
 {
 	struct timer_node *node = &wheel->nodes[number];
-	if (node->slot == TIMER_NONE)
+	if (node->slot == EGRET_NONE)
 		return;
-	if (node->previous == TIMER_NONE)
+	if (node->previous == EGRET_NONE)
 		wheel->slots[node->slot] = node->next;
 	else
 		wheel->nodes[node->previous].next = node->next;
-	if (node->next != TIMER_NONE)
+	if (node->next != EGRET_NONE)
 		wheel->nodes[node->next].previous = node->previous;
-	node->slot = TIMER_NONE;
+	node->slot = EGRET_NONE;
 }
 
 void timer_set(struct timer_wheel *wheel, uint32_t number, uint32_t deadline_tick)
@@ -47,9 +47,9 @@ void timer_set(struct timer_wheel *wheel, uint32_t number, uint32_t deadline_tic
 	uint32_t slot = (wheel->tick + (uint32_t)away) % TIMER_SLOTS;
 	struct timer_node *node = &wheel->nodes[number];
 	node->slot = slot;
-	node->previous = TIMER_NONE;
+	node->previous = EGRET_NONE;
 	node->next = wheel->slots[slot];
-	if (node->next != TIMER_NONE)
+	if (node->next != EGRET_NONE)
 		wheel->nodes[node->next].previous = number;
 	wheel->slots[slot] = number;
 }
@@ -57,7 +57,7 @@ void timer_set(struct timer_wheel *wheel, uint32_t number, uint32_t deadline_tic
 void timer_set_sooner(struct timer_wheel *wheel, uint32_t number, uint32_t deadline_tick)
 {
 	const struct timer_node *node = &wheel->nodes[number];
-	if (node->slot != TIMER_NONE) {
+	if (node->slot != EGRET_NONE) {
 		uint32_t set_away = (node->slot - wheel->tick) % TIMER_SLOTS;
 		if ((int32_t)(deadline_tick - wheel->tick) >= (int32_t)set_away)
 			return;
@@ -74,13 +74,13 @@ uint32_t timer_take(struct timer_wheel *wheel, uint32_t now_tick)
 	}
 	while ((int32_t)(now_tick - wheel->tick) >= 0) {
 		uint32_t number = wheel->slots[wheel->tick % TIMER_SLOTS];
-		if (number != TIMER_NONE) {
+		if (number != EGRET_NONE) {
 			timer_clear(wheel, number);
 			return number;
 		}
 		if (wheel->tick == now_tick)
-			return TIMER_NONE;
+			return EGRET_NONE;
 		wheel->tick++;
 	}
-	return TIMER_NONE;
+	return EGRET_NONE;
 }

@@ -5,14 +5,15 @@
 // owner looks at the record's last packet and sets it again (session_expire).
 #pragma once
 
+#include "abi.h"
+
 #include <stdint.h>
 
 enum { TIMER_SLOTS = 4096 };
-#define TIMER_NONE UINT32_MAX
 
 struct timer_node {
-	uint32_t next, previous; // numbers; previous of the first one is TIMER_NONE
-	uint32_t slot; // TIMER_NONE: not set
+	uint32_t next, previous; // numbers; previous of the first one is EGRET_NONE
+	uint32_t slot; // EGRET_NONE: not set
 };
 
 struct timer_wheel {
@@ -30,6 +31,6 @@ void timer_set(struct timer_wheel *wheel, uint32_t number, uint32_t deadline_tic
 // Like timer_set, but never later than what is set.
 void timer_set_sooner(struct timer_wheel *wheel, uint32_t number, uint32_t deadline_tick);
 void timer_clear(struct timer_wheel *wheel, uint32_t number);
-// Takes a number whose slot has come; TIMER_NONE when there is none left at this time. The caller
+// Takes a number whose slot has come; EGRET_NONE when there is none left at this time. The caller
 // decides whether its deadline really has passed, and sets it again if not.
 uint32_t timer_take(struct timer_wheel *wheel, uint32_t now_tick);

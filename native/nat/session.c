@@ -13,10 +13,10 @@ void (*session_store_hook)(int mark);
 static uint32_t client_find(const struct session_table *table, uint32_t address, uint64_t hash)
 {
 	uint32_t cursor = 0, at;
-	while ((at = index_next(&table->client_index, hash, &cursor)) != INDEX_NONE)
+	while ((at = index_next(&table->client_index, hash, &cursor)) != EGRET_NONE)
 		if (table->clients[at].address == address)
 			return at;
-	return SESSION_NONE;
+	return EGRET_NONE;
 }
 
 static uint64_t client_hash(const struct session_table *table, uint32_t address)
@@ -27,7 +27,7 @@ static uint64_t client_hash(const struct session_table *table, uint32_t address)
 uint32_t session_client_count(const struct session_table *table, uint32_t inside_addr)
 {
 	uint32_t at = client_find(table, inside_addr, client_hash(table, inside_addr));
-	return at == SESSION_NONE ? 0 : table->clients[at].session_count;
+	return at == EGRET_NONE ? 0 : table->clients[at].session_count;
 }
 
 // Counts a session to its client. There are as many client rows as sessions, so one is free.
@@ -35,10 +35,10 @@ static uint32_t client_hold(struct session_table *table, uint32_t address)
 {
 	uint64_t hash = client_hash(table, address);
 	uint32_t at = client_find(table, address, hash);
-	if (at == SESSION_NONE) {
+	if (at == EGRET_NONE) {
 		at = table->free_client;
-		if (at == SESSION_NONE || index_insert(&table->client_index, hash, at) < 0)
-			return SESSION_NONE;
+		if (at == EGRET_NONE || index_insert(&table->client_index, hash, at) < 0)
+			return EGRET_NONE;
 		table->free_client = table->clients[at].next_free;
 		table->clients[at] = (struct session_client){.address = address};
 	}
@@ -113,13 +113,13 @@ uint32_t binding_find_outside(const struct session_table *table, uint8_t protoco
 	uint64_t hash = index_hash(
 		&table->binding_index, binding_outside_key(protocol, outside_addr, outside_port));
 	uint32_t cursor = 0, at;
-	while ((at = index_next(&table->binding_index, hash, &cursor)) != INDEX_NONE) {
+	while ((at = index_next(&table->binding_index, hash, &cursor)) != EGRET_NONE) {
 		const struct binding_record *b = &table->bindings[at];
 		if (b->outside_addr == outside_addr && b->outside_port == outside_port &&
 			b->protocol == protocol && b->state == BINDING_LIVE)
 			return at;
 	}
-	return SESSION_NONE;
+	return EGRET_NONE;
 }
 
 // The shared binding of an inside endpoint, live or in quarantine.
@@ -130,7 +130,7 @@ static uint32_t binding_find_inside(
 		binding_inside_key(request->protocol, request->inside_addr, request->inside_port,
 			request->outside_addr));
 	uint32_t cursor = 0, at;
-	while ((at = index_next(&table->binding_index, hash, &cursor)) != INDEX_NONE) {
+	while ((at = index_next(&table->binding_index, hash, &cursor)) != EGRET_NONE) {
 		const struct binding_record *b = &table->bindings[at];
 		if (b->inside_addr == request->inside_addr &&
 			b->inside_port == request->inside_port &&
@@ -138,14 +138,14 @@ static uint32_t binding_find_inside(
 			b->protocol == request->protocol && b->is_shared)
 			return at;
 	}
-	return SESSION_NONE;
+	return EGRET_NONE;
 }
 
 int binding_has_remote(
 	const struct session_table *table, uint32_t binding, uint16_t network, uint32_t remote_addr)
 {
 	uint32_t at = table->binding_links[binding].first_session;
-	for (; at != SESSION_NONE; at = table->session_links[at].next)
+	for (; at != EGRET_NONE; at = table->session_links[at].next)
 		if (table->sessions[at].remote_addr == remote_addr &&
 			table->sessions[at].network == network)
 			return 1;
@@ -156,15 +156,15 @@ static uint32_t binding_create(struct session_table *table, const struct session
 	uint32_t random, enum egret_drop *drop)
 {
 	uint32_t at = table->free_binding;
-	if (at == SESSION_NONE) {
+	if (at == EGRET_NONE) {
 		*drop = EGRET_DROP_SESSIONS_FULL;
-		return SESSION_NONE;
+		return EGRET_NONE;
 	}
 	enum port_pool_kind kind = port_pool_kind(request->protocol);
 	int32_t port = port_pool_take(table->pools, request->address_slot, kind, random);
 	if (port < 0) {
 		*drop = EGRET_DROP_NO_PORTS;
-		return SESSION_NONE;
+		return EGRET_NONE;
 	}
 	session_store_mark(MARK_PORT_TAKEN);
 	struct binding_record *b = &table->bindings[at];
@@ -180,10 +180,10 @@ static uint32_t binding_create(struct session_table *table, const struct session
 	if (binding_index_add(table, at) < 0) {
 		port_pool_give(table->pools, request->address_slot, kind, (uint16_t)port, 0);
 		*drop = EGRET_DROP_SESSIONS_FULL;
-		return SESSION_NONE;
+		return EGRET_NONE;
 	}
 	table->free_binding = table->binding_links[at].first_session;
-	table->binding_links[at] = (struct binding_link){.first_session = SESSION_NONE};
+	table->binding_links[at] = (struct binding_link){.first_session = EGRET_NONE};
 	table->counters[EGRET_WORKER_COUNTER_BINDINGS]++;
 	__atomic_store_n(&b->state, BINDING_LIVE, __ATOMIC_RELEASE);
 	session_store_mark(MARK_BINDING_LIVE);
@@ -246,7 +246,7 @@ int session_attach(struct session_table *table, uint32_t at)
 		return -1;
 	}
 	uint32_t client = client_hold(table, s->inside_addr);
-	if (client == SESSION_NONE) {
+	if (client == EGRET_NONE) {
 		index_remove(index, inside, at);
 		index_remove(index, outside, at);
 		return -1;
@@ -254,9 +254,9 @@ int session_attach(struct session_table *table, uint32_t at)
 	struct binding_link *binding = &table->binding_links[s->binding];
 	struct session_link *link = &table->session_links[at];
 	link->client = client;
-	link->previous = SESSION_NONE;
+	link->previous = EGRET_NONE;
 	link->next = binding->first_session;
-	if (link->next != SESSION_NONE)
+	if (link->next != EGRET_NONE)
 		table->session_links[link->next].previous = at;
 	binding->first_session = at;
 	binding->session_count++;
@@ -274,11 +274,11 @@ static void session_detach(struct session_table *table, uint32_t at)
 	index_remove(index, index_hash(index, session_key(s, SESSION_OUTBOUND)), at);
 	index_remove(index, index_hash(index, session_key(s, SESSION_INBOUND)), at);
 	client_release(table, link->client);
-	if (link->previous == SESSION_NONE)
+	if (link->previous == EGRET_NONE)
 		binding->first_session = link->next;
 	else
 		table->session_links[link->previous].next = link->next;
-	if (link->next != SESSION_NONE)
+	if (link->next != EGRET_NONE)
 		table->session_links[link->next].previous = link->previous;
 	binding->session_count--;
 	link->next = table->free_session;
@@ -290,9 +290,9 @@ static uint32_t session_add(struct session_table *table, uint32_t binding, uint1
 	uint32_t remote_addr, uint16_t remote_port, uint32_t now_tick, enum egret_drop *drop)
 {
 	uint32_t at = table->free_session;
-	if (at == SESSION_NONE) {
+	if (at == EGRET_NONE) {
 		*drop = EGRET_DROP_SESSIONS_FULL;
-		return SESSION_NONE;
+		return EGRET_NONE;
 	}
 	const struct binding_record *b = &table->bindings[binding];
 	struct session_record *s = &table->sessions[at];
@@ -314,7 +314,7 @@ static uint32_t session_add(struct session_table *table, uint32_t binding, uint1
 	uint32_t next_free = table->session_links[at].next;
 	if (session_attach(table, at) < 0) {
 		*drop = EGRET_DROP_SESSIONS_FULL;
-		return SESSION_NONE;
+		return EGRET_NONE;
 	}
 	table->free_session = next_free;
 	table->counters[EGRET_WORKER_COUNTER_SESSIONS_CREATED]++;
@@ -327,21 +327,21 @@ static uint32_t session_add(struct session_table *table, uint32_t binding, uint1
 uint32_t session_create(struct session_table *table, const struct session_request *request,
 	uint32_t random, uint32_t now_tick, enum egret_drop *drop)
 {
-	if (table->free_session == SESSION_NONE) {
+	if (table->free_session == EGRET_NONE) {
 		*drop = EGRET_DROP_SESSIONS_FULL;
-		return SESSION_NONE;
+		return EGRET_NONE;
 	}
-	uint32_t binding = request->is_shared ? binding_find_inside(table, request) : SESSION_NONE;
-	if (binding == SESSION_NONE) {
+	uint32_t binding = request->is_shared ? binding_find_inside(table, request) : EGRET_NONE;
+	if (binding == EGRET_NONE) {
 		binding = binding_create(table, request, random, drop);
-		if (binding == SESSION_NONE)
-			return SESSION_NONE;
+		if (binding == EGRET_NONE)
+			return EGRET_NONE;
 	} else if (table->bindings[binding].state == BINDING_QUARANTINED) {
 		binding_revive(table, binding);
 	}
 	uint32_t session = session_add(table, binding, request->network, request->remote_addr,
 		request->remote_port, now_tick, drop);
-	if (session == SESSION_NONE && table->binding_links[binding].session_count == 0)
+	if (session == EGRET_NONE && table->binding_links[binding].session_count == 0)
 		binding_free(table, binding);
 	else
 		table->bindings[binding].until_tick = 0;

@@ -20,8 +20,6 @@
 
 #include <stdint.h>
 
-#define SESSION_NONE UINT32_MAX
-
 // RFC 4787 words: outbound is from inside to outside.
 enum session_direction { SESSION_OUTBOUND = 0, SESSION_INBOUND = 1 };
 
@@ -104,7 +102,7 @@ struct session_table {
 	struct session_link *session_links;
 	struct binding_link *binding_links;
 	struct session_client *clients; // [session_max]
-	uint32_t free_session, free_binding, free_client; // heads; SESSION_NONE: none
+	uint32_t free_session, free_binding, free_client; // heads; EGRET_NONE: none
 	struct index session_index; // inside and outside keys
 	struct index binding_index; // inside and outside endpoints
 	struct index client_index;
@@ -177,18 +175,18 @@ static inline struct index_key session_key(
 			  s->remote_addr, s->remote_port);
 }
 
-// Finds a live session by one of its keys. Returns its record index, or SESSION_NONE.
+// Finds a live session by one of its keys. Returns its record index, or EGRET_NONE.
 // Hot path: no allocation; the caller has prefetched the buckets of `hash`.
 static inline uint32_t session_find(const struct session_table *table, uint64_t hash,
 	struct index_key key, enum session_direction direction)
 {
 	uint32_t cursor = 0, at;
-	while ((at = index_next(&table->session_index, hash, &cursor)) != INDEX_NONE) {
+	while ((at = index_next(&table->session_index, hash, &cursor)) != EGRET_NONE) {
 		struct index_key found = session_key(&table->sessions[at], direction);
 		if (found.high == key.high && found.low == key.low)
 			return at;
 	}
-	return SESSION_NONE;
+	return EGRET_NONE;
 }
 
 // Makes the table over the arena's records and rebuilds all that is private (session_rebuild.c).
@@ -197,7 +195,7 @@ struct session_table *session_table_make(
 	struct arena *arena, uint64_t *counters, uint32_t now_tick);
 void session_table_free(struct session_table *table);
 
-// Makes a session, and its binding if it needs a new one. Returns its record index, or SESSION_NONE
+// Makes a session, and its binding if it needs a new one. Returns its record index, or EGRET_NONE
 // with *drop: SESSIONS_FULL, NO_PORTS. Nothing that lives is evicted.
 uint32_t session_create(struct session_table *table, const struct session_request *request,
 	uint32_t random, uint32_t now_tick, enum egret_drop *drop);
@@ -210,7 +208,7 @@ void session_remove(struct session_table *table, uint32_t session, uint32_t now_
 // Sessions of one client address.
 uint32_t session_client_count(const struct session_table *table, uint32_t inside_addr);
 
-// Finds the live binding of an outside endpoint, or SESSION_NONE.
+// Finds the live binding of an outside endpoint, or EGRET_NONE.
 uint32_t binding_find_outside(const struct session_table *table, uint8_t protocol,
 	uint32_t outside_addr, uint16_t outside_port);
 // 1 when a session of the binding has this remote address in this network.

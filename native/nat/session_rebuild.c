@@ -18,7 +18,7 @@ static void rebuild_bindings(struct session_table *table, const struct arena *ar
 	for (uint32_t at = table->binding_max; at-- > 0;) {
 		struct binding_record *b = &table->bindings[at];
 		struct binding_link *link = &table->binding_links[at];
-		*link = (struct binding_link){.first_session = SESSION_NONE};
+		*link = (struct binding_link){.first_session = EGRET_NONE};
 		int is_valid = (b->state == BINDING_LIVE || b->state == BINDING_QUARANTINED) &&
 			b->address_slot < EGRET_ADDRESS_MAX && b->outside_addr != 0 &&
 			arena->slots->addresses[b->address_slot] == b->outside_addr;
@@ -122,7 +122,7 @@ struct session_table *session_table_make(struct arena *arena, uint64_t *counters
 	table->session_max = header->limits.sessions;
 	table->binding_max = header->limits.bindings;
 	table->counters = counters;
-	table->free_session = table->free_binding = table->free_client = SESSION_NONE;
+	table->free_session = table->free_binding = table->free_client = EGRET_NONE;
 	table->sweep_next = table->session_max;
 	table->session_links = calloc(table->session_max, sizeof *table->session_links);
 	table->binding_links = calloc(table->binding_max, sizeof *table->binding_links);

@@ -87,14 +87,14 @@ void session_touch(struct session_table *table, const struct egret_plan *plan, u
 	if (s->protocol != IPPROTO_TCP) {
 		if (s->last_tick != now_tick)
 			s->last_tick = now_tick;
-		if (table->timers.nodes[session].slot == TIMER_NONE)
+		if (table->timers.nodes[session].slot == EGRET_NONE)
 			timer_set(&table->timers, session, deadline_tick(plan, s));
 		return;
 	}
 	uint8_t phase = s->phase;
 	if (track_tcp(s, direction, tcp_flags) && s->last_tick != now_tick)
 		s->last_tick = now_tick;
-	if (s->phase != phase || table->timers.nodes[session].slot == TIMER_NONE)
+	if (s->phase != phase || table->timers.nodes[session].slot == EGRET_NONE)
 		timer_set_sooner(&table->timers, session, deadline_tick(plan, s));
 }
 
@@ -129,7 +129,7 @@ int session_expire(struct session_table *table, const struct egret_plan *plan, u
 {
 	for (uint32_t done = 0; done < budget; done++) {
 		uint32_t number = timer_take(&table->timers, now_tick);
-		if (number == TIMER_NONE)
+		if (number == EGRET_NONE)
 			return 0;
 		if (number < table->session_max)
 			expire_session(table, plan, number, now_tick);

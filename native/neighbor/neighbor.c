@@ -45,7 +45,7 @@ static void unlink_row(struct neighbor_table *table, uint32_t index)
 uint32_t neighbor_row_find(const struct neighbor_table *table, uint16_t port, uint32_t address)
 {
 	uint32_t index = table->chains[chain_of(table, port, address)];
-	while (index != NEIGHBOR_NONE &&
+	while (index != EGRET_NONE &&
 		(table->rows[index].address != address || table->rows[index].port != port))
 		index = table->neighbors[index].next;
 	return index;
@@ -84,7 +84,7 @@ uint32_t neighbor_row_insert(struct neighbor_table *table, uint16_t port, uint32
 	if (table->free_row_count == 0)
 		reclaim_row(table);
 	if (table->free_row_count == 0 || address == 0)
-		return NEIGHBOR_NONE;
+		return EGRET_NONE;
 	uint32_t index = table->free_rows[--table->free_row_count];
 	struct egret_neighbor_row *row = &table->rows[index];
 	row->port = port;
@@ -93,12 +93,12 @@ uint32_t neighbor_row_insert(struct neighbor_table *table, uint16_t port, uint32
 	return index;
 }
 
-// The row of a neighbor whose MAC address is known, and who is polled if it is time. NEIGHBOR_NONE: none.
+// The row of a neighbor whose MAC address is known, and who is polled if it is time. EGRET_NONE: none.
 static uint32_t use_row(struct neighbor_table *table, uint16_t port, uint32_t address)
 {
 	uint32_t index = neighbor_row_find(table, port, address);
-	if (index == NEIGHBOR_NONE || table->rows[index].state != NEIGHBOR_REACHABLE)
-		return NEIGHBOR_NONE;
+	if (index == EGRET_NONE || table->rows[index].state != NEIGHBOR_REACHABLE)
+		return EGRET_NONE;
 	struct neighbor *neighbor = &table->neighbors[index];
 	if (table->now_ns >= neighbor->poll_ns && !neighbor->is_polled &&
 		table->polled_count < POLLED_MAX) {
@@ -111,7 +111,7 @@ static uint32_t use_row(struct neighbor_table *table, uint16_t port, uint32_t ad
 int neighbor_find(struct neighbor_table *table, uint16_t port, uint32_t address, uint8_t mac[6])
 {
 	uint32_t index = use_row(table, port, address);
-	if (index == NEIGHBOR_NONE)
+	if (index == EGRET_NONE)
 		return 0;
 	memcpy(mac, table->rows[index].mac, 6);
 	return 1;
@@ -120,16 +120,16 @@ int neighbor_find(struct neighbor_table *table, uint16_t port, uint32_t address,
 int neighbor_is_answering(struct neighbor_table *table, uint16_t port, uint32_t address)
 {
 	uint32_t index = use_row(table, port, address);
-	return index != NEIGHBOR_NONE && !table->neighbors[index].is_silent;
+	return index != EGRET_NONE && !table->neighbors[index].is_silent;
 }
 
 void neighbor_update(struct neighbor_table *table, uint16_t port, uint32_t address,
 	enum neighbor_state state, const uint8_t mac[6])
 {
 	uint32_t index = neighbor_row_find(table, port, address);
-	if (index == NEIGHBOR_NONE && state == NEIGHBOR_REACHABLE)
+	if (index == EGRET_NONE && state == NEIGHBOR_REACHABLE)
 		index = neighbor_row_insert(table, port, address);
-	if (index == NEIGHBOR_NONE)
+	if (index == EGRET_NONE)
 		return;
 	struct egret_neighbor_row *row = &table->rows[index];
 	struct neighbor *neighbor = &table->neighbors[index];
@@ -163,9 +163,9 @@ void neighbor_keep_flags(struct neighbor_table *table, uint16_t port, uint32_t a
 	uint8_t flags, uint8_t flags_ext)
 {
 	uint32_t index = neighbor_row_find(table, port, address);
-	if (index == NEIGHBOR_NONE && (flags || flags_ext))
+	if (index == EGRET_NONE && (flags || flags_ext))
 		index = neighbor_row_insert(table, port, address);
-	if (index == NEIGHBOR_NONE)
+	if (index == EGRET_NONE)
 		return;
 	table->neighbors[index].kernel_flags = flags;
 	table->neighbors[index].kernel_flags_ext = flags_ext;

@@ -60,12 +60,11 @@ static int copy_packet(struct neighbor_table *table, uint32_t index, const struc
 	struct held *held = &table->held[slot];
 	held->packet = *packet;
 	held->since_ns = table->now_ns;
-	held->large = 0;
+	held->large = EGRET_NONE;
 	held->bytes = table->held_bytes + (size_t)slot * HELD_BYTES;
 	if (is_large) {
-		uint16_t large = table->free_large[--table->free_large_count];
-		held->large = (uint16_t)(large + 1);
-		held->bytes = table->large_bytes + (size_t)large * PACKET_BYTES_MAX;
+		held->large = table->free_large[--table->free_large_count];
+		held->bytes = table->large_bytes + (size_t)held->large * PACKET_BYTES_MAX;
 	}
 	memcpy(held->bytes, packet->data, packet->bytes);
 	if (neighbor->held_count == 0)
@@ -79,10 +78,10 @@ int neighbor_hold(struct worker *worker, struct packet *packet, enum egret_drop 
 	struct neighbor_table *table = worker->neighbors;
 	table->now_ns = worker->now_ns;
 	uint32_t index = neighbor_row_find(table, packet->out_port, packet->next_hop);
-	if (index == NEIGHBOR_NONE)
+	if (index == EGRET_NONE)
 		index = neighbor_row_insert(table, packet->out_port, packet->next_hop);
 	*drop = EGRET_DROP_HOLD_FULL;
-	if (index == NEIGHBOR_NONE)
+	if (index == EGRET_NONE)
 		return 0;
 	struct egret_neighbor_row *row = &table->rows[index];
 	if (row->state == NEIGHBOR_FAILED &&
@@ -117,8 +116,8 @@ static void take_held(struct worker *worker, uint32_t index, int is_failed)
 		packet->verdict = is_failed ? PACKET_DROP : PACKET_LIVE;
 		packet->drop = is_failed ? EGRET_DROP_NO_NEIGHBOR : EGRET_DROP_NONE;
 		worker_count(worker, packet->port, EGRET_PORT_COUNTER_HELD, (uint64_t)-1);
-		if (held->large)
-			table->free_large[table->free_large_count++] = (uint16_t)(held->large - 1);
+		if (held->large != EGRET_NONE)
+			table->free_large[table->free_large_count++] = (uint16_t)held->large;
 		table->free_held[table->free_held_count++] = slot;
 	}
 	neighbor->held_count = 0;

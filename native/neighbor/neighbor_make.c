@@ -14,7 +14,7 @@ static void adopt_rows(struct neighbor_table *table)
 		struct egret_neighbor_row *row = &table->rows[i];
 		int is_sound = row->address != 0 && row->port < EGRET_PORT_MAX &&
 			row->state == NEIGHBOR_REACHABLE &&
-			neighbor_row_find(table, row->port, row->address) == NEIGHBOR_NONE;
+			neighbor_row_find(table, row->port, row->address) == EGRET_NONE;
 		if (is_sound) {
 			neighbor_row_link(table, i);
 		} else {
@@ -46,7 +46,7 @@ struct neighbor_table *neighbor_table_make(struct arena *arena)
 		neighbor_table_free(table);
 		return NULL;
 	}
-	memset(table->chains, 0xff, chain_count * sizeof *table->chains); // NEIGHBOR_NONE
+	memset(table->chains, 0xff, chain_count * sizeof *table->chains); // EGRET_NONE
 	adopt_rows(table);
 	return table;
 }

@@ -39,7 +39,7 @@ void neighbor_confirm(
 	struct neighbor_table *table, uint16_t port, uint32_t address, const uint8_t mac[6])
 {
 	uint32_t index = neighbor_row_find(table, port, address);
-	if (index == NEIGHBOR_NONE || memcmp(table->rows[index].mac, mac, MAC_BYTES) != 0)
+	if (index == EGRET_NONE || memcmp(table->rows[index].mac, mac, MAC_BYTES) != 0)
 		return;
 	struct neighbor *neighbor = &table->neighbors[index];
 	neighbor->unanswered = 0;
@@ -51,14 +51,14 @@ void neighbor_confirm(
 void neighbor_doubt(struct neighbor_table *table, uint16_t port, uint32_t address)
 {
 	uint32_t index = neighbor_row_find(table, port, address);
-	if (index != NEIGHBOR_NONE && table->neighbors[index].unanswered == 0)
+	if (index != EGRET_NONE && table->neighbors[index].unanswered == 0)
 		table->neighbors[index].poll_ns = 0;
 }
 
 void neighbor_trust(struct neighbor_table *table, uint16_t port, uint32_t address)
 {
 	uint32_t index = neighbor_row_find(table, port, address);
-	if (index == NEIGHBOR_NONE)
+	if (index == EGRET_NONE)
 		return;
 	table->neighbors[index].poll_ns = UINT64_MAX;
 	table->neighbors[index].is_silent = 0;

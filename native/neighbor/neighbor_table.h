@@ -10,14 +10,13 @@ enum {
 	HELD_BYTES = 2048, // room for an ordinary frame
 	HELD_LARGE_MAX = 16, // superframes
 	POLLED_MAX = 64, // neighbors that are being confirmed at a time
-	NEIGHBOR_NONE = UINT32_MAX,
 };
 
 struct held {
 	struct packet packet;
 	uint8_t *bytes;
 	uint64_t since_ns;
-	uint16_t large; // index + 1 of its superframe buffer; 0: its own ordinary one
+	uint32_t large; // its superframe buffer; EGRET_NONE: its own ordinary one
 };
 
 // What the arena's row does not say.
@@ -73,9 +72,9 @@ struct neighbor_table {
 	struct neighbor_netlink netlink;
 };
 
-// The row of a neighbor, NEIGHBOR_NONE when it has none.
+// The row of a neighbor, EGRET_NONE when it has none.
 uint32_t neighbor_row_find(const struct neighbor_table *table, uint16_t port, uint32_t address);
-// A new row for it; NEIGHBOR_NONE when the table is full of neighbors that matter.
+// A new row for it; EGRET_NONE when the table is full of neighbors that matter.
 uint32_t neighbor_row_insert(struct neighbor_table *table, uint16_t port, uint32_t address);
 // Enters a row that has its port and address into the hash.
 void neighbor_row_link(struct neighbor_table *table, uint32_t index);

@@ -9,6 +9,8 @@ static struct packet *generate(struct worker *worker, uint32_t slot, const struc
 		.data = worker_buffer(worker, slot),
 		.port = cause->port,
 		.is_generated = 1,
+		.session = EGRET_NONE,
+		.binding = EGRET_NONE,
 	};
 	worker_count(worker, cause->port, EGRET_PORT_COUNTER_GENERATED, 1);
 	return packet;

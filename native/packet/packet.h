@@ -67,8 +67,8 @@ struct packet {
 	const struct egret_plan_address *gateway; // of a packet that is to get a session; or NULL
 	uint16_t network; // slot of the FIB that routes it
 	uint16_t network_outside; // of a first packet from outside: whose remote it is
-	uint32_t session; // record index + 1; 0: none
-	uint32_t binding; // likewise, of a first packet from outside
+	uint32_t session; // record; or EGRET_NONE
+	uint32_t binding; // record of a first packet from outside; or EGRET_NONE
 	uint32_t group; // next-hop group
 	uint16_t out_port; // slot
 	uint32_t next_hop; // host order
@@ -83,6 +83,11 @@ static inline void packet_drop(struct packet *packet, enum egret_drop drop)
 {
 	packet->verdict = PACKET_DROP;
 	packet->drop = (uint8_t)drop;
+}
+
+static inline int packet_has_session(const struct packet *packet)
+{
+	return packet->session != EGRET_NONE;
 }
 
 // The IPv4 packet in the frame, and its bytes.

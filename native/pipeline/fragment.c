@@ -58,7 +58,7 @@ static void cut(struct worker *worker, struct packet *packet, uint32_t mtu, frag
 	uint8_t later[IPV4_BYTES_MAX];
 	uint32_t first_header = ipv4_header_bytes(ip);
 	// A translated source shares its identifications with others (RFC 6864 §5.3, RFC 7857 §10).
-	if (packet->session && packet->direction == SESSION_OUTBOUND)
+	if (packet_has_session(packet) && packet->direction == SESSION_OUTBOUND)
 		write16(ip + IPV4_ID, worker->fragment_id++);
 	uint32_t later_header = copied_header(ip, first_header, later);
 	uint32_t total = read16(ip + IPV4_TOTAL) - first_header;

@@ -145,9 +145,9 @@ static int restore_quote(
 	const struct worker *worker, const struct packet *packet, uint8_t *ip, uint32_t bytes)
 {
 	rewrite_ttl(ip, (uint8_t)(ip[IPV4_TTL] + 1));
-	if (!packet->session)
+	if (!packet_has_session(packet))
 		return 1;
-	const struct session_record *session = &worker->sessions->sessions[packet->session - 1];
+	const struct session_record *session = &worker->sessions->sessions[packet->session];
 	if (!session_record_is_live(session) ||
 		read32(ip +
 			(packet->direction == SESSION_OUTBOUND ? IPV4_SOURCE : IPV4_DESTINATION)) !=
@@ -180,9 +180,10 @@ static void write_header(uint8_t *ip, uint32_t bytes, uint32_t source, uint32_t 
 static uint16_t sender_network(const struct worker *worker, const struct packet *packet,
 	const struct egret_plan_port *port)
 {
-	if (port->network != 0 || packet->direction == SESSION_OUTBOUND || !packet->session)
+	if (port->network != 0 || packet->direction == SESSION_OUTBOUND ||
+		!packet_has_session(packet))
 		return port->network;
-	return worker->sessions->sessions[packet->session - 1].network;
+	return worker->sessions->sessions[packet->session].network;
 }
 
 void icmp_send_error(

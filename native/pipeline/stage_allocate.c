@@ -36,10 +36,10 @@ static uint32_t create_outbound(
 	if (packet->protocol == IPPROTO_TCP &&
 		(packet->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN) {
 		*drop = EGRET_DROP_TCP_NO_SYN;
-		return SESSION_NONE;
+		return EGRET_NONE;
 	}
 	if (has_enough(worker, packet->source, drop))
-		return SESSION_NONE;
+		return EGRET_NONE;
 	struct session_request request = {
 		.inside_addr = packet->source,
 		.remote_addr = packet->destination,
@@ -58,9 +58,9 @@ static uint32_t create_outbound(
 static uint32_t create_inbound(
 	struct worker *worker, const struct packet *packet, enum egret_drop *drop)
 {
-	uint32_t binding = packet->binding - 1;
+	uint32_t binding = packet->binding;
 	if (has_enough(worker, worker->sessions->bindings[binding].inside_addr, drop))
-		return SESSION_NONE;
+		return EGRET_NONE;
 	return session_create_inbound(worker->sessions, binding, packet->network_outside,
 		packet->source, packet->source_port, worker->now_tick, drop);
 }
@@ -69,10 +69,10 @@ static void allocate(struct worker *worker, struct packet *packet)
 {
 	enum egret_drop drop = EGRET_DROP_SESSIONS_FULL;
 	uint32_t at = find_again(worker, packet);
-	if (at == SESSION_NONE) {
+	if (at == EGRET_NONE) {
 		at = packet->direction == SESSION_OUTBOUND ? create_outbound(worker, packet, &drop)
 							   : create_inbound(worker, packet, &drop);
-		if (at == SESSION_NONE) {
+		if (at == EGRET_NONE) {
 			if (drop == EGRET_DROP_TCP_NO_SYN || packet->direction == SESSION_INBOUND)
 				packet_drop(packet, drop);
 			else
@@ -83,7 +83,7 @@ static void allocate(struct worker *worker, struct packet *packet)
 		// Caches the decision that was just made.
 		session_decide(worker, &worker->sessions->sessions[at]);
 	}
-	packet->session = at + 1;
+	packet->session = at;
 }
 
 void stage_allocate(struct worker *worker, struct batch *batch)
@@ -91,8 +91,8 @@ void stage_allocate(struct worker *worker, struct batch *batch)
 	uint32_t count = batch->count;
 	for (uint32_t i = 0; i < count; i++) {
 		struct packet *packet = &batch->packets[i];
-		if (packet->verdict == PACKET_LIVE && !packet->session &&
-			(packet->gateway || packet->binding))
+		if (packet->verdict == PACKET_LIVE && !packet_has_session(packet) &&
+			(packet->gateway || packet->binding != EGRET_NONE))
 			allocate(worker, packet);
 	}
 }

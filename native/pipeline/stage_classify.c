@@ -21,11 +21,11 @@ static void classify_inbound(struct worker *worker, struct packet *packet)
 {
 	struct session_table *table = worker->sessions;
 	uint32_t filtering = worker->plan.plan->filtering;
-	uint32_t binding = SESSION_NONE;
+	uint32_t binding = EGRET_NONE;
 	if (!packet->is_icmp_error)
 		binding = binding_find_outside(
 			table, packet->protocol, packet->destination, packet->destination_port);
-	if (binding == SESSION_NONE) {
+	if (binding == EGRET_NONE) {
 		packet_drop(packet,
 			packet->is_icmp_error ? EGRET_DROP_ICMP_INNER : EGRET_DROP_NO_SESSION);
 		return;
@@ -45,7 +45,7 @@ static void classify_inbound(struct worker *worker, struct packet *packet)
 	}
 	// The session is made by stage_allocate, once it is known that the packet can be delivered.
 	packet->group = fib_lookup(&worker->fib, 0, table->bindings[binding].inside_addr);
-	packet->binding = binding + 1;
+	packet->binding = binding;
 	packet->network_outside = packet->network;
 	packet->network = 0;
 	packet->is_decided = 1;
@@ -114,7 +114,8 @@ void stage_classify(struct worker *worker, struct batch *batch)
 	uint32_t count = batch->count;
 	for (uint32_t i = 0; i < count; i++) {
 		struct packet *packet = &batch->packets[i];
-		if (packet->verdict != PACKET_LIVE || packet->is_generated || packet->session)
+		if (packet->verdict != PACKET_LIVE || packet->is_generated ||
+			packet_has_session(packet))
 			continue;
 		if (packet->direction == SESSION_INBOUND)
 			classify_inbound(worker, packet);

@@ -59,15 +59,15 @@ void stage_rewrite(struct worker *worker, struct batch *batch)
 		uint8_t *ip = packet_ip(packet);
 		rewrite_ttl(ip, (uint8_t)(ip[IPV4_TTL] - 1));
 		packet->is_rewritten = 1;
-		if (!packet->session)
+		if (!packet_has_session(packet))
 			continue; // routed by the main table as it is
-		const struct session_record *session = &table->sessions[packet->session - 1];
+		const struct session_record *session = &table->sessions[packet->session];
 		if (packet->is_icmp_error) {
 			rewrite_error(packet, session);
 			continue;
 		}
 		rewrite_packet(packet, session);
-		session_touch(table, worker->plan.plan, packet->session - 1,
+		session_touch(table, worker->plan.plan, packet->session,
 			(enum session_direction)packet->direction, packet->tcp_flags,
 			worker->now_tick);
 	}

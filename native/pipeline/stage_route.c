@@ -48,13 +48,13 @@ static int is_answering(const struct worker *worker, const struct egret_adjacenc
 static enum egret_drop choose_path(struct worker *worker, struct packet *packet)
 {
 	int is_translated = packet->gateway != NULL ||
-		(packet->session && packet->direction == SESSION_OUTBOUND);
+		(packet_has_session(packet) && packet->direction == SESSION_OUTBOUND);
 	uint32_t hash = flow_hash(packet);
 	uint32_t destination = read32(packet_ip(packet) + IPV4_DESTINATION);
-	if (packet->direction == SESSION_INBOUND && packet->session)
-		destination = worker->sessions->sessions[packet->session - 1].inside_addr;
-	else if (packet->direction == SESSION_INBOUND && packet->binding)
-		destination = worker->sessions->bindings[packet->binding - 1].inside_addr;
+	if (packet->direction == SESSION_INBOUND && packet_has_session(packet))
+		destination = worker->sessions->sessions[packet->session].inside_addr;
+	else if (packet->direction == SESSION_INBOUND && packet->binding != EGRET_NONE)
+		destination = worker->sessions->bindings[packet->binding].inside_addr;
 	struct egret_adjacency exit;
 	enum egret_drop drop = decide_exit(&worker->plan, &worker->fib, is_translated,
 		packet->group, hash, destination, &exit);

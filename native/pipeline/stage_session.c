@@ -126,7 +126,7 @@ static void use_session(struct worker *worker, struct packet *packet, uint32_t a
 		packet->network = 0; // the main table leads to the client
 		packet->group = session->client_group;
 	}
-	packet->session = at + 1;
+	packet->session = at;
 	packet->is_decided = 1;
 }
 
@@ -144,7 +144,7 @@ void stage_session(struct worker *worker, struct batch *batch)
 		uint32_t cursor = 0, at;
 		if (lookups[i].is_wanted &&
 			(at = index_next(&table->session_index, lookups[i].hash, &cursor)) !=
-				INDEX_NONE)
+				EGRET_NONE)
 			__builtin_prefetch(&table->sessions[at], 1);
 	}
 	for (uint32_t i = 0; i < count; i++) {
@@ -153,7 +153,7 @@ void stage_session(struct worker *worker, struct batch *batch)
 		struct packet *packet = &batch->packets[i];
 		uint32_t at = session_find(
 			table, lookups[i].hash, lookups[i].key, packet->direction);
-		if (at != SESSION_NONE)
+		if (at != EGRET_NONE)
 			use_session(worker, packet, at);
 	}
 }

@@ -25,9 +25,9 @@ void plan_view_take(const struct arena *arena, struct plan_view *view)
 
 const struct egret_plan_port *plan_port(const struct plan_view *view, uint16_t slot)
 {
-	if (view->number == 0 || slot >= EGRET_PORT_MAX || view->port_of_slot[slot] == 0)
+	if (view->number == 0 || slot >= EGRET_PORT_MAX || view->port_of_slot[slot] == EGRET_NONE)
 		return NULL;
-	return &view->ports[view->port_of_slot[slot] - 1];
+	return &view->ports[view->port_of_slot[slot]];
 }
 
 const struct egret_plan_client *plan_client(const struct plan_view *view, uint32_t address)
@@ -47,7 +47,7 @@ const struct egret_plan_client *plan_client(const struct plan_view *view, uint32
 		else
 			high = middle - 1;
 	}
-	return owners[low] ? &view->clients[owners[low] - 1] : NULL;
+	return owners[low] != EGRET_NONE ? &view->clients[owners[low]] : NULL;
 }
 
 static int prefix_covers(uint32_t prefix, uint32_t length, uint32_t address)
@@ -120,9 +120,9 @@ const struct egret_plan_address *plan_address(const struct plan_view *view, uint
 	if (view->number == 0)
 		return NULL;
 	const struct plan_derived *derived = view->derived;
-	for (uint32_t i = plan_hash(address); derived->addresses[i];
+	for (uint32_t i = plan_hash(address); derived->addresses[i] != EGRET_NONE;
 		i = (i + 1) % PLAN_HASH_SLOTS) {
-		const struct egret_plan_address *row = &view->addresses[derived->addresses[i] - 1];
+		const struct egret_plan_address *row = &view->addresses[derived->addresses[i]];
 		if (row->address == address)
 			return row;
 	}

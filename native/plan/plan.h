@@ -19,7 +19,7 @@ struct plan_view {
 	const struct egret_plan_rule *rules;
 	const uint32_t *rule_addresses;
 	const struct egret_plan_client *clients;
-	const uint16_t *port_of_slot; // [EGRET_PORT_MAX]: index into ports + 1; 0: no such port
+	const uint32_t *port_of_slot; // [EGRET_PORT_MAX]: index into ports; or EGRET_NONE
 	const void *derived; // struct plan_derived (plan_buffer.h)
 };
 

@@ -1,7 +1,7 @@
 // What a plan buffer of the arena holds: what is derived from a plan, then the plan as encoded.
 //
 // Clients are the intervals of the address space between two prefix bounds: `starts` ascends,
-// `owners` says whose the addresses from there on are, `interval_at` finds the intervals of a /16,
+// `owners` says which client has the addresses from there on, `interval_at` finds the intervals of a /16,
 // between which a lookup searches by halves. Addresses are found by hash, linear probing.
 #pragma once
 
@@ -20,8 +20,8 @@ struct plan_derived {
 	uint32_t number; // of the plan, > 0
 	uint32_t interval_count;
 	uint64_t at_starts, at_owners, at_plan; // from the begin of the buffer
-	uint16_t port_of_slot[EGRET_PORT_MAX]; // index + 1
-	uint16_t addresses[PLAN_HASH_SLOTS]; // index + 1
+	uint32_t port_of_slot[EGRET_PORT_MAX]; // index; or EGRET_NONE
+	uint32_t addresses[PLAN_HASH_SLOTS]; // index; or EGRET_NONE
 	uint32_t locals[PLAN_HASH_SLOTS]; // the address, which is never 0
 	uint32_t interval_at[PLAN_SLASH16S + 1]; // the last interval that begins at or before it
 };

@@ -127,15 +127,16 @@ int plan_is_valid(const struct egret_plan *plan, uint32_t bytes, const struct eg
 
 // -- What is derived ------------------------------------------------------------------------------
 
+// All bits set is EGRET_NONE.
 static int derive_ports(
 	const struct egret_plan *plan, const struct plan_lists *lists, struct plan_derived *derived)
 {
-	memset(derived->port_of_slot, 0, sizeof derived->port_of_slot);
+	memset(derived->port_of_slot, 0xff, sizeof derived->port_of_slot);
 	for (uint32_t i = 0; i < plan->port_count; i++) {
 		uint16_t slot = lists->ports[i].slot;
-		if (derived->port_of_slot[slot])
+		if (derived->port_of_slot[slot] != EGRET_NONE)
 			return 0;
-		derived->port_of_slot[slot] = (uint16_t)(i + 1);
+		derived->port_of_slot[slot] = i;
 	}
 	return 1;
 }
@@ -144,17 +145,16 @@ static int derive_addresses(
 	const struct egret_plan *plan, const struct plan_lists *lists, struct plan_derived *derived)
 {
 	uint8_t is_taken[EGRET_ADDRESS_MAX] = {0};
-	memset(derived->addresses, 0, sizeof derived->addresses);
+	memset(derived->addresses, 0xff, sizeof derived->addresses);
 	for (uint32_t i = 0; i < plan->address_count; i++) {
 		const struct egret_plan_address *address = &lists->addresses[i];
 		if (is_taken[address->slot]++)
 			return 0;
 		uint32_t at = plan_hash(address->address);
-		for (; derived->addresses[at]; at = (at + 1) % PLAN_HASH_SLOTS)
-			if (lists->addresses[derived->addresses[at] - 1].address ==
-				address->address)
+		for (; derived->addresses[at] != EGRET_NONE; at = (at + 1) % PLAN_HASH_SLOTS)
+			if (lists->addresses[derived->addresses[at]].address == address->address)
 				return 0;
-		derived->addresses[at] = (uint16_t)(i + 1);
+		derived->addresses[at] = i;
 	}
 	return 1;
 }
@@ -173,7 +173,7 @@ static void derive_locals(
 }
 
 struct sorted_client {
-	uint32_t prefix, length, owner; // owner: index + 1; 0: nobody
+	uint32_t prefix, length, owner; // owner: index; or EGRET_NONE
 };
 
 static int sorted_client_compare(const void *left, const void *right)
@@ -210,14 +210,14 @@ static void derive_intervals(
 {
 	const struct sorted_client *enclosing[33];
 	uint32_t depth = 0;
-	interval_begin(intervals, 0, 0);
+	interval_begin(intervals, 0, EGRET_NONE);
 	for (uint32_t i = 0; i <= count; i++) {
 		while (depth > 0 &&
 			(i == count || last_address(enclosing[depth - 1]) < clients[i].prefix)) {
 			uint32_t last = last_address(enclosing[--depth]);
 			if (last != UINT32_MAX)
 				interval_begin(intervals, last + 1,
-					depth > 0 ? enclosing[depth - 1]->owner : 0);
+					depth > 0 ? enclosing[depth - 1]->owner : EGRET_NONE);
 		}
 		if (i == count)
 			break;
@@ -236,7 +236,7 @@ static int derive_clients(const struct egret_plan *plan, const struct plan_lists
 	for (uint32_t i = 0; i < count; i++)
 		clients[i] = (struct sorted_client){lists->clients[i].prefix,
 			lists->clients[i].prefix_length,
-			lists->clients[i].identity == UINT32_MAX ? 0 : i + 1};
+			lists->clients[i].identity == EGRET_NONE ? EGRET_NONE : i};
 	qsort(clients, count, sizeof *clients, sorted_client_compare);
 	for (uint32_t i = 1; i < count; i++) {
 		if (sorted_client_compare(&clients[i - 1], &clients[i]) == 0) {

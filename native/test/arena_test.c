@@ -138,7 +138,7 @@ static void test_corruption(void)
 		offsetof(struct plan_derived, interval_at) + 0x0a00 * 4, derived.at_starts,
 		derived.at_owners + 4};
 	for (size_t i = 0; i < sizeof in_plan / sizeof *in_plan; i++)
-		taken += corrupted_status(fd, (off_t)(at_plan + in_plan[i]), &huge, 4) !=
+		taken += corrupted_status(fd, (off_t)(at_plan + in_plan[i]), &two, 4) !=
 			-EGRET_STATUS_BAD_ARENA;
 	tap_ok(taken == 0, "or whose lookups lead outside, or round and round");
 	tap_ok(corrupted_status(fd, (off_t)at_slots + EGRET_NAME_BYTES - 4, &huge, 4) ==

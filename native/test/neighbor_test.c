@@ -52,7 +52,7 @@ static void note(const struct packet *p)
 
 static const struct port_driver no_driver = {.name = "none"};
 static const struct egret_plan_port plan_row = {.slot = PORT, .address = ADDRESS(254)};
-static const uint16_t plan_port_of_slot[EGRET_PORT_MAX] = {[PORT] = 1};
+static uint32_t plan_port_of_slot[EGRET_PORT_MAX];
 
 static void begin(uint32_t neighbors)
 {
@@ -77,6 +77,8 @@ static void begin(uint32_t neighbors)
 	worker.batch.count = 0;
 	worker.plan = (struct plan_view){
 		.number = 1, .ports = &plan_row, .port_of_slot = plan_port_of_slot};
+	memset(plan_port_of_slot, 0xff, sizeof plan_port_of_slot); // EGRET_NONE
+	plan_port_of_slot[PORT] = 0;
 	worker.ports[PORT].driver = &no_driver;
 	released_count = asked_count = 0;
 }

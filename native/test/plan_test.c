@@ -130,7 +130,7 @@ static void test_lookups(void)
 	tap_ok(identity(&view, 0x0a00ffff) == 0 && identity(&view, 0x0a010100) == 0 &&
 			identity(&view, 0) == 0 && identity(&view, UINT32_MAX) == 0,
 		"others have no owner");
-	fixture->clients[1].identity = UINT32_MAX;
+	fixture->clients[1].identity = EGRET_NONE;
 	publish(arena, fixture);
 	plan_view_take(arena, &view);
 	tap_ok(identity(&view, 0x0a01007f) == 100 && !plan_client(&view, 0x0a010080) &&
@@ -182,7 +182,7 @@ static void test_clients(uint64_t seed)
 			continue;
 		plan_add_client(fixture, prefix, length, 0, 0);
 		if (i % 8 == 7)
-			fixture->clients[fixture->plan.client_count - 1].identity = UINT32_MAX;
+			fixture->clients[fixture->plan.client_count - 1].identity = EGRET_NONE;
 	}
 	int64_t number = publish(arena, fixture);
 	struct plan_view view;
@@ -202,7 +202,7 @@ static void test_clients(uint64_t seed)
 				(!best || bits > best->prefix_length))
 				best = client;
 		}
-		uint32_t owner = best && best->identity != UINT32_MAX ? best->identity : 0;
+		uint32_t owner = best && best->identity != EGRET_NONE ? best->identity : 0;
 		wrong += identity(&view, address) != owner;
 	}
 	tap_ok(number == 1 && wrong == 0, "seed %llu: %u of 20000 owners differ from a scan of %u",
@@ -358,7 +358,7 @@ static void test_why(void)
 	egret_fib_apply(arena, 0, in_main, 2);
 	egret_arena_commit_generation(arena);
 	tap_ok(why(arena, client, web, &d) == EGRET_DROP_NO_ROUTE && d.client == 100 &&
-			d.rule == 2 && d.outside_addr == 0x0a320002 && d.port == UINT16_MAX,
+			d.rule == 2 && d.outside_addr == 0x0a320002 && d.port == EGRET_NONE,
 		"no route yet");
 	egret_fib_set_group(arena, 2, &red, 1);
 	egret_fib_set_group(arena, 3, &blue, 1);

@@ -120,7 +120,7 @@ static void run_script(void)
 static uint32_t list_length(const struct session_table *t, uint32_t head, int which)
 {
 	uint32_t n = 0;
-	for (; head != SESSION_NONE && n <= t->session_max + t->binding_max; n++)
+	for (; head != EGRET_NONE && n <= t->session_max + t->binding_max; n++)
 		head = which == 0    ? t->session_links[head].next
 			: which == 1 ? t->binding_links[head].first_session
 				     : t->clients[head].next_free;
@@ -142,7 +142,7 @@ static const char *sessions_differ(const struct session_table *t, uint32_t *live
 		}
 		if (t->bindings[s->binding].state != BINDING_LIVE)
 			return "a session's binding is not live";
-		if (t->timers.nodes[i].slot == TIMER_NONE)
+		if (t->timers.nodes[i].slot == EGRET_NONE)
 			return "a session without timer";
 		uint32_t of_client = 0;
 		for (uint32_t j = 0; j < t->session_max; j++)
@@ -173,7 +173,7 @@ static const char *difference(void)
 			return "a binding's port is free";
 		if (b->state == BINDING_QUARANTINED) {
 			want[b->address_slot].quarantined++;
-			if (t->timers.nodes[t->session_max + i].slot == TIMER_NONE)
+			if (t->timers.nodes[t->session_max + i].slot == EGRET_NONE)
 				return "a quarantine without timer";
 			continue;
 		}

@@ -152,7 +152,7 @@ export const planClient = {
   rule_count: { at: 8, as: 'u32' },
   /** 0 to 32. */
   prefix_length: { at: 12, as: 'u32' },
-  /** number of the client in egretd's model, for status; UINT32_MAX: nobody's, a hole in a shorter prefix. */
+  /** number of the client in egretd's model, for status; EGRET_NONE: a hole in a shorter prefix. */
   identity: { at: 16, as: 'u32' },
 } as const;
 export const planClientBytes = 20;
@@ -197,9 +197,9 @@ export const poolRowBytes = 16;
 
 /** struct egret_decision. */
 export const decision = {
-  /** identity of the client; UINT32_MAX: none. */
+  /** identity of the client; EGRET_NONE: no client. */
   client: { at: 0, as: 'u32' },
-  /** index of the rule in the plan; UINT32_MAX: none. */
+  /** index of the rule in the plan; EGRET_NONE: no rule. */
   rule: { at: 4, as: 'u32' },
   /** gateway address; 0: none. */
   outside_addr: { at: 8, as: 'u32' },
@@ -207,14 +207,12 @@ export const decision = {
   group: { at: 12, as: 'u32' },
   /** host order; 0: none. */
   next_hop: { at: 16, as: 'u32' },
+  /** port slot; EGRET_NONE: it does not leave. */
+  port: { at: 20, as: 'u32' },
   /** network slot of the route. */
-  network: { at: 20, as: 'u16' },
-  /** port slot; UINT16_MAX: none. */
-  port: { at: 22, as: 'u16' },
+  network: { at: 24, as: 'u16' },
   /** enum egret_drop; NONE: forwarded. */
-  drop: { at: 24, as: 'u16' },
-  /** zero. */
-  reserved: { at: 26, as: 'u16' },
+  drop: { at: 26, as: 'u16' },
 } as const;
 export const decisionBytes = 28;
 
@@ -499,6 +497,8 @@ export const sessionStates = [
 ] as const;
 export type SessionState = (typeof sessionStates)[number];
 
+/** No row, record, slot or number of a list that counts from 0. */
+export const NONE = 4294967295;
 export const PORT_MAX = 64;
 export const NETWORK_MAX = 256;
 export const ADDRESS_MAX = 4096;

@@ -236,13 +236,13 @@ export class ArenaDataPlane implements DataPlane {
     native.why(this.#arena, client, destination, bytes);
     const row = new RecordReader(abi.decision, abi.decisionBytes, bytes);
     return {
-      client: present(row.get(0, 'client'), 0xffffffff),
-      rule: present(row.get(0, 'rule'), 0xffffffff),
+      client: present(row.get(0, 'client'), abi.NONE),
+      rule: present(row.get(0, 'rule'), abi.NONE),
       outsideAddress: present(row.get(0, 'outside_addr'), 0),
       network: row.get(0, 'network'),
       group: row.get(0, 'group'),
       nextHop: present(row.get(0, 'next_hop'), 0),
-      portSlot: present(row.get(0, 'port'), 0xffff),
+      portSlot: present(row.get(0, 'port'), abi.NONE),
       drop: abi.drops[row.get(0, 'drop')],
     };
   }

@@ -9,6 +9,7 @@ import {
   ACTION_GATEWAY,
   ACTION_MAIN,
   ADDRESS_NETWORKS_MAX,
+  NONE,
   planAddress,
   planAddressBytes,
   plan as planAt,
@@ -39,9 +40,6 @@ const roles = { Clients: ROLE_CLIENTS, Networks: ROLE_NETWORKS, Any: ROLE_ANY } 
 const actions = { gateway: ACTION_GATEWAY, main: ACTION_MAIN, block: ACTION_BLOCK } as const;
 const filterings = { AddressAndPortDependent: 0, AddressDependent: 1, EndpointIndependent: 2 };
 const mappings = { EndpointIndependent: 0, AddressAndPortDependent: 1 };
-
-/** UINT32_MAX as a client's identity. */
-const nobody = 0xffff_ffff;
 
 /** @returns the bytes that egret_plan_publish takes */
 export function encodePlan(plan: EgressPlan, slots: Slots): Uint8Array {
@@ -116,7 +114,7 @@ export function encodePlan(plan: EgressPlan, slots: Slots): Uint8Array {
       prefix_length: client.prefix.length,
       first_rule: policy ? firstRules[client.policy!]! : 0,
       rule_count: policy ? policy.rules.length : 0,
-      identity: client.identity ?? nobody,
+      identity: client.identity ?? NONE,
     });
   }
   return out.finish();
