@@ -103,7 +103,7 @@ function daemonCounters(appliance: Running): Record<DaemonCounter, number> {
   };
 }
 
-function neighborRow(row: BgpRow): NeighborRow {
+export function neighborRow(row: BgpRow): NeighborRow {
   const { network, address, remoteAs, state, sinceMs, received, accepted, announced, ...detail } =
     row;
   const text = (value: number | undefined): string | null =>
