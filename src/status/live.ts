@@ -10,7 +10,6 @@ import { gatewayKey } from '../model/gateway-key.ts';
 import type { Client, Policy } from '../model/model.ts';
 import { formatIpv4, formatIpv4Prefix, parseIpv4 } from '../net/ipv4.ts';
 import type { LiveParts } from './parts.ts';
-import { routeChunks, routeLineChunks } from './routes.ts';
 import type {
   Chunks,
   ClientRow,
@@ -26,6 +25,7 @@ import type {
   StatusSource,
   WhyReport,
 } from './source.ts';
+import { routeChunks, routeLineChunks } from './views/route.ts';
 import { explain } from './why.ts';
 
 const sessionRowsPerChunk = 1000;

@@ -8,8 +8,8 @@ import { gatewayKey } from '../model/gateway-key.ts';
 import type { Model, PolicyRule } from '../model/model.ts';
 import { formatIpv4, formatIpv4Prefix, type Ipv4 } from '../net/ipv4.ts';
 import type { LiveParts } from './parts.ts';
-import { rowsOf } from './routes.ts';
 import type { RouteRow, WhyReport, WhyStep } from './source.ts';
+import { rowsOf } from './views/route.ts';
 
 /** @returns the report; nothing is changed by asking */
 export function explain(parts: LiveParts, client: Ipv4, destination: Ipv4): WhyReport {

@@ -33,6 +33,7 @@ describe('files', () => {
       ...['appliance/egress', 'appliance/host', 'appliance/restart', 'appliance/vrf'],
       ...['bgp/connection', 'bgp/routes', 'bgp/wire'],
       ...['config/kinds', 'config/resolve', 'config/schema', 'config/yaml'],
+      'status/views',
     ];
     const deep = product
       .map((path) => relative('src', dirname(path)))

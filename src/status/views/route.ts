@@ -1,13 +1,13 @@
 /** The view `route`: rows and `ip route` lines of one network or of all, in slices. */
 
-import { formatIpRoute } from '../kernel/route-format.ts';
-import { EgretError } from '../lib/errors.ts';
-import type { Ipv4Prefix } from '../net/ipv4.ts';
-import { formatIpv4, formatIpv4Prefix, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
-import type { PathView, Rib, RouteView } from '../rib/rib.ts';
-import type { AsPathSegment, NextHop } from '../rib/route.ts';
-import type { LiveParts } from './parts.ts';
-import type { Chunks, RouteQuery, RouteRow } from './source.ts';
+import { formatIpRoute } from '../../kernel/route-format.ts';
+import { EgretError } from '../../lib/errors.ts';
+import type { Ipv4Prefix } from '../../net/ipv4.ts';
+import { formatIpv4, formatIpv4Prefix, parseIpv4, parseIpv4Prefix } from '../../net/ipv4.ts';
+import type { PathView, Rib, RouteView } from '../../rib/rib.ts';
+import type { AsPathSegment, NextHop } from '../../rib/route.ts';
+import type { LiveParts } from '../parts.ts';
+import type { Chunks, RouteQuery, RouteRow } from '../source.ts';
 
 const prefixesPerChunk = 512;
 const mainTable = 254;

@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest';
-import { ManualClock } from '../../test/support/manual-clock.ts';
-import { resolveDocuments } from '../config/resolve/resolve.ts';
-import { parseFile } from '../config/yaml/documents.ts';
-import { makeReport } from '../config/yaml/located.ts';
-import { systemClock } from '../lib/clock.ts';
-import { parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
-import { InternedAttributes } from '../rib/attributes.ts';
-import { Rib } from '../rib/rib.ts';
-import { routeChunks, routeLineChunks } from './routes.ts';
-import type { Chunks, RouteQuery } from './source.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { resolveDocuments } from '../../config/resolve/resolve.ts';
+import { parseFile } from '../../config/yaml/documents.ts';
+import { makeReport } from '../../config/yaml/located.ts';
+import { systemClock } from '../../lib/clock.ts';
+import { parseIpv4, parseIpv4Prefix } from '../../net/ipv4.ts';
+import { InternedAttributes } from '../../rib/attributes.ts';
+import { Rib } from '../../rib/rib.ts';
+import type { Chunks, RouteQuery } from '../source.ts';
+import { routeChunks, routeLineChunks } from './route.ts';
 
 /** An ExternalNetwork may have the name that means the main table. */
 const config = `apiVersion: projectcalico.org/v3
