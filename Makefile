@@ -93,7 +93,7 @@ bench: build packages $(C_BENCHES) ## TCP through Egret beside the kernel with n
 abi: src/dataplane/abi.gen.ts ## native/abi.h to src/dataplane/abi.gen.ts
 
 .PHONY: docs
-docs: node_modules src/dataplane/abi.gen.ts ## docs/errors.md, counters.md, rfc.md, resources.md
+docs: node_modules src/dataplane/abi.gen.ts ## docs/errors.md, counters.md, views.md, rfc.md, resources.md
 	node docs/generate.ts
 
 src/dataplane/abi.gen.ts: native/abi.h native/abi_print.c

@@ -43,7 +43,6 @@ import type { Log } from './lib/log.ts';
 import { MeasuredClock } from './lib/measured-clock.ts';
 import type { Random } from './lib/random.ts';
 import type { Model } from './model/model.ts';
-import { LiveStatus } from './status/live.ts';
 import { StatusServer } from './status/server.ts';
 
 export interface ApplianceOptions {
@@ -184,9 +183,9 @@ export class Appliance {
     await mirrors.open(this.#model);
     await this.#reconciler.run();
     host.onChanged(() => this.#reconciler.soon());
-    const status = new LiveStatus(() => liveParts(this.#running()));
+    const partsNow = () => liveParts(this.#running());
     const statusPath = this.#runDir.file('status.sock');
-    this.#status = await StatusServer.listen(statusPath, status, this.clock, log);
+    this.#status = await StatusServer.listen(statusPath, partsNow, this.clock, log);
     log.info({ ports: this.#ports.map((port) => port.name) }, 'egretd runs');
   }
 

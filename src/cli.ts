@@ -1,14 +1,15 @@
 /**
  * egret: the command line. One table gives parsing, help and completion; asking a running egretd is
- * left to its status socket, and only `run` and `check` load more than this file.
+ * left to its status socket, and only `run` and `check` load more than this file and the list of views.
  *
  * Exit status: 0 ok, 1 usage, 2 invalid configuration, 3 not found, 4 daemon not reachable.
  */
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { EgretError } from './lib/errors.ts';
-import type { StatusRequest } from './status/request.ts';
-import { endOfAnswer, viewNames } from './status/views.ts';
+import { endOfAnswer, type StatusRequest } from './status/request.ts';
+import type { View } from './status/view.ts';
+import { viewNamed, viewNames, views } from './status/views.ts';
 import { version } from './version.ts';
 
 interface Arguments {
@@ -70,8 +71,8 @@ const commands: readonly Command[] = [
   {
     name: 'show',
     usage: `show ${viewNames.join(' | ')} [--json]`,
-    help: 'Show what egretd does now. route takes: [table N | network NAME] [PREFIX].',
-    words: [...viewNames, 'table', 'network', '--json'],
+    help: ['Show what egretd does now.', ...views.flatMap(usageOf)].join(' '),
+    words: [...viewNames, ...views.flatMap(({ words }) => words), '--json'],
     run: (args) => ask(args, showRequest(args)),
   },
   {
@@ -129,27 +130,16 @@ function takesNoWords(name: string, { words: [first] }: Arguments): void {
   if (first !== undefined) throw usage(`${name} takes no ${first}`);
 }
 
-function showRequest(args: Arguments): StatusRequest {
-  const [view, ...rest] = args.words;
-  const known = viewNames.find((name) => name === view);
-  if (!known) throw usage(view ? `show has no view ${view}` : 'show needs a view');
-  if (known !== 'route') {
-    if (rest.length > 0) throw usage(`show ${known} takes no ${rest[0]}`);
-    return { command: 'show', view: known, isJson: args.isJson };
-  }
-  let network: string | undefined;
-  let table: number | undefined;
-  if (rest[0] === 'network' || rest[0] === 'table') {
-    const [word, value] = rest.splice(0, 2);
-    if (value === undefined) throw usage(`show route ${word} needs a value`);
-    if (word === 'network') network = value;
-    else if (/^\d{1,10}$/.test(value)) table = Number(value);
-    else throw usage(`show route table needs a number, not ${value}`);
-  }
-  const [prefix, more] = rest;
-  if (more) throw usage(`show route takes no ${more}`);
-  const route = { network, table, isTable: table !== undefined, prefix };
-  return { command: 'show', view: 'route', isJson: args.isJson, route };
+function usageOf({ name, usage }: View): string[] {
+  return usage === undefined ? [] : [`${name} takes: ${usage}.`];
+}
+
+/** Checked here too, so that a word too many needs no egretd to be one. */
+function showRequest({ words: [name, ...words], isJson }: Arguments): StatusRequest {
+  const view = name ? viewNamed(name) : undefined;
+  if (!view) throw usage(name ? `show has no view ${name}` : 'show needs a view');
+  view.check(words);
+  return { command: 'show', view: view.name, isJson, words };
 }
 
 /** Asks the daemon and prints what it answers. */

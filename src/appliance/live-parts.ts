@@ -1,6 +1,5 @@
-/** What status reads of the appliance, and BGP's rows in the shape that `egret show` promises. */
+/** What status reads of the appliance. */
 import type { Speaker } from '../bgp/speaker.ts';
-import type { NeighborRow as BgpRow } from '../bgp/status.ts';
 import type { ArenaDataPlane } from '../dataplane/arena.ts';
 import type { Forwarder } from '../dataplane/forwarder.ts';
 import type { AddressAssignment } from '../egress/addresses.ts';
@@ -12,10 +11,9 @@ import type { Plumbing } from '../kernel/plumbing.ts';
 import type { MeasuredClock } from '../lib/measured-clock.ts';
 import { gatewayKey } from '../model/gateway-key.ts';
 import type { Model } from '../model/model.ts';
-import { formatIpv4, formatIpv4Prefix } from '../net/ipv4.ts';
+import { formatIpv4Prefix } from '../net/ipv4.ts';
 import type { DaemonCounter } from '../status/daemon-counters.ts';
 import type { LiveParts } from '../status/parts.ts';
-import type { NeighborRow } from '../status/source.ts';
 import type { EgressControl } from './egress/egress-control.ts';
 import { hostLinks } from './host/host-view.ts';
 import type { Mirrors } from './vrf/mirrors.ts';
@@ -54,7 +52,7 @@ export function liveParts(appliance: Running): LiveParts {
     gatewayReadiness: gatewayReadiness(appliance),
     ribs: appliance.vrfs.ribs(),
     dataPlane,
-    neighbors: () => appliance.speaker.snapshot().map(neighborRow),
+    neighbors: () => appliance.speaker.snapshot(),
     mirroredCount: (network) => appliance.mirrors.mirroredCount(network),
     rpFilter: (name) => plumbing.rpFilter(name),
     forwarderTrouble: appliance.forwarder.trouble,
@@ -100,29 +98,5 @@ function daemonCounters(appliance: Running): Record<DaemonCounter, number> {
     fib_plies_used: pliesUsed,
     fib_plies_max: pliesMax,
     ...appliance.egress.readinesses.counters(),
-  };
-}
-
-export function neighborRow(row: BgpRow): NeighborRow {
-  const { network, address, remoteAs, state, sinceMs, received, accepted, announced, ...detail } =
-    row;
-  const text = (value: number | undefined): string | null =>
-    value === undefined ? null : formatIpv4(value);
-  return {
-    network: network ?? null,
-    address: formatIpv4(address),
-    remoteAs,
-    state,
-    sinceMs: Math.round(sinceMs),
-    received,
-    accepted,
-    announced,
-    lastError: row.lastError?.text ?? null,
-    detail: {
-      ...detail,
-      localId: text(row.localId),
-      remoteId: text(row.remoteId),
-      localAddress: text(row.localAddress),
-    },
   };
 }

@@ -1,45 +1,54 @@
 import { expect, test } from 'vitest';
 import { makeLiveParts } from '../../test/support/live-parts.ts';
-import { LiveStatus } from './live.ts';
-import { parseRequest } from './request.ts';
-import { printView, printWhy, viewNames } from './views.ts';
+import { type JsonSchema, readJson } from '../lib/json-schema.ts';
+import { viewNamed, views } from './views.ts';
+import { explain } from './why.ts';
+import { printWhy, whySchema } from './why-report.ts';
 
-async function show(request: object): Promise<string> {
-  const parsed = parseRequest(JSON.stringify({ command: 'show', ...request }));
-  if (parsed.command !== 'show') throw new Error('not asked for a view');
+async function show(name: string, words: readonly string[], isJson: boolean): Promise<string> {
   let text = '';
-  for await (const part of printView(new LiveStatus(makeLiveParts), parsed)) text += part;
+  for await (const part of viewNamed(name)!.print(makeLiveParts(), words, isJson)) text += part;
   return text;
 }
 
 const golden = (name: string): string => `../../test/golden/views/${name}`;
 
-test.each(viewNames)('%s prints what it printed', async (view) => {
-  await expect(await show({ view })).toMatchFileSnapshot(golden(`${view}.txt`));
-  const json = await show({ view, isJson: true });
+/** It is what the schema says, and nothing that the schema does not know. */
+function expectSchema(schema: JsonSchema, json: string): void {
+  const value: unknown = JSON.parse(json);
+  expect(readJson(schema, value)).toEqual({ ok: true, value });
+}
+
+test.each(views.map((view) => [view.name, view] as const))('%s', async (name, view) => {
+  await expect(await show(name, [], false)).toMatchFileSnapshot(golden(`${name}.txt`));
+  const json = await show(name, [], true);
   // Counters come and go with the data plane: those that are zero are left out.
   const rows = json.replace(/\{[^{}]*"value":0\}(,\n)?/g, '');
-  await expect(rows).toMatchFileSnapshot(golden(`${view}.json.txt`));
+  await expect(rows).toMatchFileSnapshot(golden(`${name}.json.txt`));
+  expectSchema(view.answer, json);
 });
 
 test.each([
-  ['network-red', { network: 'red' }],
-  ['network-main', { network: 'main' }],
-  ['table-500', { table: 500, isTable: true }],
-  ['table-500-prefix', { table: 500, isTable: true, prefix: '192.0.2.9' }],
-])('route %s prints what it printed', async (name, route) => {
-  const view = 'route';
-  await expect(await show({ view, route })).toMatchFileSnapshot(golden(`route-${name}.txt`));
-  const json = await show({ view, route, isJson: true });
+  ['network-red', ['network', 'red']],
+  ['network-main', ['network', 'main']],
+  ['table-500', ['table', '500']],
+  ['table-500-prefix', ['table', '500', '192.0.2.9']],
+])('route %s', async (name, words) => {
+  const text = await show('route', words, false);
+  await expect(text).toMatchFileSnapshot(golden(`route-${name}.txt`));
+  const json = await show('route', words, true);
   await expect(json).toMatchFileSnapshot(golden(`route-${name}.json.txt`));
+  expectSchema(viewNamed('route')!.answer, json);
 });
 
 test.each([
   ['forwarded', '10.1.0.2', '192.0.2.10'],
   ['dropped', '10.9.9.9', '192.0.2.10'],
   ['kernel', '10.1.0.2', '172.16.1.2'],
-])('why prints what it printed: %s', async (name, client, destination) => {
-  const report = new LiveStatus(makeLiveParts).why(client, destination);
+])('why: %s', async (name, client, destination) => {
+  const report = explain(makeLiveParts(), client, destination);
   await expect(printWhy(report, false)).toMatchFileSnapshot(golden(`why-${name}.txt`));
-  await expect(printWhy(report, true)).toMatchFileSnapshot(golden(`why-${name}.json.txt`));
+  const json = printWhy(report, true);
+  await expect(json).toMatchFileSnapshot(golden(`why-${name}.json.txt`));
+  expectSchema(whySchema, json);
 });

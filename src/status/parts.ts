@@ -1,4 +1,5 @@
 /** What status reads of a running egretd, taken anew for every question. */
+import type { NeighborRow } from '../bgp/status.ts';
 import type { DataPlane } from '../dataplane/dataplane.ts';
 import type { AddressAssignment } from '../egress/addresses.ts';
 import type { HostLink, PortChoice } from '../egress/ports.ts';
@@ -8,9 +9,9 @@ import type { Model, Network } from '../model/model.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Rib } from '../rib/rib.ts';
 import type { DaemonCounter } from './daemon-counters.ts';
-import type { NeighborRow } from './source.ts';
 
 export interface LiveParts {
+  /** Ascends with every configuration that was taken. */
   readonly generation: number;
   readonly model: Model;
   readonly clock: Clock;
@@ -31,5 +32,6 @@ export interface LiveParts {
   /** Why nothing is forwarded at all; undefined: the forwarder works. */
   readonly forwarderTrouble: string | undefined;
   readonly daemonCounters: () => Readonly<Record<DaemonCounter, number>>;
+  /** Why the newest configuration was refused; empty: it runs. */
   readonly configErrors: readonly string[];
 }

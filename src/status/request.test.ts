@@ -3,15 +3,13 @@ import { parseRequest } from './request.ts';
 
 test.each([
   [
-    '{"command":"show","view":"route","isJson":true,"route":{"network":null,"prefix":"10.0.0.0/8"}}',
-    {
-      command: 'show',
-      view: 'route',
-      isJson: true,
-      route: { network: null, isTable: false, prefix: '10.0.0.0/8' },
-    },
+    '{"command":"show","view":"route","isJson":true,"words":["network","red","10.0.0.0/8"]}',
+    { command: 'show', view: 'route', isJson: true, words: ['network', 'red', '10.0.0.0/8'] },
   ],
-  ['{"command":"show","view":"pools"}', { command: 'show', view: 'pools', isJson: false }],
+  [
+    '{"command":"show","view":"pools"}',
+    { command: 'show', view: 'pools', isJson: false, words: [] },
+  ],
   [
     '{"command":"why","client":"10.0.0.1","destination":"10.0.0.2"}',
     { command: 'why', client: '10.0.0.1', destination: '10.0.0.2', isJson: false },
@@ -22,12 +20,12 @@ test.each([
 
 test.each([
   ['', 'not JSON'],
-  ['null', 'Object'],
+  ['null', 'request must be an object, not null'],
   ['{}', "request's command"],
   ['{"command":"stop"}', "request's command"],
   ['{"command":"show","view":"__proto__"}', "request's view"],
   ['{"command":"show","view":"route","isJson":1}', "request's isJson"],
-  ['{"command":"show","view":"route","route":{"table":"500"}}', "request's route.table"],
+  ['{"command":"show","view":"route","words":["table",500]}', "request's words[1]"],
   ['{"command":"why","client":"10.0.0.1"}', "request's destination"],
 ])('%s is refused: %s', (line, what) => {
   expect(() => parseRequest(line)).toThrow(what);

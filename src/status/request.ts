@@ -1,34 +1,42 @@
 /**
- * A status request as it comes over the socket, from whoever may open it: checked whole before
- * anything looks at it.
+ * What goes over the status socket: a request, checked whole before anything looks at it, and the
+ * mark that ends a complete answer.
  */
-import * as v from 'valibot';
 import { EgretError } from '../lib/errors.ts';
+import {
+  boolean,
+  choice,
+  defaulted,
+  type Json,
+  type JsonValue,
+  list,
+  object,
+  readJson,
+  text,
+} from '../lib/json-schema.ts';
 import { viewNames } from './views.ts';
 
-const route = v.object({
-  network: v.optional(v.nullable(v.string())),
-  table: v.optional(v.number()),
-  isTable: v.optional(v.boolean(), false),
-  prefix: v.optional(v.string()),
+/** Ends a complete answer; no text that is printed holds it. */
+export const endOfAnswer = '\0';
+
+const command = object({ command: choice(['show', 'why']) });
+
+const show = object({
+  command: choice(['show']),
+  view: choice(viewNames),
+  isJson: defaulted(boolean(), false),
+  /** What follows the view's name on the command line. */
+  words: defaulted(list(text()), []),
 });
 
-const request = v.variant('command', [
-  v.object({
-    command: v.literal('show'),
-    view: v.picklist(viewNames),
-    isJson: v.optional(v.boolean(), false),
-    route: v.optional(route),
-  }),
-  v.object({
-    command: v.literal('why'),
-    client: v.string(),
-    destination: v.string(),
-    isJson: v.optional(v.boolean(), false),
-  }),
-]);
+const why = object({
+  command: choice(['why']),
+  client: text(),
+  destination: text(),
+  isJson: defaulted(boolean(), false),
+});
 
-export type StatusRequest = v.InferOutput<typeof request>;
+export type StatusRequest = JsonValue<typeof show> | JsonValue<typeof why>;
 
 /** @throws EgretError USAGE, naming what is wrong */
 export function parseRequest(line: string): StatusRequest {
@@ -38,9 +46,14 @@ export function parseRequest(line: string): StatusRequest {
   } catch {
     throw new EgretError('USAGE', { what: 'The request is not JSON' });
   }
-  const parsed = v.safeParse(request, value);
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  const at = v.getDotPath(issue);
-  throw new EgretError('USAGE', { what: `The request${at ? `'s ${at}` : ''}: ${issue.message}` });
+  return read(command, value).command === 'show' ? read(show, value) : read(why, value);
+}
+
+function read<Value>(schema: Json<Value>, value: unknown): Value {
+  const result = readJson(schema, value);
+  if (result.ok) return result.value;
+  const { path, problem } = result.fault;
+  throw new EgretError('USAGE', {
+    what: `The request${path === '' ? '' : `'s ${path}`} ${problem}`,
+  });
 }

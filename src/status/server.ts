@@ -10,12 +10,15 @@
  */
 import { chmodSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { assert } from '../lib/assert.ts';
 import type { Clock } from '../lib/clock.ts';
 import { EgretError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { parseRequest, type StatusRequest } from './request.ts';
-import type { StatusSource } from './source.ts';
-import { endOfAnswer, printView, printWhy } from './views.ts';
+import type { LiveParts } from './parts.ts';
+import { endOfAnswer, parseRequest, type StatusRequest } from './request.ts';
+import { viewNamed } from './views.ts';
+import { explain } from './why.ts';
+import { printWhy } from './why-report.ts';
 
 const requestBytesMax = 65_536;
 const requestTimeoutMs = 10_000;
@@ -32,10 +35,14 @@ export class StatusServer {
     this.#path = path;
   }
 
-  /** Listens at a path that nothing else serves (the run directory's lock sees to that). */
+  /**
+   * Listens at a path that nothing else serves (the run directory's lock sees to that).
+   *
+   * @param partsNow - asked anew for every request
+   */
   static async listen(
     path: string,
-    source: StatusSource,
+    partsNow: () => LiveParts,
     clock: Clock,
     log: Log,
   ): Promise<StatusServer> {
@@ -52,7 +59,7 @@ export class StatusServer {
           socket.setTimeout(readerTimeoutMs);
           // Each answer begins a step of its own.
           await new Promise<void>((resolve) => clock.soon(resolve));
-          await answer(socket, line, source);
+          await answer(socket, line, partsNow());
         })
         .catch((error) => {
           log.debug({ error }, 'status request failed');
@@ -97,11 +104,11 @@ function readLine(socket: Socket): Promise<string> {
   });
 }
 
-async function answer(socket: Socket, line: string, source: StatusSource): Promise<void> {
+async function answer(socket: Socket, line: string, parts: LiveParts): Promise<void> {
   let isBegun = false;
-  const head = `${JSON.stringify({ status: 0, message: refusal(source) })}\n`;
+  const head = `${JSON.stringify({ status: 0, message: refusal(parts) })}\n`;
   try {
-    for await (const text of run(parseRequest(line), source)) {
+    for await (const text of run(parseRequest(line), parts)) {
       if (!isBegun) socket.write(head);
       isBegun = true;
       if (!socket.write(text)) await drained(socket);
@@ -133,15 +140,19 @@ function finish(socket: Socket, text: string): void {
 }
 
 /** @returns undefined while the newest configuration runs */
-function refusal(source: StatusSource): string | undefined {
-  const { isCurrent, errors } = source.configState();
-  if (isCurrent) return undefined;
-  return ['the newest configuration was refused, an older one runs:', ...errors].join('\n');
+function refusal({ configErrors }: LiveParts): string | undefined {
+  if (configErrors.length === 0) return undefined;
+  return ['the newest configuration was refused, an older one runs:', ...configErrors].join('\n');
 }
 
-async function* run(request: StatusRequest, source: StatusSource): AsyncIterable<string> {
-  if (request.command === 'show') yield* printView(source, request);
-  else yield printWhy(source.why(request.client, request.destination), request.isJson);
+async function* run(request: StatusRequest, parts: LiveParts): AsyncIterable<string> {
+  if (request.command === 'why') {
+    yield printWhy(explain(parts, request.client, request.destination), request.isJson);
+    return;
+  }
+  const view = viewNamed(request.view);
+  assert(view !== undefined, 'a request names a view that exists');
+  yield* view.print(parts, request.words, request.isJson);
 }
 
 function drained(socket: Socket): Promise<void> {

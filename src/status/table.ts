@@ -41,7 +41,7 @@ export const onOneLine = (text: string): string => text.replace(/\p{Cc}/gu, ' ')
 
 export const yesNo = (value: boolean): string => (value ? 'yes' : 'no');
 export const orDash = (text: string | null | undefined): string => text || '-';
-export const list = (items: readonly string[]): string =>
+export const listText = (items: readonly string[]): string =>
   items.length > 0 ? items.join(',') : '-';
 
 /** Milliseconds as an operator reads them: 850ms, 12s, 4m10s, 3h05m, 2d03h. */

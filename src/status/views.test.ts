@@ -1,26 +1,15 @@
 import { expect, test } from 'vitest';
-import type { RouteRow, StatusSource, WhyReport } from './source.ts';
-import { printView, printWhy } from './views.ts';
+import { printTable } from './print.ts';
+import { type RouteRow, routeColumns } from './views/route.ts';
+import { views } from './views.ts';
 
-const report: WhyReport = {
-  client: '10.1.0.2',
-  destination: '192.0.2.10',
-  verdict: 'forwarded',
-  drop: null,
-  outside: '10.50.0.2',
-  network: 'red',
-  steps: [{ step: 'client', found: 'Pod default/a' }],
-  routes: [],
-};
-
-test.each<[Partial<WhyReport>, string]>([
-  [{}, 'forwarded from 10.50.0.2'],
-  [{ outside: null }, 'forwarded without translation'],
-  [{ verdict: 'dropped', drop: 'no_route' }, 'dropped: no_route'],
-  [{ verdict: 'kernel', outside: null }, 'left to the kernel'],
-])('why says in its first line what becomes of the packet: %j', (part, expected) => {
-  const [first] = printWhy({ ...report, ...part }, false).split('\n');
-  expect(first).toBe(`10.1.0.2 to 192.0.2.10: ${expected}`);
+test('every view has a name of its own and takes no unknown words', () => {
+  const names = views.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+  for (const view of views) {
+    const usage = view.name === 'route' ? /takes no b/ : /takes no a/;
+    expect(() => view.check(['a', 'b'])).toThrow(usage);
+  }
 });
 
 const route = (network: string): RouteRow => ({
@@ -39,10 +28,8 @@ test('columns are aligned over the networks of a short table, which come one by 
     yield [route('a')];
     yield [route('a-network-with-a-long-name')];
   };
-  const source: Pick<StatusSource, 'generation' | 'routes'> = { generation: 1, routes };
   let text = '';
-  const request = { view: 'route', isJson: false } as const;
-  for await (const part of printView(source as StatusSource, request)) text += part;
+  for await (const part of printTable(routeColumns, routes())) text += part;
   const columns = text
     .trimEnd()
     .split('\n')

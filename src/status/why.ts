@@ -4,15 +4,25 @@
  */
 import { dropMeanings } from '../dataplane/abi.gen.ts';
 import type { Decision } from '../dataplane/dataplane.ts';
+import { EgretError } from '../lib/errors.ts';
 import { gatewayKey } from '../model/gateway-key.ts';
 import type { Model, PolicyRule } from '../model/model.ts';
-import { formatIpv4, formatIpv4Prefix, type Ipv4 } from '../net/ipv4.ts';
+import { formatIpv4, formatIpv4Prefix, type Ipv4, parseIpv4 } from '../net/ipv4.ts';
 import type { LiveParts } from './parts.ts';
-import type { RouteRow, WhyReport, WhyStep } from './source.ts';
-import { rowsOf } from './views/route.ts';
+import { type RouteRow, routeRows } from './views/route.ts';
+import type { WhyReport, WhyStep } from './why-report.ts';
 
-/** @returns the report; nothing is changed by asking */
-export function explain(parts: LiveParts, client: Ipv4, destination: Ipv4): WhyReport {
+/**
+ * Nothing is changed by asking.
+ *
+ * @throws EgretError USAGE when one of them is no IPv4 address
+ */
+export function explain(parts: LiveParts, clientText: string, destinationText: string): WhyReport {
+  const client = parseIpv4(clientText);
+  const destination = parseIpv4(destinationText);
+  if (client === undefined || destination === undefined) {
+    throw new EgretError('USAGE', { what: 'why takes two IPv4 addresses' });
+  }
   if (isForKernel(parts, destination)) {
     const found = `${formatIpv4(destination)} is the box's own, a broadcast or a multicast address`;
     return leftToKernel(client, destination, found);
@@ -153,7 +163,7 @@ function explainRoute(
       'network',
       `${network ?? 'main table'}: ${route ? formatIpv4Prefix(route) : 'no route to the destination'}`,
     );
-    if (rib && route) rows.push(...rowsOf({ network, rib }, route, false));
+    if (rib && route) rows.push(...routeRows({ network, rib }, route, false));
   }
   if (decision.portSlot !== undefined) {
     const port = parts.ports.find(

@@ -3,10 +3,13 @@
  *
  * The pids come from the run directory, so that a test kills just what it means to kill.
  */
+import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readJson } from '../../src/lib/json-schema.ts';
+import { viewNamed } from '../../src/status/views.ts';
 import type { Host } from './namespace.ts';
 import { type Captured, type Running, type RunOptions, until } from './process.ts';
 
@@ -157,15 +160,17 @@ export class Egret {
     return this.host.run([egretProgram, '--run-dir', this.runDir, ...words], options);
   }
 
-  /** @returns the rows of a view */
+  /** @returns the rows of a view, each of which is what the view's schema says and no more */
   async show<View extends keyof Views>(
     view: View,
     ...words: readonly string[]
   ): Promise<Views[View][]> {
     const { stdout } = await this.ask(['show', view, ...words, '--json']);
-    const reply = JSON.parse(stdout) as { schema: string; generation: number; rows: unknown[] };
-    if (!reply.schema.startsWith(`egret.show/${view}/`)) throw new Error(reply.schema);
-    return reply.rows as Views[View][];
+    const reply = JSON.parse(stdout) as { rows: Views[View][] };
+    const read = readJson(viewNamed(view)!.answer, reply);
+    if (!read.ok) throw new Error(`${view}: ${read.fault.path} ${read.fault.problem}`);
+    assert.deepEqual(read.value, reply, `${view} has keys that its schema does not name`);
+    return reply.rows;
   }
 
   /** A counter's sum over interfaces, or on one of them; drops are `dropped.REASON`. */

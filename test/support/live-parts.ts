@@ -2,7 +2,6 @@
  * A box as status reads it, for goldens: red with two BGP paths, blue without a ready gateway, two
  * clients, four sessions. The RIBs, the Model and the clock are real; the data plane answers from a table.
  */
-import { neighborRow } from '../../src/appliance/live-parts.ts';
 import type { NeighborRow as BgpRow } from '../../src/bgp/status.ts';
 import { resolveDocuments } from '../../src/config/resolve/resolve.ts';
 import { parseFile } from '../../src/config/yaml/documents.ts';
@@ -252,7 +251,7 @@ export function makeLiveParts(): LiveParts {
       ['blue', localRib('blue', '172.16.2.0/24', 'ens6')],
     ]),
     dataPlane: dataPlane as DataPlane,
-    neighbors: () => [established, idle].map(neighborRow),
+    neighbors: () => [established, idle],
     mirroredCount: ({ name }) => (name === 'red' ? 1 : 0),
     rpFilter: (name) => (name === 'ens5' ? 2 : null),
     forwarderTrouble: undefined,

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { pages } from '../../docs/generate.ts';
 import { errorKinds } from '../../src/lib/errors.ts';
 import { product, read, root, written } from './sources.ts';
 
@@ -35,6 +36,10 @@ describe('what is generated is fresh', () => {
     const named = written.flatMap((path) => [...read(path).matchAll(/\bRFC (\d{3,5})\b/g)]);
     const numbers = new Set(named.map((match) => `RFC ${match[1]}`));
     expect([...numbers].filter((number) => !listed.includes(number)).sort()).toEqual([]);
+  });
+
+  test('docs/views.md is what the views say', () => {
+    expect(read('docs/views.md')).toBe(pages['views.md']?.());
   });
 
   test('docs/resources.md knows every kind', () => {

@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest';
+import { makeLiveParts } from '../../../test/support/live-parts.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { resolveDocuments } from '../../config/resolve/resolve.ts';
 import { parseFile } from '../../config/yaml/documents.ts';
 import { makeReport } from '../../config/yaml/located.ts';
-import { systemClock } from '../../lib/clock.ts';
 import { parseIpv4, parseIpv4Prefix } from '../../net/ipv4.ts';
 import { InternedAttributes } from '../../rib/attributes.ts';
 import { Rib } from '../../rib/rib.ts';
-import type { Chunks, RouteQuery } from '../source.ts';
-import { routeChunks, routeLineChunks } from './route.ts';
+import type { LiveParts } from '../parts.ts';
+import { type RouteRow, route } from './route.ts';
 
 /** An ExternalNetwork may have the name that means the main table. */
 const config = `apiVersion: projectcalico.org/v3
@@ -36,7 +36,7 @@ function ribOf(name: string, connected: string, routes: Readonly<Record<string, 
   return rib;
 }
 
-function setUp() {
+function setUp(): LiveParts {
   const report = makeReport();
   const resolved = resolveDocuments(parseFile('t.yaml', Buffer.from(config), report), report);
   if (resolved.kind === 'errors') throw new Error('the configuration is broken');
@@ -45,16 +45,19 @@ function setUp() {
     [undefined, ribOf('', '10.0.0.0/24', {})],
     ['main', ribOf('main', '172.16.1.0/24', routes)],
   ]);
-  return { model: resolved.model, ribs, clock: systemClock };
+  return { ...makeLiveParts(), model: resolved.model, ribs };
 }
 
-async function flat<Row>(chunks: Chunks<Row>): Promise<Row[]> {
-  const all: Row[] = [];
-  for await (const rows of chunks) all.push(...rows);
-  return all;
+async function print(words: readonly string[], isJson = false): Promise<string> {
+  let text = '';
+  for await (const part of route.print(setUp(), words, isJson)) text += part;
+  return text;
 }
 
-const table = (prefix: string): RouteQuery => ({ table: 500, isTable: true, prefix });
+async function rowsOf(...words: string[]): Promise<RouteRow[]> {
+  return (JSON.parse(await print(words, true)) as { rows: RouteRow[] }).rows;
+}
+
 const byDefault = 'default via 172.16.1.1 dev eth0 proto bgp ';
 
 it.each([
@@ -64,16 +67,16 @@ it.each([
   ['0.0.0.0/0', byDefault],
   ['172.16.1.2', byDefault],
 ])('a table has %s by a route that it prints', async (prefix, line) => {
-  expect(await flat(routeLineChunks(setUp(), table(prefix)))).toEqual([line]);
-  expect(await flat(routeChunks(setUp(), table(prefix)))).toHaveLength(1);
+  expect(await print(['table', '500', prefix])).toBe(`${line}\n`);
+  expect(await rowsOf('table', '500', prefix)).toHaveLength(1);
 });
 
 it.each([['172.16.1.0/24'], ['198.51.100.0/24']])('a table has no %s', async (prefix) => {
-  await expect(flat(routeLineChunks(setUp(), table(prefix)))).rejects.toThrow('does not exist');
-  await expect(flat(routeChunks(setUp(), table(prefix)))).rejects.toThrow('does not exist');
+  await expect(print(['table', '500', prefix])).rejects.toThrow('does not exist');
+  await expect(rowsOf('table', '500', prefix)).rejects.toThrow('does not exist');
 });
 
 it('a network that is named main is not the main table', async () => {
-  const rows = await flat(routeChunks(setUp(), { network: 'main', isTable: false }));
+  const rows = await rowsOf('network', 'main');
   expect(rows.map(({ prefix }) => prefix)).toContain('192.0.2.0/24');
 });

@@ -1,18 +1,99 @@
-/** The view `route`: rows and `ip route` lines of one network or of all, in slices. */
-
+/**
+ * `egret show route`: paths of one network or of all with the step that each one lost by, or a table as
+ * `ip route show table N` prints it. In slices, so that a full table is never built whole.
+ */
 import { formatIpRoute } from '../../kernel/route-format.ts';
 import { EgretError } from '../../lib/errors.ts';
-import type { Ipv4Prefix } from '../../net/ipv4.ts';
-import { formatIpv4, formatIpv4Prefix, parseIpv4, parseIpv4Prefix } from '../../net/ipv4.ts';
+import { boolean, type JsonValue, list, nullable, object, text } from '../../lib/json-schema.ts';
+import {
+  formatIpv4,
+  formatIpv4Prefix,
+  type Ipv4Prefix,
+  parseIpv4,
+  parseIpv4Prefix,
+} from '../../net/ipv4.ts';
 import type { PathView, Rib, RouteView } from '../../rib/rib.ts';
 import type { AsPathSegment, NextHop } from '../../rib/route.ts';
 import type { LiveParts } from '../parts.ts';
-import type { Chunks, RouteQuery, RouteRow } from '../source.ts';
+import { type Column, listText, orDash } from '../table.ts';
+import { type Chunks, defineView } from '../view.ts';
 
 const prefixesPerChunk = 512;
 const mainTable = 254;
 
-type RouteParts = Pick<LiveParts, 'model' | 'ribs' | 'clock'>;
+export const routeRow = object({
+  network: nullable(text('ExternalNetwork; null: the main table')),
+  prefix: text('ADDRESS/LENGTH'),
+  nextHops: list(
+    object({
+      address: nullable(text('null: on the link')),
+      interface: text('By which it leaves'),
+    }),
+    'Where it leads now; empty: nowhere',
+  ),
+  protocol: text('bgp, static or connected'),
+  isBest: boolean('It is the best path of its prefix'),
+  reason: text('best, multipath (it shares the traffic), or the step that it lost by'),
+  source: text("The neighbor's address, static, or the interface"),
+  asPath: nullable(text('AS_PATH, sets in braces; null: not from BGP')),
+});
+
+export type RouteRow = JsonValue<typeof routeRow>;
+
+export const routeColumns: readonly Column<RouteRow>[] = [
+  { title: 'NETWORK', text: (row) => orDash(row.network) },
+  { title: '', text: (row) => (row.isBest ? '*' : '') },
+  { title: 'PREFIX', text: (row) => row.prefix },
+  { title: 'NEXT HOPS', text: (row) => listText(row.nextHops.map(nextHopText)) },
+  { title: 'PROTOCOL', text: (row) => row.protocol },
+  { title: 'FROM', text: (row) => row.source },
+  { title: 'AS PATH', text: (row) => orDash(row.asPath) },
+  { title: 'REASON', text: (row) => row.reason },
+];
+
+function nextHopText(hop: RouteRow['nextHops'][number]): string {
+  return hop.address ? `${hop.address}%${hop.interface}` : hop.interface;
+}
+
+interface Query {
+  /** undefined: all; `main`: the main table, unless a network has that name. */
+  readonly network: string | undefined;
+  /** By number. Only what the kernel's table has: best routes, learned and static. */
+  readonly table: number | undefined;
+  /** An address (longest match) or a prefix (exact). */
+  readonly prefix: string | undefined;
+}
+
+export const route = defineView<RouteRow, Query>({
+  name: 'route',
+  help: 'Paths with the step that each one lost by; a table as `ip route` prints it.',
+  row: routeRow,
+  columns: routeColumns,
+  takes: {
+    usage: '[table N | network NAME] [PREFIX]',
+    words: ['table', 'network'],
+    parse: parseQuery,
+  },
+  rows,
+  lines: (parts, query) => (query.table === undefined ? undefined : lines(parts, query)),
+});
+
+function parseQuery(words: readonly string[]): Query {
+  const usage = (what: string): EgretError => new EgretError('USAGE', { what });
+  const rest = [...words];
+  let network: string | undefined;
+  let table: number | undefined;
+  if (rest[0] === 'network' || rest[0] === 'table') {
+    const [word, value] = rest.splice(0, 2);
+    if (value === undefined) throw usage(`show route ${word} needs a value`);
+    if (word === 'network') network = value;
+    else if (/^\d{1,10}$/.test(value)) table = Number(value);
+    else throw usage(`show route table needs a number, not ${value}`);
+  }
+  const [prefix, more] = rest;
+  if (more) throw usage(`show route takes no ${more}`);
+  return { network, table, prefix };
+}
 
 /** What one query reads: a network, and one prefix of it or all. */
 interface Selection {
@@ -21,13 +102,14 @@ interface Selection {
 }
 
 /** Best routes only for a table; every candidate otherwise. */
-export async function* routeChunks(parts: RouteParts, query: RouteQuery): Chunks<RouteRow> {
+async function* rows(parts: LiveParts, query: Query): Chunks<RouteRow> {
+  const isTable = query.table !== undefined;
   for await (const { selection, prefixes } of selectedPrefixes(parts, query)) {
-    yield prefixes.flatMap((prefix) => rowsOf(selection, prefix, query.isTable));
+    yield prefixes.flatMap((prefix) => routeRows(selection, prefix, isTable));
   }
 }
 
-export async function* routeLineChunks(parts: RouteParts, query: RouteQuery): Chunks<string> {
+async function* lines(parts: LiveParts, query: Query): Chunks<string> {
   const { protocol } = parts.model.appliance.mirror;
   for await (const { selection, prefixes } of selectedPrefixes(parts, query)) {
     yield prefixes.flatMap((prefix) => {
@@ -39,7 +121,7 @@ export async function* routeLineChunks(parts: RouteParts, query: RouteQuery): Ch
 }
 
 /** Every path to a prefix, best first. */
-export function rowsOf(selection: Selection, prefix: Ipv4Prefix, isTable: boolean): RouteRow[] {
+export function routeRows(selection: Selection, prefix: Ipv4Prefix, isTable: boolean): RouteRow[] {
   const { network, rib } = selection;
   const paths = rib.candidates(prefix.address, prefix.length);
   const best = paths.find((path) => path.isBest);
@@ -85,13 +167,13 @@ function formatAsPath(segments: readonly AsPathSegment[]): string {
 }
 
 async function* selectedPrefixes(
-  parts: RouteParts,
-  query: RouteQuery,
+  parts: LiveParts,
+  query: Query,
 ): AsyncIterable<{ selection: Selection; prefixes: Ipv4Prefix[] }> {
   const selections = select(parts, query);
   if (query.prefix !== undefined) {
     const found = selections.flatMap((selection) => {
-      const prefix = findPrefix(selection.rib, query.prefix!, query.isTable);
+      const prefix = findPrefix(selection.rib, query.prefix!, query.table !== undefined);
       return prefix ? [{ selection, prefixes: [prefix] }] : [];
     });
     if (found.length === 0)
@@ -116,7 +198,7 @@ async function* selectedPrefixes(
   }
 }
 
-function select(parts: RouteParts, query: RouteQuery): Selection[] {
+function select(parts: LiveParts, query: Query): Selection[] {
   const named = (network: string | undefined): Selection[] => {
     const rib = parts.ribs.get(network);
     return rib ? [{ network, rib }] : [];
@@ -129,7 +211,7 @@ function select(parts: RouteParts, query: RouteQuery): Selection[] {
   }
   if (query.network !== undefined) {
     const isMain = query.network === 'main' && !parts.ribs.has('main');
-    const found = named(isMain ? undefined : (query.network ?? undefined));
+    const found = named(isMain ? undefined : query.network);
     if (found.length === 0) throw new EgretError('NOT_FOUND', { what: `Network ${query.network}` });
     return found;
   }

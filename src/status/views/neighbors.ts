@@ -1,0 +1,69 @@
+/** `egret show neighbors`: the BGP session with each neighbor. */
+import type { NeighborRow as BgpRow } from '../../bgp/status.ts';
+import {
+  anyObject,
+  integer,
+  type JsonValue,
+  nullable,
+  object,
+  text,
+} from '../../lib/json-schema.ts';
+import { formatIpv4, type Ipv4 } from '../../net/ipv4.ts';
+import { formatDuration, orDash } from '../table.ts';
+import { defineView } from '../view.ts';
+
+const row = object({
+  network: nullable(text('ExternalNetwork; null: the main table')),
+  address: text("The neighbor's address"),
+  remoteAs: integer("The neighbor's AS number"),
+  state: text('Of the state machine (RFC 4271 §8.2.2)'),
+  sinceMs: integer('How long it is in this state'),
+  received: integer('IPv4 prefixes that the neighbor announces'),
+  accepted: integer('Of these, what filters and checks let in'),
+  announced: integer('Egress addresses that are announced to it'),
+  lastError: nullable(text('The last NOTIFICATION, or why the connection failed')),
+  detail: anyObject('Everything else that is known of the session: timers, capabilities, events'),
+});
+
+export const neighbors = defineView({
+  name: 'neighbors',
+  help: 'The BGP session with each neighbor.',
+  row,
+  columns: [
+    { title: 'NETWORK', text: (row) => orDash(row.network) },
+    { title: 'ADDRESS', text: (row) => row.address },
+    { title: 'AS', text: (row) => String(row.remoteAs), isNumber: true },
+    { title: 'STATE', text: (row) => row.state },
+    { title: 'SINCE', text: (row) => formatDuration(row.sinceMs), isNumber: true },
+    { title: 'RECEIVED', text: (row) => String(row.received), isNumber: true },
+    { title: 'ACCEPTED', text: (row) => String(row.accepted), isNumber: true },
+    { title: 'ANNOUNCED', text: (row) => String(row.announced), isNumber: true },
+    { title: 'LAST ERROR', text: (row) => orDash(row.lastError) },
+  ],
+  rows: (parts) => parts.neighbors().map(rowOf),
+});
+
+function rowOf(session: BgpRow): JsonValue<typeof row> {
+  const { network, address, remoteAs, state, sinceMs, received, accepted, announced, ...detail } =
+    session;
+  return {
+    network: network ?? null,
+    address: formatIpv4(address),
+    remoteAs,
+    state,
+    sinceMs: Math.round(sinceMs),
+    received,
+    accepted,
+    announced,
+    lastError: session.lastError?.text ?? null,
+    detail: {
+      ...detail,
+      localId: addressText(session.localId),
+      remoteId: addressText(session.remoteId),
+      localAddress: addressText(session.localAddress),
+    },
+  };
+}
+
+const addressText = (address: Ipv4 | undefined): string | null =>
+  address === undefined ? null : formatIpv4(address);
