@@ -10,34 +10,52 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import * as v from 'valibot';
 import { lock } from '../../dataplane/native.ts';
 import { EgretError } from '../../lib/errors.ts';
+import {
+  defaulted,
+  integer,
+  type JsonValue,
+  list,
+  mapping,
+  object,
+  readJson,
+  text,
+  version,
+} from '../../lib/json-schema.ts';
 
-const texts = v.optional(v.array(v.string()), []);
-const listsByName = v.optional(v.record(v.string(), v.array(v.string())), {});
+const listsByName = defaulted(mapping(list(text())), {});
 
-/** What a life leaves for the next. Addresses are text. */
-const stateShape = v.object({
-  version: v.literal(1),
+/** What an instance leaves for the next. Addresses are text. */
+const stateSchema = object({
+  version: version(1),
   /** "namespace/name" of a gateway → its addresses, by replica. */
   addresses: listsByName,
   /** Network name ("" is the main table) → addresses announced. */
   announced: listsByName,
   /** Route tables whose routes of our protocol are ours. */
-  mirroredTables: v.optional(v.array(v.number()), []),
-  mirrorProtocol: v.optional(v.number(), 0),
+  mirroredTables: defaulted(list(integer()), []),
+  mirrorProtocol: defaulted(integer(), 0),
   /** Neighbors that were up, "network|address": their End-of-RIB is waited for. */
-  neighborsUp: texts,
+  neighborsUp: defaulted(list(text()), []),
   /** Kernel settings as they were before us: path → value. */
-  sysctls: v.optional(v.record(v.string(), v.string()), {}),
+  sysctls: defaulted(mapping(text()), {}),
   /** BGP identifier; empty: none was chosen. A neighbor takes another one for another router. */
-  routerId: v.optional(v.string(), ''),
+  routerId: defaulted(text(), ''),
 });
 
-export type State = v.InferOutput<typeof stateShape>;
+export type State = JsonValue<typeof stateSchema>;
 
-export const emptyState: State = v.parse(stateShape, { version: 1 });
+export const emptyState: State = {
+  version: 1,
+  addresses: {},
+  announced: {},
+  mirroredTables: [],
+  mirrorProtocol: 0,
+  neighborsUp: [],
+  sysctls: {},
+  routerId: '',
+};
 
 /** unix(7): sun_path, and the zero behind it. */
 const socketPathBytesMax = 107;
@@ -98,7 +116,8 @@ export class RunDir {
   /** @returns what the last life left; emptyState when there is none or it cannot be read */
   readState(): State {
     try {
-      return v.parse(stateShape, JSON.parse(readFileSync(this.file('state.json'), 'utf8')));
+      const read = readJson(stateSchema, JSON.parse(readFileSync(this.file('state.json'), 'utf8')));
+      return read.ok ? read.value : emptyState;
     } catch {
       return emptyState;
     }
