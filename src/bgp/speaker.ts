@@ -342,7 +342,7 @@ function setKeys(bound: BoundListener, neighbors: readonly SpeakerNeighbor[]): v
  * beside the one to connect by, which are the listeners' affair.
  */
 function isSameSession(a: SpeakerNeighbor, b: SpeakerNeighbor): boolean {
-  const connection = (neighbor: SpeakerNeighbor) => {
+  const connection = (neighbor: SpeakerNeighbor): object => {
     const {
       name: _name,
       filters: _filters,

@@ -2,6 +2,7 @@
  * From readiness to plan to announcements: which networks and gateways are ready, the plan that
  * follows from it, and the /32s that go with the plan. Nothing is published when nothing changed.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { ArenaDataPlane } from '../../dataplane/arena.ts';
 import type { AddressAssignment } from '../../egress/addresses.ts';
 import { makePlan } from '../../egress/planner.ts';
@@ -21,7 +22,8 @@ export class EgressControl {
   readonly readinesses: Readinesses;
   readonly #dataPlane: ArenaDataPlane;
   readonly #publication: Publication;
-  #published = '';
+  /** What the plan was made from; undefined: the next evaluation publishes. */
+  #published: object | undefined;
 
   /** @param probes - what probing needs; `changed` is to lead to an evaluation */
   constructor(dataPlane: ArenaDataPlane, publication: Publication, probes: GatewayProbesOptions) {
@@ -32,7 +34,7 @@ export class EgressControl {
 
   /** Makes the next evaluation publish, whether something changed or not. */
   forget(): void {
-    this.#published = '';
+    this.#published = undefined;
   }
 
   /** @throws NATIVE_FAILED when the data plane refuses the plan: the next evaluation publishes it again */
@@ -42,13 +44,8 @@ export class EgressControl {
     const ready = new Set([...this.readinesses.readyGateways(), ...input.heldGateways]);
     const ports = planPorts(model, input.ports, links);
     const local = localAddresses(links);
-    const text = JSON.stringify([
-      input.generation,
-      [...ready].sort(),
-      ports.map((port) => ({ ...port, mac: [...port.mac] })),
-      local,
-    ]);
-    if (text === this.#published) return;
+    const sources = { generation: input.generation, ready, ports, local };
+    if (isDeepStrictEqual(sources, this.#published)) return;
     const plan = makePlan({
       model,
       assignment,
@@ -57,7 +54,7 @@ export class EgressControl {
       localAddresses: local,
     });
     this.#publication.publish(plan, exportsOf(model, assignment, ready));
-    this.#published = text;
+    this.#published = sources;
     this.#dataPlane.releaseAddresses(new Set(plan.addresses.map((row) => row.address)));
   }
 }

@@ -7,6 +7,7 @@
  * So an egress address is announced only while the forwarder translates to it, and nobody is sent
  * towards an address that is about to go.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { DataPlane } from '../../dataplane/dataplane.ts';
 import type { EgressPlan } from '../../egress/plan.ts';
 import type { Clock, Timer } from '../../lib/clock.ts';
@@ -100,7 +101,7 @@ export class Publication {
   }
 
   #tell(exports: Exports): void {
-    if (isSame(this.#announced, exports)) return;
+    if (isDeepStrictEqual(announcedSets(this.#announced), announcedSets(exports))) return;
     this.#announced = exports;
     this.#options.announce(exports);
   }
@@ -125,13 +126,8 @@ function union(a: Exports, b: Exports): Exports {
   );
 }
 
-function isSame(a: Exports, b: Exports): boolean {
-  const text = (exports: Exports): string =>
-    JSON.stringify(
-      [...exports]
-        .filter(([, addresses]) => addresses.length > 0)
-        .map(([network, addresses]) => [network ?? '', [...addresses].sort((x, y) => x - y)])
-        .sort(),
-    );
-  return text(a) === text(b);
+/** What neighbors hear of it: order says nothing, nor does a network without addresses. */
+function announcedSets(exports: Exports): Map<string | undefined, ReadonlySet<Ipv4>> {
+  const announced = [...exports].filter(([, addresses]) => addresses.length > 0);
+  return new Map(announced.map(([network, addresses]) => [network, new Set(addresses)]));
 }

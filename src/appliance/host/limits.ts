@@ -2,6 +2,7 @@
  * How large the arena is made for a Model, and whether a later Model fits into it. It is made with room
  * to grow, and never larger while a forwarder has it mapped.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { ArenaDataPlane, Limits } from '../../dataplane/arena.ts';
 import { EgretError } from '../../lib/errors.ts';
 import { gatewayKey } from '../../model/gateway-key.ts';
@@ -85,7 +86,10 @@ export function takeRoom(model: Model, dataPlane: ArenaDataPlane): void {
 
 /** Whether a new Model changes what is fixed for the life of egretd. */
 export function needsRestart(before: Model, after: Model): boolean {
-  const fixed = ({ appliance: { limits, mirror, isWatchingConfig } }: Model): string =>
-    JSON.stringify([limits, mirror.protocol, isWatchingConfig]);
-  return fixed(before) !== fixed(after);
+  const fixed = ({ appliance: { limits, mirror, isWatchingConfig } }: Model): object => ({
+    limits,
+    protocol: mirror.protocol,
+    isWatchingConfig,
+  });
+  return !isDeepStrictEqual(fixed(before), fixed(after));
 }

@@ -10,6 +10,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { lock } from '../../dataplane/native.ts';
 import { EgretError } from '../../lib/errors.ts';
 import {
@@ -64,7 +65,8 @@ export class RunDir {
   readonly path: string;
   /** Short name of this instance, for names in the kernel. */
   readonly id: string;
-  #stateText = '';
+  /** What the state file holds, if this instance wrote it. */
+  #written: State | undefined;
 
   private constructor(path: string) {
     this.path = path;
@@ -125,11 +127,11 @@ export class RunDir {
 
   /** Replaces the state file. @throws the system's error, e.g. ENOSPC; the old file stays */
   writeState(state: State): void {
+    if (isDeepStrictEqual(state, this.#written)) return;
     const text = `${JSON.stringify(state)}\n`;
-    if (text === this.#stateText) return;
     writeFileSync(this.file('state.json.new'), text, { mode: 0o600 });
     renameSync(this.file('state.json.new'), this.file('state.json'));
-    this.#stateText = text;
+    this.#written = state;
   }
 
   /** An orderly stop leaves the state file (addresses are remembered) and nothing else. */
