@@ -36,8 +36,8 @@ import { neighborKey } from './bgp/neighbor.ts';
 import type { SpeakerEvent } from './bgp/speaker.ts';
 import { type AddressAssignment, assignAddresses, reservedAddresses } from './egress/addresses.ts';
 import { interfacesOf, localAddresses, type PortChoice } from './egress/ports.ts';
-import { openHostState } from './kernel/host.ts';
-import { openRtnetlink } from './kernel/rtnetlink.ts';
+import { HostState } from './kernel/host.ts';
+import { Rtnetlink } from './kernel/rtnetlink.ts';
 import type { Clock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import { MeasuredClock } from './lib/measured-clock.ts';
@@ -110,9 +110,9 @@ export class Appliance {
     const clock = new MeasuredClock(options.clock);
     const { log, model } = options;
     for (const note of model.notes) log.info({ at: note.at }, note.text);
-    const rtnetlink = openRtnetlink(netlinkSockets, clock);
-    const { protocol } = model.appliance.mirror;
-    const host = await openHostState(netlinkSockets, rtnetlink, clock, log, protocol);
+    const rtnetlink = new Rtnetlink(netlinkSockets, clock);
+    const { protocol: mirrorProtocol } = model.appliance.mirror;
+    const host = await HostState.open({ netlinkSockets, rtnetlink, clock, log, mirrorProtocol });
     let appliance: Appliance | undefined;
     try {
       checkHost(model, host.snapshot());

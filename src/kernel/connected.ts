@@ -7,7 +7,7 @@
  */
 import { constants } from 'node:os';
 import type { Ipv4 } from '../net/ipv4.ts';
-import { connectedRoutes, type HostSnapshot } from './host.ts';
+import { connectedRoutes, type HostSnapshot } from './host-snapshot.ts';
 import { plumbingProtocol, privateTableOf } from './identity.ts';
 import { flagCreate, flagReplace, type MessageFault } from './netlink-codec.ts';
 import {

@@ -24,7 +24,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { EgretError } from '../lib/errors.ts';
-import type { HostSnapshot } from './host.ts';
+import type { HostSnapshot } from './host-snapshot.ts';
 
 export interface GuardPort {
   readonly name: string;

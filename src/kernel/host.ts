@@ -9,9 +9,9 @@
  */
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
-import { comparePrefixes, type Ipv4, type Ipv4Prefix, maskOf } from '../net/ipv4.ts';
+import { type HostSnapshot, makeSnapshot } from './host-snapshot.ts';
 import type { NetlinkSockets } from './native.ts';
-import type { MessageHeader } from './netlink-codec.ts';
+import { flagReplace, type MessageHeader } from './netlink-codec.ts';
 import {
   decodeRoute,
   encodeRouteDump,
@@ -42,248 +42,236 @@ const rereadDelayMs = 20;
 /** After a read that failed. */
 const rereadRetryMs = 1_000;
 
-export interface HostLink extends LinkMessage {
-  /** How often it went down or away since egretd started: a flap is seen even between snapshots. */
-  readonly downCount: number;
+export interface HostStateOptions {
+  readonly netlinkSockets: NetlinkSockets;
+  readonly rtnetlink: Pick<Rtnetlink, 'dump'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /**
+   * routes.protocol: changes of such routes are filtered in the kernel, so that a full table does not
+   * wake this thread a million times. In the main table they are read, but not followed.
+   */
+  readonly mirrorProtocol: number;
 }
 
-export interface HostAddress extends AddressMessage {
-  readonly interface: string;
-}
-
-export interface HostRoute {
-  readonly prefix: Ipv4Prefix;
-  readonly protocol: number;
-  readonly scope: number;
-  readonly metric: number;
-  readonly source: Ipv4 | undefined;
-  readonly nextHops: readonly { readonly interface: string; readonly address: Ipv4 }[];
-}
-
-/** A prefix that is reachable on a link without a gateway. */
-export interface ConnectedRoute {
-  readonly prefix: Ipv4Prefix;
-  readonly interface: string;
-  readonly ifindex: number;
-  /** The box's own address in it. */
-  readonly source: Ipv4 | undefined;
-}
-
-export interface HostSnapshot {
-  /** Ascending; equal numbers are equal snapshots. */
-  readonly generation: number;
-  readonly links: ReadonlyMap<string, HostLink>;
-  readonly addresses: readonly HostAddress[];
-  /** Unicast routes of the main table, by prefix, then metric: the first of a prefix is used. */
-  readonly mainRoutes: readonly HostRoute[];
-}
-
-export interface HostState {
-  snapshot(): HostSnapshot;
-  /** Told after changes, once for many. @returns how to stop listening */
-  onChanged(listener: (snapshot: HostSnapshot) => void): () => void;
-  /** Times that notifications were lost and everything was read again. */
-  readonly overrunCount: number;
-  close(): void;
-}
-
-/**
- * Subscribes, then reads everything.
- *
- * @param mirrorProtocol - routes.protocol: changes of such routes are filtered in the kernel, so that
- *   a full table does not wake this thread a million times. In the main table they are read, but not
- *   followed.
- * @throws EgretError NETLINK_REFUSED
- */
-export async function openHostState(
-  sockets: NetlinkSockets,
-  rtnetlink: Rtnetlink,
-  clock: Clock,
-  log: Log,
-  mirrorProtocol: number,
-): Promise<HostState> {
-  let links = new Map<number, LinkMessage>();
-  let addresses = new Map<string, AddressMessage>();
-  let routes = new Map<string, RouteMessage>();
-  const downCounts = new Map<string, number>();
-  const listeners = new Set<(snapshot: HostSnapshot) => void>();
-  let generation = 0;
-  let current: HostSnapshot | undefined;
-  let overrunCount = 0;
-  let isTellingSoon = false;
-  let isClosed = false;
-  let isStale = false;
-  let reread: Timer | undefined;
+export class HostState {
+  readonly #rtnetlink: Pick<Rtnetlink, 'dump'>;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #notifications: { close(): void };
+  #links = new Map<number, LinkMessage>();
+  #addresses = new Map<string, AddressMessage>();
+  #routes = new Map<string, RouteMessage>();
+  readonly #downCounts = new Map<string, number>();
+  readonly #listeners = new Set<(snapshot: HostSnapshot) => void>();
+  #generation = 0;
+  #current: HostSnapshot | undefined;
+  #overrunCount = 0;
+  #isTellingSoon = false;
+  #isClosed = false;
+  /** The read that is under way starts over. */
+  #isStale = false;
+  #reread: Timer | undefined;
   /** Notifications that came while everything was being read: they are newer than what is read. */
-  let waiting: (() => void)[] | undefined;
+  #waiting: (() => void)[] | undefined;
 
-  const countDown = (name: string): void => {
-    downCounts.set(name, (downCounts.get(name) ?? 0) + 1);
-  };
+  private constructor(options: HostStateOptions) {
+    this.#rtnetlink = options.rtnetlink;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    const groups = [groupLink, groupIpv4Address, groupIpv4Route];
+    this.#notifications = openNotifications(
+      options.netlinkSockets,
+      options.clock,
+      groups,
+      options.mirrorProtocol,
+      {
+        message: (header, bytes, start, end) => this.#notified(header, bytes, start, end),
+        overrun: () => {
+          this.#overrunCount += 1;
+          this.#readAgain('notifications were lost');
+        },
+      },
+    );
+  }
 
-  function changed(): void {
-    generation += 1;
-    current = undefined;
-    if (isTellingSoon) return;
-    isTellingSoon = true;
-    clock.soon(() => {
-      isTellingSoon = false;
-      if (isClosed) return;
-      const snapshot = takeSnapshot();
-      for (const listener of [...listeners]) listener(snapshot);
+  /** Subscribes, then reads everything. @throws EgretError NETLINK_REFUSED */
+  static async open(options: HostStateOptions): Promise<HostState> {
+    const host = new HostState(options);
+    await host.#readAll();
+    return host;
+  }
+
+  snapshot(): HostSnapshot {
+    this.#current ??= makeSnapshot(
+      this.#generation,
+      this.#links,
+      this.#addresses,
+      this.#routes,
+      this.#downCounts,
+    );
+    return this.#current;
+  }
+
+  /** The listener is called after changes, once for many. @returns how to stop listening */
+  onChanged(listener: (snapshot: HostSnapshot) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Times that notifications were lost and everything was read again. */
+  get overrunCount(): number {
+    return this.#overrunCount;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#reread?.clear();
+    this.#notifications.close();
+  }
+
+  #changed(): void {
+    this.#generation += 1;
+    this.#current = undefined;
+    if (this.#isTellingSoon) return;
+    this.#isTellingSoon = true;
+    this.#clock.soon(() => {
+      this.#isTellingSoon = false;
+      if (this.#isClosed) return;
+      const snapshot = this.snapshot();
+      for (const listener of [...this.#listeners]) listener(snapshot);
     });
   }
 
-  function takeSnapshot(): HostSnapshot {
-    current ??= makeSnapshot(generation, links, addresses, routes, downCounts);
-    return current;
+  // -- Notifications -------------------------------------------------------------------------------
+
+  #notified(header: MessageHeader, bytes: Buffer, start: number, end: number): void {
+    if (!this.#waiting) {
+      this.#apply(header, bytes, start, end);
+      return;
+    }
+    const copy = Buffer.from(bytes.subarray(start, end));
+    this.#waiting.push(() => this.#apply(header, copy, 0, copy.length));
   }
 
-  function applyLink(isRemoval: boolean, link: LinkMessage): void {
-    const before = links.get(link.ifindex);
-    if (isRemoval) links.delete(link.ifindex);
-    else links.set(link.ifindex, link);
+  #apply(header: MessageHeader, bytes: Buffer, start: number, end: number): void {
+    const { type, flags } = header;
+    if (type === rtmNewLink || type === rtmDelLink) {
+      const link = decodeLink(bytes, start, end);
+      // Bridges announce their ports' changes in their own family: not a link that comes or goes.
+      if (link && bytes[start] === 0) this.#applyLink(type === rtmDelLink, link);
+    } else if (type === rtmNewAddress || type === rtmDelAddress) {
+      const address = decodeAddress(bytes, start, end);
+      if (address) this.#applyAddress(type === rtmDelAddress, address);
+    } else if (type === rtmNewRoute || type === rtmDelRoute) {
+      const route = decodeRoute(bytes, start, end);
+      if (route) this.#applyRoute(type === rtmDelRoute, flags, route);
+    }
+  }
+
+  #applyLink(isRemoval: boolean, link: LinkMessage): void {
+    const before = this.#links.get(link.ifindex);
+    if (isRemoval) this.#links.delete(link.ifindex);
+    else this.#links.set(link.ifindex, link);
     if (before?.isUp && (isRemoval || !link.isUp)) {
-      countDown(before.name);
-      routes = withoutInterface(routes, link.ifindex);
-      rereadSoon();
+      this.#countDown(before.name);
+      this.#routes = withoutInterface(this.#routes, link.ifindex);
+      this.#readAgainSoon();
     }
     if (isRemoval) {
-      for (const [key, address] of addresses)
-        if (address.ifindex === link.ifindex) addresses.delete(key);
+      for (const [key, address] of this.#addresses)
+        if (address.ifindex === link.ifindex) this.#addresses.delete(key);
     }
-    if (isRemoval || !before || !isSameLink(before, link)) changed();
+    if (isRemoval || !before || !isSameLink(before, link)) this.#changed();
   }
 
-  function applyRoute(isRemoval: boolean, flags: number, route: RouteMessage): void {
-    if (route.table !== tableMain || route.type !== routeUnicast) return;
+  #applyAddress(isRemoval: boolean, address: AddressMessage): void {
+    if (isRemoval) {
+      this.#addresses.delete(addressKey(address));
+      this.#readAgainSoon();
+    } else {
+      this.#addresses.set(addressKey(address), address);
+    }
+    this.#changed();
+  }
+
+  #applyRoute(isRemoval: boolean, flags: number, route: RouteMessage): void {
+    if (!isInMainTable(route)) return;
     const key = routeKey(route);
-    if (isRemoval) routes.delete(key);
+    if (isRemoval) this.#routes.delete(key);
     else {
-      // NLM_F_REPLACE: whatever had this prefix and metric is gone.
-      if (flags & 0x100) {
-        for (const [other, { prefix, prefixLength, metric }] of routes)
+      // NLM_F_REPLACE: whatever had this prefix and metric is replaced.
+      if (flags & flagReplace) {
+        for (const [other, { prefix, prefixLength, metric }] of this.#routes)
           if (
             prefix === route.prefix &&
             prefixLength === route.prefixLength &&
             metric === route.metric
           )
-            routes.delete(other);
+            this.#routes.delete(other);
       }
-      routes.set(key, route);
+      this.#routes.set(key, route);
     }
-    changed();
+    this.#changed();
   }
 
-  function apply(header: MessageHeader, bytes: Buffer, start: number, end: number): void {
-    const { type, flags } = header;
-    if (type === rtmNewLink || type === rtmDelLink) {
-      const link = decodeLink(bytes, start, end);
-      // Bridges announce their ports' changes in their own family: not a link that comes or goes.
-      if (link && bytes[start] === 0) applyLink(type === rtmDelLink, link);
-    } else if (type === rtmNewAddress || type === rtmDelAddress) {
-      const address = decodeAddress(bytes, start, end);
-      if (!address) return;
-      if (type === rtmNewAddress) addresses.set(addressKey(address), address);
-      else {
-        addresses.delete(addressKey(address));
-        rereadSoon();
-      }
-      changed();
-    } else if (type === rtmNewRoute || type === rtmDelRoute) {
-      const route = decodeRoute(bytes, start, end);
-      if (route) applyRoute(type === rtmDelRoute, flags, route);
-    }
+  #countDown(name: string): void {
+    this.#downCounts.set(name, (this.#downCounts.get(name) ?? 0) + 1);
   }
+
+  // -- Reading everything --------------------------------------------------------------------------
 
   /**
    * The kernel says nothing of the routes that go with a link or an address: those through it, and
    * those that name it as source.
    */
-  function rereadSoon(): void {
-    reread?.clear();
-    reread = clock.after(rereadDelayMs, () => reading('a link or an address went away'));
+  #readAgainSoon(delayMs = rereadDelayMs, why = 'a link or an address was removed'): void {
+    this.#reread?.clear();
+    this.#reread = this.#clock.after(delayMs, () => this.#readAgain(why));
   }
 
-  function reading(why: string): void {
-    if (waiting) {
-      isStale = true; // the read that is under way starts over
+  #readAgain(why: string): void {
+    if (this.#waiting) {
+      this.#isStale = true;
       return;
     }
-    log.debug({ why }, 'host state: reading everything again');
-    readAll().catch((error: unknown) => {
-      waiting = undefined;
-      if (isClosed) return;
-      log.error({ error }, 'host state: reading everything failed; it is tried again');
+    this.#log.debug({ why }, 'host state: reading everything again');
+    this.#readAll().catch((error: unknown) => {
       // What came meanwhile is lost with it.
-      reread?.clear();
-      reread = clock.after(rereadRetryMs, () => reading('the last time it failed'));
+      this.#waiting = undefined;
+      if (this.#isClosed) return;
+      this.#log.error({ error }, 'host state: reading everything failed; it is tried again');
+      this.#readAgainSoon(rereadRetryMs, 'the last time it failed');
     });
   }
 
-  async function readAll(): Promise<void> {
+  async #readAll(): Promise<void> {
     do {
-      waiting = [];
-      isStale = false;
-      const newLinks = await rtnetlink.dump('links', encodeLinkDump(), decodeLink);
-      const newAddresses = await rtnetlink.dump('addresses', encodeAddressDump(), decodeAddress);
-      const newRoutes = await rtnetlink.dump(
+      this.#waiting = [];
+      this.#isStale = false;
+      const links = await this.#rtnetlink.dump('links', encodeLinkDump(), decodeLink);
+      const addresses = await this.#rtnetlink.dump('addresses', encodeAddressDump(), decodeAddress);
+      const routes = await this.#rtnetlink.dump(
         'the main table',
         encodeRouteDump(tableMain),
         decodeRoute,
       );
-      const after = new Map(newLinks.map((link) => [link.ifindex, link]));
-      for (const before of links.values())
-        if (before.isUp && !after.get(before.ifindex)?.isUp) countDown(before.name);
-      links = after;
-      addresses = new Map(newAddresses.map((address) => [addressKey(address), address]));
-      routes = new Map(
-        newRoutes
-          .filter((route) => route.table === tableMain && route.type === routeUnicast)
-          .map((route) => [routeKey(route), route]),
-      );
-      const late = waiting;
-      waiting = undefined;
+      const after = new Map(links.map((link) => [link.ifindex, link]));
+      for (const before of this.#links.values())
+        if (before.isUp && !after.get(before.ifindex)?.isUp) this.#countDown(before.name);
+      this.#links = after;
+      this.#addresses = new Map(addresses.map((address) => [addressKey(address), address]));
+      this.#routes = new Map(routes.filter(isInMainTable).map((route) => [routeKey(route), route]));
+      const late = this.#waiting;
+      this.#waiting = undefined;
       for (const run of late) run();
-    } while (isStale && !isClosed);
-    changed();
+    } while (this.#isStale && !this.#isClosed);
+    this.#changed();
   }
-
-  const notifications = openNotifications(
-    sockets,
-    clock,
-    [groupLink, groupIpv4Address, groupIpv4Route],
-    mirrorProtocol,
-    {
-      message(header, bytes, start, end) {
-        if (!waiting) return apply(header, bytes, start, end);
-        const copy = Buffer.from(bytes.subarray(start, end));
-        waiting.push(() => apply(header, copy, 0, copy.length));
-      },
-      overrun() {
-        overrunCount += 1;
-        reading('notifications were lost');
-      },
-    },
-  );
-  await readAll();
-
-  return {
-    snapshot: takeSnapshot,
-    onChanged(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    get overrunCount() {
-      return overrunCount;
-    },
-    close() {
-      isClosed = true;
-      reread?.clear();
-      notifications.close();
-    },
-  };
 }
+
+const isInMainTable = ({ table, type }: RouteMessage): boolean =>
+  table === tableMain && type === routeUnicast;
 
 const addressKey = ({ ifindex, address, prefixLength, peer }: AddressMessage): string =>
   `${ifindex} ${address}/${prefixLength} ${peer}`;
@@ -309,69 +297,5 @@ function isSameLink(a: LinkMessage, b: LinkMessage): boolean {
     a.hasCarrier === b.hasCarrier &&
     a.masterIfindex === b.masterIfindex &&
     a.kind === b.kind
-  );
-}
-
-function makeSnapshot(
-  generation: number,
-  links: ReadonlyMap<number, LinkMessage>,
-  addresses: ReadonlyMap<string, AddressMessage>,
-  routes: ReadonlyMap<string, RouteMessage>,
-  downCounts: ReadonlyMap<string, number>,
-): HostSnapshot {
-  const nameOf = (ifindex: number): string => links.get(ifindex)?.name ?? '';
-  const mainRoutes = [...routes.values()]
-    .map((route) => ({
-      prefix: { address: route.prefix, length: route.prefixLength },
-      protocol: route.protocol,
-      scope: route.scope,
-      metric: route.metric,
-      source: route.source,
-      nextHops: route.nextHops
-        .filter((hop) => links.get(hop.ifindex)?.isUp)
-        .map((hop) => ({ interface: nameOf(hop.ifindex), address: hop.address })),
-    }))
-    .filter((route) => route.nextHops.length > 0)
-    .sort((a, b) => comparePrefixes(a.prefix, b.prefix) || a.metric - b.metric);
-  return Object.freeze({
-    generation,
-    links: new Map(
-      [...links.values()].map((link) => [
-        link.name,
-        { ...link, downCount: downCounts.get(link.name) ?? 0 },
-      ]),
-    ),
-    addresses: [...addresses.values()]
-      .filter((address) => links.has(address.ifindex))
-      .map((address) => ({ ...address, interface: nameOf(address.ifindex) })),
-    mainRoutes,
-  });
-}
-
-/**
- * The connected routes of some interfaces: what their addresses imply while the link is up, and
- * what the main table sends out of them without a gateway.
- */
-export function connectedRoutes(
-  snapshot: HostSnapshot,
-  interfaces: readonly string[],
-): ConnectedRoute[] {
-  const found = new Map<string, ConnectedRoute>();
-  const add = (name: string, prefix: Ipv4Prefix, source: Ipv4 | undefined): void => {
-    const link = snapshot.links.get(name);
-    if (!link?.isUp || !interfaces.includes(name)) return;
-    const key = `${name} ${prefix.address}/${prefix.length}`;
-    if (!found.has(key)) found.set(key, { prefix, interface: name, ifindex: link.ifindex, source });
-  };
-  for (const { interface: name, address, prefixLength, peer, ...flags } of snapshot.addresses) {
-    const isOwnHostAddress = prefixLength === 32 && peer === address;
-    if (flags.hasNoPrefixRoute || isOwnHostAddress || flags.isSecondary) continue;
-    const prefix = { address: (peer & maskOf(prefixLength)) >>> 0, length: prefixLength };
-    add(name, prefix, address);
-  }
-  for (const { prefix, source, nextHops } of snapshot.mainRoutes)
-    for (const hop of nextHops) if (hop.address === 0) add(hop.interface, prefix, source);
-  return [...found.values()].sort(
-    (a, b) => comparePrefixes(a.prefix, b.prefix) || (a.interface < b.interface ? -1 : 1),
   );
 }

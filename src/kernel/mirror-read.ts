@@ -1,6 +1,6 @@
 /** Reads a kernel table for the mirror, in slices, and knows ours from others' routes. */
 import { EgretError } from '../lib/errors.ts';
-import type { HostSnapshot } from './host.ts';
+import type { HostSnapshot } from './host-snapshot.ts';
 import { plumbingProtocol } from './identity.ts';
 import type { MirrorTable, PathSets } from './mirror-table.ts';
 import {

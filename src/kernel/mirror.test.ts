@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { silentLog } from '../lib/log.ts';
-import type { HostLink, HostSnapshot } from './host.ts';
+import type { HostLink, HostSnapshot } from './host-snapshot.ts';
 import { type MirrorParts, openMirror } from './mirror.ts';
 import type { MirrorNextHop, MirrorSource } from './mirror-table.ts';
 import type { MirrorNative } from './native.ts';

@@ -3,7 +3,12 @@ import { silentLog } from '../lib/log.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { plumbingRoutes } from './connected.ts';
 import { guardScript, guardTable } from './guard.ts';
-import { connectedRoutes, type HostAddress, type HostLink, type HostSnapshot } from './host.ts';
+import {
+  connectedRoutes,
+  type HostAddress,
+  type HostLink,
+  type HostSnapshot,
+} from './host-snapshot.ts';
 import { privateTableOf } from './identity.ts';
 import { Plumbing } from './plumbing.ts';
 import { formatIpRoute } from './route-format.ts';

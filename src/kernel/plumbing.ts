@@ -7,7 +7,7 @@ import type { Log } from '../lib/log.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { type ConnectedNetwork, plumbingRoutes, setPlumbingRoutes } from './connected.ts';
 import { type Guard, type GuardPort, makeGuard } from './guard.ts';
-import type { HostSnapshot } from './host.ts';
+import type { HostSnapshot } from './host-snapshot.ts';
 import { setNeighbors } from './neighbors.ts';
 import type { Rtnetlink } from './rtnetlink.ts';
 import { rulesFor, setRules } from './rules.ts';

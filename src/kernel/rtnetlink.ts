@@ -39,177 +39,185 @@ const silenceMaxMs = 10_000;
 /** Bodies of a dump's messages as they come; `type` is RTM_NEW*. */
 export type VisitMessage = (type: number, bytes: Buffer, start: number, end: number) => void;
 
-export interface Rtnetlink {
-  /** Sends one request. @throws EgretError NETLINK_REFUSED */
-  request(what: string, body: RequestBody, flags?: number): Promise<void>;
-  /** Sends requests in order. @returns what the kernel said of each; errno 0: done */
-  requestAll(bodies: readonly RequestBody[], flags?: number): Promise<readonly MessageFault[]>;
-  /** Reads a table whole. @throws EgretError NETLINK_REFUSED */
-  dump<Row>(
-    what: string,
-    body: RequestBody,
-    decode: (bytes: Buffer, start: number, end: number) => Row | undefined,
-  ): Promise<Row[]>;
-  /**
-   * Reads a table as it comes, for those too large to keep.
-   *
-   * @param begin - called before the first message, and again when the dump starts over
-   */
-  dumpEach(what: string, body: RequestBody, begin: () => void, visit: VisitMessage): Promise<void>;
-  close(): void;
+interface Answer {
+  readonly fault: MessageFault;
+  /** Of a dump: the table changed meanwhile. */
+  readonly isInterrupted: boolean;
 }
 
 interface Pending {
-  visit: VisitMessage | undefined;
+  readonly visit: VisitMessage | undefined;
   isInterrupted: boolean;
-  settle(fault: MessageFault, isInterrupted: boolean): void;
+  readonly settle: (answer: Answer) => void;
 }
 
 const lost: MessageFault = { errno: constants.errno.ENOBUFS, reason: 'answers were lost' };
 const closed: MessageFault = { errno: constants.errno.ECANCELED, reason: 'closed' };
 const silent: MessageFault = { errno: constants.errno.ETIMEDOUT, reason: 'no answer came' };
 
-export function openRtnetlink(sockets: NetlinkSockets, clock: Clock): Rtnetlink {
-  const { fd, events } = sockets.open([], requestReceiveBytes, 0);
-  const pending = new Map<number, Pending>();
-  let sequence = 0;
-  let lastDump: Promise<unknown> = Promise.resolve();
-  let isClosed = false;
-  let silence: Timer | undefined;
-  let isHeard = false;
+export class Rtnetlink {
+  readonly #sockets: NetlinkSockets;
+  readonly #clock: Clock;
+  readonly #fd: number;
+  readonly #stream: { close(): void };
+  /** By sequence number. */
+  readonly #pending = new Map<number, Pending>();
+  #sequence = 0;
+  #lastDump: Promise<unknown> = Promise.resolve();
+  #silence: Timer | undefined;
+  #isHeard = false;
+  #isClosed = false;
 
-  const settleAll = (fault: MessageFault): void => {
-    const all = [...pending.values()];
-    pending.clear();
-    for (const one of all) one.settle(fault, false);
-  };
-  const stream = openByteStream(
-    events,
-    clock,
-    (bytes) => takeDatagrams(bytes, answered, () => settleAll(lost)),
-    close,
-  );
-
-  function close(): void {
-    if (isClosed) return;
-    isClosed = true;
-    silence?.clear();
-    stream.close();
-    sockets.close(fd);
-    settleAll(closed);
+  constructor(sockets: NetlinkSockets, clock: Clock) {
+    this.#sockets = sockets;
+    this.#clock = clock;
+    const { fd, events } = sockets.open([], requestReceiveBytes, 0);
+    this.#fd = fd;
+    this.#stream = openByteStream(
+      events,
+      clock,
+      (bytes) =>
+        takeDatagrams(
+          bytes,
+          (datagram, from, to) => this.#answered(datagram, from, to),
+          () => this.#settleAll(lost),
+        ),
+      () => this.close(),
+    );
   }
 
-  function watchForSilence(): void {
-    isHeard = false;
-    silence = clock.after(silenceMaxMs, () => {
-      // What lies unread here, because this thread was busy or stopped, is no silence.
-      clock.soon(() => {
-        silence = undefined;
-        if (!isHeard) settleAll(silent);
-        if (pending.size > 0 && !isClosed) watchForSilence();
-      });
+  /** Sends one request. @throws EgretError NETLINK_REFUSED */
+  async request(what: string, body: RequestBody, flags = 0): Promise<void> {
+    const [answer] = await Promise.all(this.#send([body], flagRequest | flagAck | flags));
+    if (answer!.fault.errno !== 0) throw refused(what, answer!.fault);
+  }
+
+  /** Sends requests in order. @returns what the kernel said of each; errno 0: done */
+  async requestAll(bodies: readonly RequestBody[], flags = 0): Promise<readonly MessageFault[]> {
+    const faults: MessageFault[] = [];
+    for (let from = 0; from < bodies.length; from += requestsMax) {
+      const slice = bodies.slice(from, from + requestsMax);
+      const answers = await Promise.all(this.#send(slice, flagRequest | flagAck | flags));
+      for (const answer of answers) faults.push(answer.fault);
+      // Of ten thousand clients: other work gets its turn between.
+      await new Promise<void>((resolve) => this.#clock.soon(resolve));
+    }
+    return faults;
+  }
+
+  /** Reads a table whole. @throws EgretError NETLINK_REFUSED */
+  async dump<Row>(
+    what: string,
+    body: RequestBody,
+    decode: (bytes: Buffer, start: number, end: number) => Row | undefined,
+  ): Promise<Row[]> {
+    let rows: Row[] = [];
+    const begin = (): void => {
+      rows = [];
+    };
+    await this.dumpEach(what, body, begin, (_type, bytes, start, end) => {
+      const row = decode(bytes, start, end);
+      if (row !== undefined) rows.push(row);
     });
+    return rows;
   }
 
-  function answered(bytes: Buffer, from: number, to: number): void {
-    isHeard = true;
-    forEachMessage(bytes, from, to, (header, start, end) => {
-      const one = pending.get(header.sequence);
-      if (!one) return;
-      if (header.flags & flagDumpInterrupted) one.isInterrupted = true;
-      if (header.type === nlmsgError || header.type === nlmsgDone) {
-        pending.delete(header.sequence);
-        one.settle(decodeError(bytes, header, start, end), one.isInterrupted);
-      } else {
-        one.visit?.(header.type, bytes, start, end);
+  /**
+   * Reads a table as it comes, for those too large to keep.
+   *
+   * @param begin - called before the first message, and again when the dump starts over
+   * @throws EgretError NETLINK_REFUSED
+   */
+  async dumpEach(
+    what: string,
+    body: RequestBody,
+    begin: () => void,
+    visit: VisitMessage,
+  ): Promise<void> {
+    const run = this.#lastDump.then(async () => {
+      for (let tries = 0; tries < dumpTriesMax; tries++) {
+        begin();
+        if (await this.#dumpOnce(body, visit)) return;
       }
+      throw { errno: constants.errno.EINTR, reason: 'it never held still' } satisfies MessageFault;
+    });
+    this.#lastDump = run.catch(() => {});
+    await run.catch((fault: MessageFault) => {
+      throw refused(what, fault);
     });
   }
 
-  /** Sends messages at once; each gets a promise of its answer. */
-  function send(
-    bodies: readonly RequestBody[],
-    flags: number,
-    visit: VisitMessage | undefined,
-  ): Promise<{ fault: MessageFault; isInterrupted: boolean }>[] {
-    if (isClosed) return bodies.map(async () => ({ fault: closed, isInterrupted: false }));
-    const answers: Promise<{ fault: MessageFault; isInterrupted: boolean }>[] = [];
-    const messages = bodies.map(({ type, body }) => {
-      sequence = sequence === 0xffff_ffff ? 1 : sequence + 1;
-      const own = sequence;
-      answers.push(
-        new Promise((resolve) => {
-          pending.set(own, {
-            visit,
-            isInterrupted: false,
-            settle: (fault, isInterrupted) => resolve({ fault, isInterrupted }),
-          });
-        }),
-      );
-      return encodeMessage(type, flags, own, body);
-    });
-    sockets.send(fd, Buffer.concat(messages));
-    if (!silence) watchForSilence();
-    return answers;
+  /** What waits has failed, and what is asked later fails at once. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#silence?.clear();
+    this.#stream.close();
+    this.#sockets.close(this.#fd);
+    this.#settleAll(closed);
   }
 
-  async function dumpOnce(body: RequestBody, visit: VisitMessage): Promise<boolean> {
-    const [answer] = await Promise.all(send([body], flagRequest | flagDump, visit));
+  /** @returns false when the table changed while it was read */
+  async #dumpOnce(body: RequestBody, visit: VisitMessage): Promise<boolean> {
+    const [answer] = await Promise.all(this.#send([body], flagRequest | flagDump, visit));
     const { fault, isInterrupted } = answer!;
     // Strict checking says ENOENT of a table that was never used.
     if (fault.errno !== 0 && fault.errno !== constants.errno.ENOENT) throw fault;
     return !isInterrupted;
   }
 
-  async function dumpEach(
-    what: string,
-    body: RequestBody,
-    begin: () => void,
-    visit: VisitMessage,
-  ): Promise<void> {
-    const run = lastDump.then(async () => {
-      for (let tries = 0; tries < dumpTriesMax; tries++) {
-        begin();
-        if (await dumpOnce(body, visit)) return;
-      }
-      throw { errno: constants.errno.EINTR, reason: 'it never held still' } satisfies MessageFault;
+  /** Sends messages at once; each gets a promise of its answer. */
+  #send(bodies: readonly RequestBody[], flags: number, visit?: VisitMessage): Promise<Answer>[] {
+    if (this.#isClosed) return bodies.map(async () => ({ fault: closed, isInterrupted: false }));
+    const answers: Promise<Answer>[] = [];
+    const messages = bodies.map(({ type, body }) => {
+      this.#sequence = this.#sequence === 0xffff_ffff ? 1 : this.#sequence + 1;
+      const sequence = this.#sequence;
+      answers.push(
+        new Promise((settle) => {
+          this.#pending.set(sequence, { visit, isInterrupted: false, settle });
+        }),
+      );
+      return encodeMessage(type, flags, sequence, body);
     });
-    lastDump = run.catch(() => {});
-    await run.catch((fault: MessageFault) => {
-      throw refused(what, fault);
+    this.#sockets.send(this.#fd, Buffer.concat(messages));
+    if (!this.#silence) this.#watchForSilence();
+    return answers;
+  }
+
+  #answered(bytes: Buffer, from: number, to: number): void {
+    this.#isHeard = true;
+    forEachMessage(bytes, from, to, (header, start, end) => {
+      const one = this.#pending.get(header.sequence);
+      if (!one) return;
+      if (header.flags & flagDumpInterrupted) one.isInterrupted = true;
+      if (header.type === nlmsgError || header.type === nlmsgDone) {
+        this.#pending.delete(header.sequence);
+        const fault = decodeError(bytes, header, start, end);
+        one.settle({ fault, isInterrupted: one.isInterrupted });
+      } else {
+        one.visit?.(header.type, bytes, start, end);
+      }
     });
   }
 
-  return {
-    async request(what, body, flags = 0) {
-      const [answer] = await Promise.all(send([body], flagRequest | flagAck | flags, undefined));
-      if (answer!.fault.errno !== 0) throw refused(what, answer!.fault);
-    },
-    async requestAll(bodies, flags = 0) {
-      const faults: MessageFault[] = [];
-      for (let from = 0; from < bodies.length; from += requestsMax) {
-        const slice = bodies.slice(from, from + requestsMax);
-        const answers = await Promise.all(send(slice, flagRequest | flagAck | flags, undefined));
-        for (const answer of answers) faults.push(answer.fault);
-        // Of ten thousand clients: other work gets its turn between.
-        await new Promise<void>((resolve) => clock.soon(resolve));
-      }
-      return faults;
-    },
-    async dump(what, body, decode) {
-      let rows: NonNullable<ReturnType<typeof decode>>[] = [];
-      const begin = (): void => {
-        rows = [];
-      };
-      await dumpEach(what, body, begin, (_type, bytes, start, end) => {
-        const row = decode(bytes, start, end);
-        if (row !== undefined && row !== null) rows.push(row);
+  #settleAll(fault: MessageFault): void {
+    const all = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const one of all) one.settle({ fault, isInterrupted: false });
+  }
+
+  #watchForSilence(): void {
+    this.#isHeard = false;
+    this.#silence = this.#clock.after(silenceMaxMs, () => {
+      // What lies unread here, because this thread was busy or stopped, is no silence.
+      this.#clock.soon(() => {
+        this.#silence = undefined;
+        if (!this.#isHeard) this.#settleAll(silent);
+        if (this.#pending.size > 0 && !this.#isClosed) this.#watchForSilence();
       });
-      return rows;
-    },
-    dumpEach,
-    close,
-  };
+    });
+  }
 }
 
 export interface NotificationListener {

@@ -13,7 +13,8 @@ import koffi from 'koffi';
 import { test } from 'tap';
 import { plumbingRoutes, setPlumbingRoutes } from '../../src/kernel/connected.ts';
 import { type GuardPort, makeGuard } from '../../src/kernel/guard.ts';
-import { connectedRoutes, openHostState } from '../../src/kernel/host.ts';
+import { HostState } from '../../src/kernel/host.ts';
+import { connectedRoutes } from '../../src/kernel/host-snapshot.ts';
 import { privateTableOf } from '../../src/kernel/identity.ts';
 import { openMirror } from '../../src/kernel/mirror.ts';
 import type { MirrorNextHop, MirrorSource } from '../../src/kernel/mirror-table.ts';
@@ -27,7 +28,7 @@ import {
   type RouteMessage,
 } from '../../src/kernel/route-codec.ts';
 import { formatIpRoute } from '../../src/kernel/route-format.ts';
-import { openRtnetlink, type Rtnetlink } from '../../src/kernel/rtnetlink.ts';
+import { Rtnetlink } from '../../src/kernel/rtnetlink.ts';
 import { rulesFor, setRules } from '../../src/kernel/rules.ts';
 import { makeSysctls } from '../../src/kernel/sysctl.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -64,6 +65,7 @@ const socketsWith = (receiveBytesMax: number): NetlinkSockets => ({
   close: (fd) => void closeFd(fd),
 });
 const sockets = socketsWith(Number.MAX_SAFE_INTEGER);
+const hostOptions = { clock: systemClock, log: silentLog, mirrorProtocol: 186 };
 
 const mirrorNative: MirrorNative = {
   open(protocol) {
@@ -108,7 +110,7 @@ run('ip link set lo up');
 test('routes are printed as ip prints them', async (t) => {
   run('ip link add fmt0 type veth peer name fmt1; ip link set fmt1 up');
   run('ip addr add 10.9.0.1/24 dev fmt0; ip link set fmt0 up');
-  const rtnetlink = openRtnetlink(sockets, systemClock);
+  const rtnetlink = new Rtnetlink(sockets, systemClock);
   const ifindex = Number(run('ip -o link show fmt0').split(':')[0]);
   const via = (text: string, weight = 1) => ({ ifindex, address: ipv4(text), weight });
   const base = { table: 500, scope: 0, type: 1, metric: 0, source: undefined };
@@ -174,7 +176,7 @@ test('a request that nobody answers fails, and the next one is asked anew', asyn
     ...systemClock,
     after: (delayMs: number, run: () => void) => systemClock.after(delayMs / 100, run),
   };
-  const rtnetlink = openRtnetlink(deaf, hasty);
+  const rtnetlink = new Rtnetlink(deaf, hasty);
   const dump = () => rtnetlink.dump('a table', encodeRouteDump(777), decodeRoute);
   await t.rejects(dump(), { code: 'NETLINK_REFUSED', message: /no answer came \(ETIMEDOUT\)/ });
   isDeaf = false;
@@ -185,8 +187,12 @@ test('a request that nobody answers fails, and the next one is asked anew', asyn
 });
 
 test('the host state follows the kernel', async (t) => {
-  const rtnetlink = openRtnetlink(sockets, systemClock);
-  const host = await openHostState(socketsWith(4096), rtnetlink, systemClock, silentLog, 186);
+  const rtnetlink = new Rtnetlink(sockets, systemClock);
+  const host = await HostState.open({
+    ...hostOptions,
+    netlinkSockets: socketsWith(4096),
+    rtnetlink,
+  });
   let told = 0;
   host.onChanged(() => {
     told += 1;
@@ -235,7 +241,7 @@ test('the host state follows the kernel', async (t) => {
 });
 
 test('the host state reads again what it could not read', async (t) => {
-  const rtnetlink = openRtnetlink(sockets, systemClock);
+  const rtnetlink = new Rtnetlink(sockets, systemClock);
   let isRefusing = false;
   let refusals = 0;
   const dump: Rtnetlink['dump'] = async (what, body, decode) => {
@@ -243,8 +249,11 @@ test('the host state reads again what it could not read', async (t) => {
     refusals += 1;
     throw new EgretError('NETLINK_REFUSED', { request: what, reason: 'it never held still' });
   };
-  const refusing = { ...rtnetlink, dump };
-  const host = await openHostState(socketsWith(4096), refusing, systemClock, silentLog, 186);
+  const host = await HostState.open({
+    ...hostOptions,
+    netlinkSockets: socketsWith(4096),
+    rtnetlink: { dump },
+  });
   run('ip link add hs0 type veth peer name hs1; ip link set hs0 up');
   await until('the link', () => host.snapshot().links.get('hs0')?.isUp === true);
   isRefusing = true;
@@ -261,8 +270,8 @@ test('the host state reads again what it could not read', async (t) => {
 });
 
 test('two networks give the box the same address', async (t) => {
-  const rtnetlink = openRtnetlink(sockets, systemClock);
-  const host = await openHostState(sockets, rtnetlink, systemClock, silentLog, 186);
+  const rtnetlink = new Rtnetlink(sockets, systemClock);
+  const host = await HostState.open({ ...hostOptions, netlinkSockets: sockets, rtnetlink });
   const runDir = mkdtempSync(join(tmpdir(), 'egret-guard-'));
   const guard = makeGuard(runDir);
   const peers = [await peer(), await peer(), await peer()];
@@ -528,8 +537,8 @@ class TestSource implements MirrorSource {
 test('the mirror', { timeout: 200_000 }, async (t) => {
   run('ip link add mi0 type veth peer name mi1; ip link set mi1 up');
   run('ip addr add 10.9.0.1/24 dev mi0; ip link set mi0 up');
-  const rtnetlink = openRtnetlink(sockets, systemClock);
-  const host = await openHostState(sockets, rtnetlink, systemClock, silentLog, 186);
+  const rtnetlink = new Rtnetlink(sockets, systemClock);
+  const host = await HostState.open({ ...hostOptions, netlinkSockets: sockets, rtnetlink });
   const parts = { native: mirrorNative, rtnetlink, host, clock: systemClock, log: silentLog };
   const via = (...texts: string[]): MirrorNextHop[] =>
     texts.map((text) => ({ interface: 'mi0', address: ipv4(text) }));

@@ -8,7 +8,7 @@
 import type { RestartFlags } from '../../bgp/connection/negotiate.ts';
 import type { Speaker } from '../../bgp/speaker.ts';
 import type { PortChoice } from '../../egress/ports.ts';
-import type { HostSnapshot } from '../../kernel/host.ts';
+import type { HostSnapshot } from '../../kernel/host-snapshot.ts';
 import type { Model } from '../../model/model.ts';
 import type { Ipv4 } from '../../net/ipv4.ts';
 import { hostLinks } from './host-view.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { HostSnapshot } from '../../kernel/host.ts';
+import type { HostSnapshot } from '../../kernel/host-snapshot.ts';
 import type { Model } from '../../model/model.ts';
 import { formatIpv4, formatIpv4Prefix, parseIpv4, parseIpv4Prefix } from '../../net/ipv4.ts';
 import {

@@ -9,7 +9,7 @@ import {
   interfacesOf,
   type PortChoice,
 } from '../../egress/ports.ts';
-import { connectedRoutes, type HostSnapshot } from '../../kernel/host.ts';
+import { connectedRoutes, type HostSnapshot } from '../../kernel/host-snapshot.ts';
 import type { PlumbingWanted } from '../../kernel/plumbing.ts';
 import { EgretError } from '../../lib/errors.ts';
 import type { Model, Network } from '../../model/model.ts';

@@ -2,7 +2,7 @@
 import type { ArenaDataPlane } from '../../dataplane/arena.ts';
 import type { Forwarder } from '../../dataplane/forwarder.ts';
 import type { PortChoice } from '../../egress/ports.ts';
-import type { HostSnapshot } from '../../kernel/host.ts';
+import type { HostSnapshot } from '../../kernel/host-snapshot.ts';
 import type { Log } from '../../lib/log.ts';
 
 /** @returns whether all of them are open; those that are not are to be tried again */

@@ -3,7 +3,7 @@ import type { InterfacesOf } from '../../egress/ports.ts';
 import { GroupNumbers } from '../../fib/group-numbers.ts';
 import { OverlapMonitor } from '../../fib/overlaps.ts';
 import type { FibTarget } from '../../fib/target.ts';
-import type { HostSnapshot } from '../../kernel/host.ts';
+import type { HostSnapshot } from '../../kernel/host-snapshot.ts';
 import { assert } from '../../lib/assert.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
