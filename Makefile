@@ -50,10 +50,15 @@ unit: build $(C_TESTS) ## Unit tests: TypeScript, and C under ASan and UBSan; no
 	vitest run --config .vitest.config.ts
 
 .PHONY: lint
-lint: node_modules packages ## Types, formatting, lint, generated files
+lint: node_modules packages ## Types, formatting, lint, spelling
 	tsc --noEmit -p .
 	biome check src test docs
 	$(CLANG_FORMAT) --dry-run -Werror $(wildcard native/*.[ch] native/*/*.[ch])
+	scripts/check-spelling
+
+.PHONY: commits
+commits: ## Check the commit messages that main does not have yet
+	scripts/check-commits
 
 .PHONY: format
 format: node_modules packages ## Rewrite sources in the house's format

@@ -76,7 +76,7 @@ enum egret_status { EGRET_STATUSES(EGRET_STATUS_ENUM) EGRET_STATUS_COUNT };
 	D(NOT_A_CLIENT, "not_a_client", "The source is no client") \
 	D(WRONG_INTERFACE, "wrong_interface", \
 		"RFC 3704: the main table does not reach this client by that interface") \
-	D(WRONG_NETWORK, "wrong_network", "For a pool address that lives in another network") \
+	D(WRONG_NETWORK, "wrong_network", "For a pool address of another network") \
 	D(NO_POLICY, "no_policy", "The client's policy does not exist") \
 	D(NO_RULE, "no_rule", "No rule of the client's policy covers the destination") \
 	D(NO_GATEWAY, "no_gateway", "No gateway of the rule is ready") \
@@ -94,7 +94,7 @@ enum egret_status { EGRET_STATUSES(EGRET_STATUS_ENUM) EGRET_STATUS_COUNT };
 	D(ICMP_TYPE, "icmp_type", "RFC 5508 §5: an ICMP type that is not translated") \
 	D(ICMP_INNER, "icmp_inner", "RFC 5508 REQ-4: an ICMP error about no packet of ours") \
 	D(TOO_BIG, "too_big", "Larger than the egress MTU with DF set") \
-	D(PORT_DOWN, "port_down", "The egress interface is down or gone") \
+	D(PORT_DOWN, "port_down", "The egress interface is down or was removed") \
 	D(NO_NEIGHBOR, "no_neighbor", "RFC 1812 §5.3.2.1: the next hop did not answer ARP") \
 	D(HOLD_FULL, "hold_full", "The queue of packets that wait for this next hop is full") \
 	D(TX_FAILED, "tx_failed", "The kernel refused to send") \
@@ -110,7 +110,7 @@ enum egret_drop { EGRET_DROP_NONE = 0, EGRET_DROPS(EGRET_DROP_ENUM) EGRET_DROP_C
 //   received + generated = sent + kernel + dropped + absorbed + held
 // where each is counted on the port by which the packet (or the packet that caused it) came.
 #define EGRET_PORT_COUNTERS(C) \
-	C(RECEIVED, "received", "Frames taken from the port") \
+	C(RECEIVED, "received", "Frames received by the port") \
 	C(RECEIVED_BYTES, "received_bytes", "Bytes of them, without FCS") \
 	C(GENERATED, "generated", \
 		"Frames made here: ICMP errors, fragments, software segments, ARP") \
@@ -133,9 +133,9 @@ enum egret_port_counter { EGRET_PORT_COUNTERS(EGRET_PORT_COUNTER_ENUM) EGRET_POR
 	C(SESSIONS, "sessions", "NAT sessions now (a gauge)") \
 	C(BINDINGS, "bindings", "NAT bindings now (a gauge)") \
 	C(SESSIONS_CREATED, "sessions_created", "NAT sessions created") \
-	C(SESSIONS_EXPIRED, "sessions_expired", "NAT sessions ended by their timer") \
+	C(SESSIONS_EXPIRED, "sessions_expired", "NAT sessions removed by their timer") \
 	C(SESSIONS_REVOKED, "sessions_revoked", \
-		"NAT sessions ended because the configuration no longer allows them") \
+		"NAT sessions removed because the configuration no longer allows them") \
 	C(SESSIONS_REBUILT, "sessions_rebuilt", \
 		"NAT sessions found by this forwarder when it started") \
 	C(BATCHES, "batches", "Batches processed") \

@@ -1,9 +1,11 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
 # Installs the Debian packages that are missing, and nothing else.
 #
 #   scripts/bootstrap.sh build   what compiling takes
-#   scripts/bootstrap.sh run     what the lab takes, besides
-#   scripts/bootstrap.sh test    what the tests take, besides
+#   scripts/bootstrap.sh run     and what the lab takes
+#   scripts/bootstrap.sh test    and what the tests take
 #
 # Asks dpkg-query first and touches the network only when something is missing. Routing daemons that
 # are installed for the lab must not run on this host: services are held back meanwhile, and those
@@ -12,7 +14,8 @@ set -eu
 
 build='gcc libc6-dev linux-libc-dev'
 run="$build iproute2 nftables bird2 iputils-ping procps"
-test="$run frr clang-14 clang-format-14 libclang-rt-14-dev iperf3 tcpdump traceroute ethtool"
+test="$run frr clang-14 clang-format-14 libclang-rt-14-dev iperf3 tcpdump traceroute ethtool
+aspell aspell-en"
 
 case "${1:-build}" in
 build) wanted=$build ;;

@@ -2,7 +2,7 @@
 // path of its next-hop group, and is judged by TTL and by the MTU of the port it will leave by.
 //
 // RFC 1812 §5.2.4.3 (longest match), §5.3.1 (TTL), RFC 1191 (path MTU), RFC 2992 (a flow keeps its
-// path). All judgements that end in an ICMP error stand before the packet is rewritten, so that the
+// path). All judgments that end in an ICMP error stand before the packet is rewritten, so that the
 // error quotes what its sender sent. A superframe is judged by its segments.
 #include "pipeline/stage.h"
 

@@ -270,7 +270,7 @@ export const drops = [
   'not_a_client',
   /** RFC 3704: the main table does not reach this client by that interface. */
   'wrong_interface',
-  /** For a pool address that lives in another network. */
+  /** For a pool address of another network. */
   'wrong_network',
   /** The client's policy does not exist. */
   'no_policy',
@@ -300,7 +300,7 @@ export const drops = [
   'icmp_inner',
   /** Larger than the egress MTU with DF set. */
   'too_big',
-  /** The egress interface is down or gone. */
+  /** The egress interface is down or was removed. */
   'port_down',
   /** RFC 1812 §5.3.2.1: the next hop did not answer ARP. */
   'no_neighbor',
@@ -346,7 +346,7 @@ export const dropMeanings: Readonly<Record<Drop, string>> = {
   wrong_interface:
     "RFC 3704: the main table does not reach this client by that interface",
   wrong_network:
-    "For a pool address that lives in another network",
+    "For a pool address of another network",
   no_policy:
     "The client's policy does not exist",
   no_rule:
@@ -376,7 +376,7 @@ export const dropMeanings: Readonly<Record<Drop, string>> = {
   too_big:
     "Larger than the egress MTU with DF set",
   port_down:
-    "The egress interface is down or gone",
+    "The egress interface is down or was removed",
   no_neighbor:
     "RFC 1812 §5.3.2.1: the next hop did not answer ARP",
   hold_full:
@@ -391,7 +391,7 @@ export const dropMeanings: Readonly<Record<Drop, string>> = {
 
 /** Index is the counter of a port. */
 export const portCounters = [
-  /** Frames taken from the port. */
+  /** Frames received by the port. */
   'received',
   /** Bytes of them, without FCS. */
   'received_bytes',
@@ -419,7 +419,7 @@ export type PortCounter = (typeof portCounters)[number];
 /** What each means. */
 export const portCounterMeanings: Readonly<Record<PortCounter, string>> = {
   received:
-    "Frames taken from the port",
+    "Frames received by the port",
   received_bytes:
     "Bytes of them, without FCS",
   generated:
@@ -450,9 +450,9 @@ export const workerCounters = [
   'bindings',
   /** NAT sessions created. */
   'sessions_created',
-  /** NAT sessions ended by their timer. */
+  /** NAT sessions removed by their timer. */
   'sessions_expired',
-  /** NAT sessions ended because the configuration no longer allows them. */
+  /** NAT sessions removed because the configuration no longer allows them. */
   'sessions_revoked',
   /** NAT sessions found by this forwarder when it started. */
   'sessions_rebuilt',
@@ -474,9 +474,9 @@ export const workerCounterMeanings: Readonly<Record<WorkerCounter, string>> = {
   sessions_created:
     "NAT sessions created",
   sessions_expired:
-    "NAT sessions ended by their timer",
+    "NAT sessions removed by their timer",
   sessions_revoked:
-    "NAT sessions ended because the configuration no longer allows them",
+    "NAT sessions removed because the configuration no longer allows them",
   sessions_rebuilt:
     "NAT sessions found by this forwarder when it started",
   batches:

@@ -3,7 +3,7 @@
  *
  * Node can neither open a raw socket nor bind one to a device and a mark, so descriptors come from
  * the native library, handed in as ProbeSockets. Node tells nobody when a raw socket becomes
- * readable or a connection that it did not start comes up; both are polled, seldomer and seldomer,
+ * readable or a connection that it did not start comes up; both are polled, less and less often,
  * and only while a probe is outstanding.
  *
  * HTTP: one GET on a connection of its own; any 2xx or 3xx is an answer, a redirect is not followed,
@@ -40,7 +40,7 @@ export interface AttemptHandlers {
   failed(reason: string): void;
 }
 
-/** One probe under way. Exactly one handler is called, once, unless it is cancelled; never at once. */
+/** One probe under way. Exactly one handler is called, once, unless it is canceled; never at once. */
 export interface Attempt {
   cancel(): void;
 }

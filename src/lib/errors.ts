@@ -87,7 +87,7 @@ const registry = {
   },
   FORWARDER_FAILED: {
     message: ({ reason }) => `The forwarder did not start: ${reason}.`,
-    hint: 'build/egret-forwarder must stand beside build/egret; its own message is in the log.',
+    hint: 'build/egret-forwarder must be in the folder of build/egret; its own message is in the log.',
     exit: 1,
   },
 } as const satisfies Record<string, ErrorKind>;

@@ -1,6 +1,6 @@
 /**
  * IPv6 text (RFC 4291 §2.2), as far as the configuration needs it: to tell an address that Calico
- * would accept from a misspelt one. No zones, no arithmetic.
+ * would accept from a misspelled one. No zones, no arithmetic.
  */
 import { parseIpv4 } from './ipv4.ts';
 

@@ -1,12 +1,12 @@
-/** Counters of egretd itself, beside those of the data plane (native/abi.h). docs/counters.md lists them. */
+/** Counters of egretd itself, in addition to those of the data plane (native/abi.h). docs/counters.md lists them. */
 
 /** What each means. */
 export const daemonCounterMeanings = {
   step_cpu_microseconds_max: 'CPU time of the longest step of the main thread',
-  bgp_connections_refused: 'Connections from nobody that the configuration names',
-  forwarder_deaths: 'Times that a forwarder died under this egretd',
+  bgp_connections_refused: 'Connections from addresses that the configuration does not name',
+  forwarder_deaths: 'Times that a forwarder of this egretd died',
   forwarder_pid: 'Process id of the forwarder (a gauge; 0: none)',
-  forwarder_silent_milliseconds: 'Since when the forwarder gives no sign of life (a gauge)',
+  forwarder_silent_milliseconds: 'Time since the last heartbeat of the forwarder (a gauge)',
   host_overruns:
     "Times the kernel's events of links, addresses and routes overran and were read again in full",
   overlapping_prefixes: 'Pairs of networks of one gateway and a prefix that both have (a gauge)',

@@ -36,7 +36,7 @@ const template = mapping('template', {
       terminationGracePeriodSeconds: defaulted(
         integer(0, int32Max),
         30,
-        'How long a gateway that goes still forwards',
+        'How long a removed gateway still forwards',
       ),
       affinity: ignored(pod),
       topologySpreadConstraints: ignored(pod),

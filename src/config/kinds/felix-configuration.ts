@@ -2,7 +2,7 @@
  * FelixConfiguration: switches the features on, and says which tables are taken.
  *
  * Calico's agent knows some two hundred fields; those that mean nothing on a box of its own are
- * listed by name, so that a misspelt one is still found.
+ * listed by name, so that a misspelled one is still found.
  */
 
 import type { Field } from '../schema/shape.ts';

@@ -1,5 +1,5 @@
 /**
- * The known name that a misspelt one most probably means: optimal string alignment distance
+ * The known name that a misspelled one most probably means: optimal string alignment distance
  * (insert, delete, replace, swap neighbors), case ignored.
  */
 

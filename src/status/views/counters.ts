@@ -40,7 +40,9 @@ function ofPorts({ dataPlane, ports }: LiveParts): Row[] {
     });
     return [
       ...portCounters.map((name) => rowOf(name, dataPlane.portCounter(slot, name))),
-      ...drops.map((name) => rowOf(`dropped.${name}`, dataPlane.dropCounter(slot, name))),
+      ...drops
+        .filter((name) => name !== undefined)
+        .map((name) => rowOf(`dropped.${name}`, dataPlane.dropCounter(slot, name))),
     ];
   });
 }
