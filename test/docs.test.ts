@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What the pages promise of the code: a section for each drop reason and for each reason that `egret show`
+ * gives for what is not ready. The reasons are read out of the sources that make them.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { drops } from '../src/dataplane/abi.gen.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+
+/** Where reasons are made: what stands in front of the texts, in which file. */
+const reasonSources: readonly (readonly [path: string, before: RegExp])[] = [
+  ['src/egress/readiness.ts', /\b(?:not|reasons\.push)\(/g],
+  ['src/health/probe.ts', /const what = isWaiting/g],
+  ['src/health/target-prober.ts', /#failure = (?=')/g],
+  ['src/appliance/egress/gateway-probes.ts', /\breasons\.push\(|\breason: (?=')/g],
+  ['src/status/live.ts', /\breason \?\? |\? \[\] : (?=')|\breason: (?=')/g],
+  ['src/dataplane/forwarder.ts', /get trouble\(\)[^{]*\{/g],
+];
+
+/** Texts of one statement, from `at` on; what is put into a template becomes NAME. */
+function textsOf(source: string, at: number): string[] {
+  const end = source.slice(at).search(/;\n|\n {2}\}|,\n {2,6}\}|\},\n/);
+  const statement = source.slice(at, end < 0 ? undefined : at + end).replaceAll(/\/\/.*$/gm, '');
+  const texts = statement.match(/'[^'\n]+'|`[^`]+`/g) ?? [];
+  return texts
+    .map((text) => text.slice(1, -1).replaceAll(/\$\{[^}]*\}/g, 'NAME'))
+    .filter((text) => /[a-z]{2} \w|^starting$/.test(text));
+}
+
+describe('docs/troubleshooting.md', () => {
+  const page = read('docs/troubleshooting.md');
+  const headings = [...page.matchAll(/^### `([^`]+)`$/gm)].map((match) => match[1] ?? '');
+
+  test('has a section for each drop reason, that says what to look at and what to do', () => {
+    const packets = page.slice(page.indexOf('## Packets are dropped'));
+    const sections = [...packets.matchAll(/^### `(\w+)`$/gm)].map((match) => match[1] ?? '');
+    expect(sections).toEqual([...drops]);
+    const short = packets.split(/^### /m).filter((text) => text.length < 120);
+    expect(short).toEqual([]);
+  });
+
+  test('has a section for each reason for which something is not ready', () => {
+    const reasons = reasonSources.flatMap(([path, before]) => {
+      const source = read(path);
+      const found = [...source.matchAll(before)].flatMap((match) => {
+        // Of a getter, every statement.
+        const isBlock = match[0].endsWith('{');
+        const from = match.index + match[0].length;
+        const body = isBlock ? source.slice(from).split('\n  }')[0]!.split(';\n') : undefined;
+        return body?.flatMap((one) => textsOf(`${one};\n`, 0)) ?? textsOf(source, from);
+      });
+      expect(found, path).not.toEqual([]);
+      return found;
+    });
+    expect(new Set(reasons).size).toBeGreaterThan(15);
+    // A word in capitals stands for whatever the code puts there.
+    const patterns = headings.map((heading) => {
+      const fixed = heading.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+      return new RegExp(`^${fixed.replaceAll(/\b[A-Z]{4,}\b/g, '.+')}`);
+    });
+    const missing = reasons.filter((reason) => !patterns.some((pattern) => pattern.test(reason)));
+    expect([...new Set(missing)]).toEqual([]);
+  });
+});
