@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * What the pages promise of the code: a section for each drop reason and for each reason that `egret show`
- * gives for what is not ready. The reasons are read out of the sources that make them.
+ * gives for what is not ready, read out of the sources that make them; and a test for each requirement
+ * of an RFC that is called met.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { compliancePart, parseStatement, readStatements } from '../docs/compliance.ts';
 import { drops } from '../src/dataplane/abi.gen.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -67,3 +69,66 @@ describe('docs/troubleshooting.md', () => {
     expect([...new Set(missing)]).toEqual([]);
   });
 });
+
+describe('docs/rfc', () => {
+  const statements = readStatements();
+
+  test('every requirement that is met names tests that exist, by file and title', () => {
+    const met = statements.flatMap(({ number, rows }) =>
+      rows.filter(({ status }) => status === 'met').map((row) => ({ number, ...row })),
+    );
+    expect(met.length).toBeGreaterThan(150);
+    const missing = met.flatMap(({ number, at, tests }) => {
+      const absent = tests.filter(({ path, title }) => !hasTest(path, title));
+      const rows = absent.map(({ path, title }) => `RFC ${number} ${at}: ${path}: ${title}`);
+      return tests.length > 0 ? rows : [`RFC ${number} ${at}: no test`];
+    });
+    expect(missing).toEqual([]);
+  });
+
+  test('what is not met, or does not apply, has a reason', () => {
+    const others = statements.flatMap(({ rows }) => rows.filter(({ status }) => status !== 'met'));
+    expect(others.filter(({ reason }) => reason.length < 5)).toEqual([]);
+  });
+
+  test.each([
+    ['a row without a test', '- { at: "1", must: a }', 'one of met, unmet, na'],
+    [
+      'a row that is met and not',
+      '- { at: "1", must: a, met: t > b, na: c }',
+      'one of met, unmet, na',
+    ],
+    ['a row of two levels', '- { at: "1", must: a, may: b, na: c }', 'one of must, should, may'],
+    [
+      'a file that it does not list',
+      '- { at: "1", must: a, met: u > b }',
+      'u is not among its tests',
+    ],
+  ])('%s is refused', (_, row, message) => {
+    const yaml = `title: T\nscope: S\ntests: { t: test/docs.test.ts }\nrows:\n  ${row}\n`;
+    expect(() => parseStatement('1.yaml', yaml)).toThrow(message);
+  });
+
+  test('a title that no test has is found', () => {
+    expect(hasTest('test/docs.test.ts', 'a title that no test has is found')).toBe(true);
+    expect(hasTest('test/docs.test.ts', ['no', 'such', 'title'].join(' '))).toBe(false);
+    expect(hasTest('test/absent.test.ts', 'x')).toBe(false);
+  });
+
+  test('docs/rfc.md is what they make', () => {
+    expect(read('docs/rfc.md')).toContain(compliancePart(statements));
+  });
+});
+
+/** Whether a file has this text, or one that begins with it, as a string. C's are joined over lines. */
+function hasTest(path: string, title: string): boolean {
+  if (title.length < 2 || !existsSync(join(root, path))) return false;
+  const source = read(path)
+    .replaceAll(/"\s*\n\s*"/g, '')
+    .replaceAll("\\'", "'");
+  // A short one is whole: it might be the beginning of anything.
+  const isWhole = title.length < 12;
+  return ["'", '"', '`'].some((quote) =>
+    source.includes(isWhole ? `${quote}${title}${quote}` : `${quote}${title}`),
+  );
+}

@@ -279,6 +279,14 @@ describe('against a script', () => {
     expect(a.row()).toMatchObject({ received: 1, accepted: 1 });
   });
 
+  test('takes a prefix that is withdrawn and announced in one UPDATE as announced (RFC 4271 §4.3)', () => {
+    script.establish();
+    const withdrawn = encodeNlri([parseIpv4Prefix('192.0.2.0/24')!]);
+    const attributes = encodePathAttributes(internal, { isFourOctet: false });
+    script.say(messageType.update, encodeUpdate({ withdrawn, attributes, nlri: withdrawn }));
+    expect(a.rib('red').routes).toEqual(['192.0.2.0/24']);
+  });
+
   test('ends the session over a prefix that is none', () => {
     script.establish();
     script.say(messageType.update, encodeUpdate({ withdrawn: Uint8Array.of(33, 1, 2, 3, 4, 5) }));
@@ -399,6 +407,18 @@ describe('against a script', () => {
     const types = script.received.slice(before).map((each) => [each.type, each.body[2]]);
     expect(types.map(([type]) => type)).toEqual([5, 2, 5]);
     expect([types[0]![1], types[2]![1]]).toEqual([1, 2]);
+  });
+
+  test('ignores refreshes of other families and of unknown subtypes (RFC 2918, RFC 7313)', () => {
+    a.speaker.setExports('red', [ip('10.50.0.2')]);
+    script.establish({
+      capabilities: [{ kind: 'routeRefresh' }, { kind: 'enhancedRouteRefresh' }],
+    });
+    const before = script.received.length;
+    script.say(messageType.routeRefresh, Uint8Array.of(0, 25, 0, 65));
+    script.say(messageType.routeRefresh, Uint8Array.of(0, 1, 9, 1));
+    expect(script.received.slice(before)).toEqual([]);
+    expect(a.row().state).toBe('Established');
   });
 
   test('takes no BoRR and EoRR before End-of-RIB (RFC 7313 §4)', () => {

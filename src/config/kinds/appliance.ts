@@ -146,7 +146,7 @@ const spec = mapping('Appliance.spec', {
           udp: defaulted(duration(100, month), 300_000, 'RFC 4787 REQ-5', '5m'),
           tcpEstablished: defaulted(duration(100, month), 7_440_000, 'RFC 5382 REQ-5', '2h4m'),
           tcpTransitory: defaulted(duration(100, month), 240_000, 'RFC 5382 REQ-5', '4m'),
-          icmp: defaulted(duration(100, month), 60_000, 'RFC 5508 REQ-1', '60s'),
+          icmp: defaulted(duration(100, month), 60_000, 'RFC 5508 REQ-2', '60s'),
         }),
         'How long an idle session stays',
       ),
