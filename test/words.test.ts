@@ -54,7 +54,7 @@ function proseOf(source: string): string {
   return kept;
 }
 
-/** Style.md's own table, and titles of tests that docs/rfc quotes. */
+/** The table of docs/style.md itself, and titles of tests that docs/rfc quotes. */
 function isQuoted(path: string, line: string): boolean {
   if (path === 'docs/style.md') return line.startsWith('| `');
   if (path === 'docs/rfc.md') return line.startsWith('| ');

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { isTidy, native, product, read, root, typescript, written } from './sources.ts';
+import { filesBelow, isTidy, native, product, read, root, typescript, written } from './sources.ts';
 
 describe('files', () => {
   test('have at most 400 lines; tests have at most 800', () => {
@@ -52,6 +52,17 @@ describe('files', () => {
       return !(header !== path && existsSync(join(root, header)) && isCommented(header));
     });
     expect(bare).toEqual([]);
+  });
+
+  test('begin with their license, behind #! if there is one', () => {
+    // What has the line so far; the rest follows in one commit of its own.
+    const licensedFolders = ['docs', 'scripts'];
+    const paths = licensedFolders
+      .flatMap(filesBelow)
+      .filter((p) => /\.(ts|c|h|sh)$|\/[^.]+$/.test(p));
+    const license = /^(#!.*\n)?(\/\/|#) SPDX-License-Identifier: Apache-2\.0\n/;
+    expect(paths.length).toBeGreaterThan(3);
+    expect(paths.filter((p) => !p.endsWith('.gen.ts') && !license.test(read(p)))).toEqual([]);
   });
 
   test('have no default export, no enum, no barrel', () => {

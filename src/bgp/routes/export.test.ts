@@ -2,6 +2,7 @@
 /** The adj-RIB-out: what leads from one set of our addresses to another. */
 import { expect, test } from 'vitest';
 import { type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
+import { ipv4Unicast } from '../wire/family.ts';
 import { headerBytes, messageBytesMax } from '../wire/header.ts';
 import { forEachPrefix } from '../wire/nlri.ts';
 import { decodeUpdate } from '../wire/update.ts';
@@ -13,7 +14,12 @@ const open = (isExternal: boolean): AdjRibOut =>
   new AdjRibOut({ isExternal, isFourOctet: true, localAs: 64_513, nextHop }, []);
 
 function decoded(body: Uint8Array, isExternal: boolean) {
-  const update = decodeUpdate(body, { isFourOctet: true, isExternal });
+  const update = decodeUpdate(body, {
+    isFourOctet: true,
+    isExternal,
+    families: [ipv4Unicast],
+    multiprotocolFamilies: [],
+  });
   if (!update.ok) throw new Error(update.fault.reason);
   return update.value;
 }

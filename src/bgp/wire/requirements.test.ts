@@ -3,14 +3,19 @@
 import { expect, test } from 'vitest';
 import { noAttributes } from '../../rib/route.ts';
 import { mergeAs4Path } from './as-path.ts';
-import { ipv6Unicast } from './family.ts';
+import { ipv4Unicast } from './family.ts';
 import { encodeMessage, Framer } from './header.ts';
 import { decodeOpen } from './open.ts';
 import { decodePathAttributes, encodePathAttributes } from './path-attribute.ts';
 import { decodeUpdate, encodeUpdate } from './update.ts';
 
 const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
-const external = { isFourOctet: true, isExternal: true };
+const external = {
+  isFourOctet: true,
+  isExternal: true,
+  families: [ipv4Unicast],
+  multiprotocolFamilies: [ipv4Unicast],
+};
 
 test('§4.3: the four low bits of attribute flags are zero when sent, ignored when received', () => {
   const sent = encodePathAttributes({ ...noAttributes, nextHop: 1 }, { isFourOctet: true });
@@ -72,13 +77,13 @@ test('RFC 7606 §3.h: of several faults the strongest outcome counts', () => {
 });
 
 test('RFC 7606 §5.1, RFC 4760 §3: MP_REACH_NLRI in any position, its reserved byte ignored', () => {
-  const reach = `800e1a 0002 01 10 ${'20'.repeat(16)} ff 20 20010db8`;
+  const reach = '800e0d 0001 01 04 ac10018c ff 18 cb0071';
   const others = '400101 00 400200';
   for (const hex of [`${reach} ${others}`, `${others} ${reach}`]) {
     const decoded = decodeUpdate(encodeUpdate({ attributes: bytes(hex) }), external);
     expect(decoded).toMatchObject({
       ok: true,
-      value: { faults: [], mpReach: { family: ipv6Unicast, nlri: bytes('20 20010db8') } },
+      value: { faults: [], mpReach: { family: ipv4Unicast, nlri: bytes('18 cb0071') } },
     });
   }
 });
