@@ -432,12 +432,9 @@ static void test_many(void)
 	limits.plies = 70000;
 	struct arena *arena = begun(&limits);
 	struct egret_fib_delta *deltas = many_prefixes(COUNT);
-	uint64_t start = egret_now_ns();
 	uint32_t calls = apply_all(arena, 1, deltas, COUNT);
-	uint64_t end = egret_now_ns();
 	tap_ok(calls > 0, "%d prefixes applied in %u calls", COUNT, calls);
-	printf("# %.2f M deltas/s, %u plies\n", COUNT * 1e3 / (double)(end - start),
-		plies_used(arena));
+	printf("# %u plies\n", plies_used(arena));
 	for (uint32_t i = 0; i < COUNT; i++)
 		deltas[i].group = EGRET_GROUP_NONE;
 	calls = apply_all(arena, 1, deltas, COUNT);

@@ -182,7 +182,7 @@ static void start_forwarder(void)
 		_exit(127);
 	}
 	int pid = 0, status = -1;
-	for (int i = 0; i < 200 && status < 0; i++) {
+	for (int ms = 0; ms < TAP_PATIENCE_MS && status < 0; ms += 10) {
 		status = egret_forwarder_connect(socket_path, 1000, &control, &pid);
 		if (status < 0)
 			usleep(10000);
@@ -214,11 +214,11 @@ static uint64_t drops(uint16_t port)
 	return sum;
 }
 
-static uint64_t forwarder_cpu_ms(void)
+static uint64_t cpu_ms_of(pid_t pid)
 {
 	char path[64], line[1024] = "";
 	unsigned long user = 0, system_ticks = 0;
-	snprintf(path, sizeof path, "/proc/%d/stat", forwarder);
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
 	FILE *file = fopen(path, "r");
 	if (file && fgets(line, sizeof line, file))
 		sscanf(strrchr(line, ')') + 1, "%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%lu%lu", &user,

@@ -8,6 +8,10 @@
 
 #include <stdio.h>
 
+// How long anything is waited for, in milliseconds. A wait ends on its event; the bound only makes a
+// test that hangs end, on a machine that does much else besides.
+enum { TAP_PATIENCE_MS = 120000 };
+
 static int tap_count, tap_failed;
 
 #define tap_ok(condition, ...) \

@@ -9,16 +9,13 @@ import { type Test, test } from 'tap';
 import { start } from '../lab/process.ts';
 
 const program = fileURLToPath(new URL('../lab/run.sh', import.meta.url));
-const longestMs = 120_000;
 
-test('make run', { timeout: 150_000, jobs: 2 }, async (t) => {
-  const startMs = performance.now();
+test('make run', { jobs: 2 }, async (t) => {
   await Promise.all([
     t.test('without a terminal', async (t) => {
       const lab = start([program]);
       lab.child.stdin?.end();
       t.match(await lab.ended, { status: 0 });
-      t.ok(performance.now() - startMs < longestMs);
       showsResult(t, lab.output());
       t.strictSame(leftBehind(`eg${lab.pid}-`), []);
     }),

@@ -17,7 +17,7 @@ import {
   source,
 } from './scene.ts';
 
-test('two networks with the same addresses', { timeout: 300_000 }, async (t) => {
+test('two networks with the same addresses', async (t) => {
   const scene = await openScene(t, {
     clients: { alpha: { network: 'north' }, beta: { network: 'south' } },
   });
@@ -150,8 +150,7 @@ test('two networks with the same addresses', { timeout: 300_000 }, async (t) => 
   });
 
   await t.test('it stops in order', async (t) => {
-    const ms = await egret.stop();
-    t.ok(ms < 15_000, `${Math.round(ms)} ms`);
+    await egret.stop();
     t.strictSame(await kernelTable(scene, 1200), [], 'the mirror is gone');
     t.strictSame(await bird.learned('egret'), [], 'the address is withdrawn');
     const { stdout } = await figure.gateway.run(['nft', 'list', 'ruleset']);

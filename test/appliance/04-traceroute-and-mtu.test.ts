@@ -6,7 +6,7 @@ import { test } from 'tap';
 import { pathMtuBack, ping, traceroute, transferPort } from '../lab/traffic.ts';
 import { clientGateway, openScene, router, server } from './scene.ts';
 
-test('traceroute and path MTU', { timeout: 300_000 }, async (t) => {
+test('traceroute and path MTU', async (t) => {
   const scene = await openScene(t, {
     clients: {
       alpha: { network: 'north' },

@@ -12,7 +12,7 @@ import { lostNothing, steadyFlow } from './witness.ts';
 const seed = 20240607;
 const framesOfEachKind = 400;
 
-test('the balance of frames', { timeout: 300_000 }, async (t) => {
+test('the balance of frames', async (t) => {
   const scene = await openScene(t, {
     clients: { alpha: { network: 'north' }, beta: { network: 'south' } },
   });

@@ -38,7 +38,7 @@ async function exchange(path: string, bytes: Buffer): Promise<string> {
   return text;
 }
 
-test('the status socket', { timeout: 300_000 }, async (t) => {
+test('the status socket', async (t) => {
   const scene = await openScene(t, {
     clients: { alpha: { network: 'north' } },
     bird: { announce: { web: ['198.51.100.0/24'], many: manyRoutes } },

@@ -2,10 +2,9 @@
 import { test } from 'tap';
 import { until } from '../lab/process.ts';
 import { openScene, type SceneOptions, sceneConfig, server } from './scene.ts';
+import { staysIdle } from './witness.ts';
 
 const sessionCount = 10_000;
-const idleMs = 10_000;
-const cpuSecondsMax = 0.2;
 
 /** @param udp - for how long a UDP session outlives its last packet */
 const optionsWith = (udp: string) =>
@@ -14,8 +13,8 @@ const optionsWith = (udp: string) =>
     appliance: { nat: { timeouts: { udp }, portQuarantine: '1s' } },
   }) as const satisfies SceneOptions<'alpha'>;
 
-test('idle', { timeout: 300_000 }, async (t) => {
-  const scene = await openScene(t, optionsWith('60s'));
+test('idle', async (t) => {
+  const scene = await openScene(t, optionsWith('2h'));
   const { egret } = scene;
   const { agent } = scene.figure.clients.alpha;
 
@@ -24,19 +23,14 @@ test('idle', { timeout: 300_000 }, async (t) => {
     ...{ firstLocalPort: 20_000, count: sessionCount },
   });
   t.equal(report.answered, sessionCount);
-  await new Promise((resolve) => setTimeout(resolve, 1000));
-
-  const before = await egret.cpuSeconds();
-  await new Promise((resolve) => setTimeout(resolve, idleMs));
-  const used = (await egret.cpuSeconds()) - before;
-  t.ok(used < cpuSecondsMax, `${used.toFixed(2)} s of CPU in ${idleMs / 1000} s`);
+  await staysIdle(t, egret);
   t.ok((await egret.counter('sessions')) >= sessionCount, 'with all its sessions');
 
   const received = await egret.counter('received', { interface: 'cli0' });
   const { 'features.yaml': shorter } = sceneConfig(optionsWith('2s'));
   await egret.writeConfig({ 'features.yaml': shorter });
   egret.reload();
-  await until('sessions end', async () => (await egret.counter('sessions')) === 0, 30_000, 500);
+  await until('sessions end', async () => (await egret.counter('sessions')) === 0, 500);
   await until('ports come back', async () => {
     const rows = await egret.show('pools');
     return rows.every((row) => row.portsUsed === 0);

@@ -16,7 +16,7 @@ import { comesBack, lostNothing, reaches, sawNoLeak, steadyFlow, watchLeaks } fr
 
 const rootDir = fileURLToPath(new URL('../..', import.meta.url));
 
-test('life cycle', { timeout: 280_000 }, async (t) => {
+test('life cycle', async (t) => {
   let untouched: readonly string[] = [];
   const scene = await openScene(t, {
     clients: { alpha: { network: 'north' }, beta: { network: 'south' } },
@@ -44,7 +44,7 @@ test('life cycle', { timeout: 280_000 }, async (t) => {
     const forwarder = await egret.forwarderPid();
     const daemon = egret.daemonPid;
     process.kill(daemon, 'SIGUSR2');
-    await until('it ends', () => !isRunning(daemon), 15_000, 10);
+    await until('it ends', () => !isRunning(daemon), 10);
     await sleep(500);
     for (const name of ['north', 'south'] as const) t.ok(await hasEgressRoute(figure, name), name);
     await egret.launch();
@@ -102,20 +102,25 @@ test('life cycle', { timeout: 280_000 }, async (t) => {
   await t.test('SIGTERM leaves nothing behind', async (t) => {
     const arena = (await arenaOf(egret.runDir)) || '';
     t.strictNotSame(await traces(figure.gateway), untouched, 'while it runs there is something');
-    const tookMs = await egret.stop();
-    t.ok(tookMs < 15_000, `it takes ${Math.round(tookMs)} ms`);
+    await egret.stop();
     t.strictSame(await traces(figure.gateway), untouched);
     t.strictSame((await readdir(egret.runDir)).sort(), ['lock', 'state.json']);
     t.notOk(existsSync(arena), 'the arena is gone');
   });
 
   await t.test('SIGTERM during the start leaves nothing behind either', async (t) => {
-    const daemon = egret.begin();
-    await until('there is an arena', () => arenaOf(egret.runDir), 5000, 1);
-    t.notOk(existsSync(join(egret.runDir, 'status.sock')), 'it is not up yet');
-    process.kill(daemon.pid, 'SIGTERM');
-    t.match(await daemon.ended, { status: 0 });
-    t.strictSame(await traces(figure.gateway), untouched);
+    let isCaught = false;
+    for (let round = 0; round < 20 && !isCaught; round += 1) {
+      const daemon = egret.begin();
+      await until('there is an arena', () => arenaOf(egret.runDir), 1);
+      process.kill(daemon.pid, 'SIGSTOP');
+      isCaught = !existsSync(join(egret.runDir, 'status.sock'));
+      process.kill(daemon.pid, 'SIGTERM');
+      process.kill(daemon.pid, 'SIGCONT');
+      t.match(await daemon.ended, { status: 0 });
+      t.strictSame(await traces(figure.gateway), untouched);
+    }
+    t.ok(isCaught, 'it was not up yet');
   });
 
   await t.test('SIGTERM in the middle of a change leaves nothing behind either', async (t) => {

@@ -14,10 +14,8 @@ import { gatewayUplink, networks, openScene, prefix, router } from './scene.ts';
 import { comesBack, sawNoLeak, steadyFlow, watchLeaks } from './witness.ts';
 
 const rootDir = fileURLToPath(new URL('../..', import.meta.url));
-/** Everything at once, perhaps beside other work. */
-const compileMs = 120_000;
 
-test('what another life left', { timeout: 280_000 }, async (t) => {
+test('what another life left', async (t) => {
   const scene = await openScene(t, {
     clients: { alpha: { network: 'north' }, beta: { network: 'south' } },
     before: async ({ gateway }) => gateway.sysctl({ 'net.ipv4.ip_forward': 1 }),
@@ -33,8 +31,7 @@ test('what another life left', { timeout: 280_000 }, async (t) => {
     await sleep(300);
     await figure.gateway.ip('link set wan0 up');
     // BIRD's session went with the link, so that no answer finds its way; but all goes on northward.
-    const { up } = await flow.now();
-    await until('all goes on', async () => (await flow.now()).up.received > up.received + 200);
+    await flow.advances(500);
     await flow.finish();
     await figure.gateway.ip('link delete wan0');
     await sleep(300);
@@ -58,14 +55,7 @@ test('what another life left', { timeout: 280_000 }, async (t) => {
     await egret.killForwarder();
     await figure.gateway.ip('link delete wan0');
     process.kill(egret.daemonPid, 'SIGCONT');
-    const startMs = performance.now();
-    const { down } = await flow.now();
-    await until(
-      'south goes on',
-      async () => (await flow.now()).down.received > down.received + 100,
-    );
-    const tookMs = performance.now() - startMs;
-    t.ok(tookMs < 2000, `it takes ${Math.round(tookMs)} ms`);
+    await flow.advances(500); // more than was on its way: south goes on
     await flow.finish();
     await newUplink();
     await comesBack(t, scene);
@@ -77,7 +67,7 @@ test('what another life left', { timeout: 280_000 }, async (t) => {
     for (const program of [other, egretProgram]) {
       const forwarder = await egret.forwarderPid();
       await egret.killDaemon();
-      await egret.launch(15_000, { program });
+      await egret.launch({ program });
       t.match(egret.log(), /"sessions":[1-9][0-9]*,"reason":"it is of another version"/);
       t.not(await egret.forwarderPid(), forwarder);
       t.notOk(isRunning(forwarder), 'the old one is gone');
@@ -100,7 +90,7 @@ test('what another life left', { timeout: 280_000 }, async (t) => {
     const forwarder = await egret.forwarderPid();
     await egret.killDaemon();
     process.kill(forwarder, 'SIGSTOP');
-    await egret.launch(20_000);
+    await egret.launch();
     t.notOk(isRunning(forwarder), 'the old one is gone');
     await comesBack(t, scene);
   });
@@ -114,7 +104,7 @@ test('what another life left', { timeout: 280_000 }, async (t) => {
     await rm(await readlink(join(egret.runDir, 'arena')));
     await figure.gateway.ip(`route add ${foreign}`);
     const argv = [egretProgram, 'run', '--config', egret.configDir, '--run-dir', egret.runDir];
-    const failed = await figure.gateway.run(argv, { statuses: 'any', timeoutMs: 15_000 });
+    const failed = await figure.gateway.run(argv, { statuses: 'any' });
     t.equal(failed.status, 1);
     t.match(failed.stderr, /holds routes that are not ours/);
     const { stdout } = await figure.gateway.run(['nft', 'list', 'tables']);
@@ -200,26 +190,18 @@ async function otherBuild(folder: string): Promise<string> {
   await symlink(join(rootDir, 'node_modules'), join(folder, 'node_modules'));
   await cp(join(rootDir, 'build', 'js'), join(build, 'js'), { recursive: true });
   await cp(egretProgram, join(build, 'egret'));
+  // The hash is compiled into one object; the others are linked as they are.
   const native = join(rootDir, 'native');
-  const library = (await readdir(native))
-    .filter((name) => name.endsWith('.c') && !['forwarder.c', 'abi_print.c'].includes(name))
-    .map((name) => join(native, name));
-  const flags = [
-    '-std=c11',
-    '-D_GNU_SOURCE',
-    '-O1',
-    '-pthread',
-    '-DEGRET_ABI_HASH=1',
-    `-I${native}`,
-  ];
-  const shared = join(build, 'libegret.so');
-  await run(['gcc', ...flags, '-fPIC', '-shared', ...library, '-o', shared], {
-    timeoutMs: compileMs,
-  });
-  const forwarder = join(build, 'egret-forwarder');
-  const path = `-Wl,-rpath,${build}`;
-  await run(['gcc', ...flags, join(native, 'forwarder.c'), shared, path, '-o', forwarder], {
-    timeoutMs: compileMs,
-  });
+  const hash = join(build, 'error.o');
+  const flags = ['-std=c11', '-D_GNU_SOURCE', '-fPIC', '-DEGRET_ABI_HASH=1', `-I${native}`];
+  await run(['gcc', ...flags, '-c', join(native, 'lib', 'error.c'), '-o', hash]);
+  const objects = join(rootDir, 'build', 'o');
+  const others = (await readdir(objects, { recursive: true }))
+    .filter((name) => name.endsWith('.o') && name !== 'lib/error.o' && !name.startsWith('bench/'))
+    .map((name) => join(objects, name));
+  const main = join(objects, 'forwarder', 'forwarder.o');
+  const library = others.filter((name) => name !== main);
+  await run(['gcc', '-pthread', '-shared', ...library, hash, '-o', join(build, 'libegret.so')]);
+  await run(['gcc', '-pthread', ...others, hash, '-o', join(build, 'egret-forwarder')]);
   return join(build, 'egret');
 }

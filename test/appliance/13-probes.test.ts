@@ -21,13 +21,12 @@ import { lostNothing, steadyFlow } from './witness.ts';
 const ICMP = 1;
 /** On no link and in no table. */
 const nowhere = '203.0.113.9';
-const pace = { intervalSeconds: 1, timeoutSeconds: 2 };
-/** A timeout, a round more, and what a busy machine adds. */
-const noticedMs = 6000;
+/** A target that answers stays answered for longer than a busy machine holds anything up. */
+const pace = { intervalSeconds: 1, timeoutSeconds: 5 };
 
 type Names = 'alpha' | 'beta';
 
-test('probes of gateways', { timeout: 180_000 }, async (t) => {
+test('probes of gateways', async (t) => {
   const scene = await openScene(t, {
     clients: { alpha: { network: 'north' }, beta: { network: 'south' } },
     // As many a box has it: without the network's mark the kernel would drop every answer.
@@ -56,9 +55,9 @@ test('probes of gateways', { timeout: 180_000 }, async (t) => {
     const errors = await alpha.agent.watch('icmp', 'eth0', { protocol: ICMP });
     await north.server.sysctl({ 'net.ipv4.icmp_echo_ignore_all': 1 });
     const reason = await notReady(scene);
-    t.match(reason, /^no ICMP probe target answers: 198\.51\.100\.10 for [2-5]s$/);
+    t.match(reason, /^no ICMP probe target answers: 198\.51\.100\.10 for \d+s$/);
     await until('it is withdrawn', async () => !(await hasEgressRoute(figure, 'north')));
-    await t.rejects(alpha.agent.ask('tcp', server, 2000), /EHOSTUNREACH|EACCES/, 'no way for TCP');
+    await t.rejects(alpha.agent.ask('tcp', server), /EHOSTUNREACH|EACCES/, 'no way for TCP');
     const { frames } = await errors.seen();
     t.match(frames[0]?.hex.slice(68, 72), '030d', 'prohibited');
     await errors.close();
@@ -79,7 +78,7 @@ test('probes of gateways', { timeout: 180_000 }, async (t) => {
     await north.server.run(['nft', '-f', '-'], { stdin: withoutWeb });
     t.match(
       await notReady(scene),
-      /^no HTTP probe target answers: .*q=1 for \ds, .* \(no route in network north\)$/,
+      /^no HTTP probe target answers: .*q=1 for \d+s, .* \(no route in network north\)$/,
     );
     await north.server.run(['nft', 'delete', 'table', 'ip', 'web']);
     await ready(scene);
@@ -118,7 +117,7 @@ test('probes of gateways', { timeout: 180_000 }, async (t) => {
     await probe(scene, { icmpProbe: { ips: [nowhere], ...pace } });
     const waiting = 'ICMP probes have not answered yet: 203.0.113.9 (no route in network north)';
     await until('it waits', async () => (await rowOf(scene)).reason === waiting);
-    await until('it fails', async () => /for \ds/.test((await rowOf(scene)).reason));
+    await until('it fails', async () => /for \d+s/.test((await rowOf(scene)).reason));
     // Another target on the network's own link, and it is ready.
     await probe(scene, { icmpProbe: { ips: [nowhere, '100.64.9.77'], ...pace } });
     await ready(scene);
@@ -153,13 +152,9 @@ async function probe(scene: Scene<Names>, detection: object): Promise<void> {
   const resource = gatewayResource('north') as { spec: object };
   const spec = { ...resource.spec, egressGatewayFailureDetection: detection };
   await scene.egret.writeConfig({ 'gateway-north.yaml': documents({ ...resource, spec }) });
-  const { stdout } = await scene.egret.ask(['show', 'gateways', '--json']);
-  const { generation } = JSON.parse(stdout) as { generation: number };
+  const generation = await scene.egret.generation();
   scene.egret.reload();
-  await until('the configuration is taken', async () => {
-    const reply = await scene.egret.ask(['show', 'gateways', '--json']);
-    return (JSON.parse(reply.stdout) as { generation: number }).generation > generation;
-  });
+  await until('it is taken', async () => (await scene.egret.generation()) > generation);
 }
 
 async function rowOf(scene: Scene<Names>): Promise<{ ready: boolean; reason: string }> {
@@ -169,17 +164,13 @@ async function rowOf(scene: Scene<Names>): Promise<{ ready: boolean; reason: str
 }
 
 async function ready(scene: Scene<Names>): Promise<void> {
-  await until('the gateway is ready', async () => (await rowOf(scene)).ready, noticedMs);
+  await until('the gateway is ready', async () => (await rowOf(scene)).ready);
 }
 
 /** @returns why, once it is not ready */
 function notReady(scene: Scene<Names>): Promise<string> {
-  return until(
-    'the gateway is not ready',
-    async () => {
-      const row = await rowOf(scene);
-      return !row.ready && row.reason;
-    },
-    noticedMs,
-  );
+  return until('the gateway is not ready', async () => {
+    const row = await rowOf(scene);
+    return !row.ready && row.reason;
+  });
 }

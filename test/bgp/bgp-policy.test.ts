@@ -22,7 +22,7 @@ import {
   source,
 } from '../appliance/scene.ts';
 import type { BirdNeighbor, BirdOptions } from '../lab/bird.ts';
-import { until } from '../lab/process.ts';
+import { patienceMs, until } from '../lab/process.ts';
 import { HostileSpeaker } from './hostile-speaker.ts';
 
 const apiVersion = 'projectcalico.org/v3';
@@ -68,7 +68,7 @@ function filter(name: string, spec: object): object {
   return { apiVersion, kind: 'BGPFilter', metadata: { name }, spec };
 }
 
-test('sessions as an operator shapes them', { timeout: 300_000 }, async (t) => {
+test('sessions as an operator shapes them', async (t) => {
   const options = { clients: { alpha: { network: 'north' } }, bird: birdOptions } as const;
   const scene = await openScene(t, {
     ...options,
@@ -85,7 +85,7 @@ test('sessions as an operator shapes them', { timeout: 300_000 }, async (t) => {
   const isUp = async (network: string, address = router): Promise<boolean> =>
     (await neighbor(network, address))?.state === 'Established';
   const up = (network: string, address = router) =>
-    until(`${address} in ${network} is up`, () => isUp(network, address), 30_000);
+    until(`${address} in ${network} is up`, () => isUp(network, address));
   const configure = async (more: object, files: Record<string, string> = {}): Promise<void> => {
     await egret.writeConfig({
       'network-north.yaml': documents(...networkResources('north', { ...more })),
@@ -319,7 +319,7 @@ test('sessions as an operator shapes them', { timeout: 300_000 }, async (t) => {
     await until('north leads there', async () =>
       (await table()).includes(`${peerIP} via ${router}`),
     );
-    const dial = { local: peerIP, remote: gatewayUplink, pieces: [], waitMs: 1_000 };
+    const dial = { local: peerIP, remote: gatewayUplink, pieces: [], waitMs: patienceMs, type: 1 };
     const inNorth = await HostileSpeaker.start(northRouter);
     const heard = await inNorth.call('blurt', dial);
     t.strictSame(heard, { isOpen: false, messages: [] }, 'closed without a word');
@@ -341,8 +341,10 @@ test('sessions as an operator shapes them', { timeout: 300_000 }, async (t) => {
     await until('its routes are there', async () => (await table()).includes(prefix));
     const pid = Number(await readFile(join(northRouter.folder, 'bird.pid'), 'utf8'));
     process.kill(pid, 'SIGSTOP');
-    await until('its routes go', async () => (await table()) === '', 8_000);
-    t.match((await neighbor('north'))?.lastError, /Hold Timer Expired/);
+    await until('its routes go', async () => (await table()) === '');
+    await until('it says why', async () =>
+      /Hold Timer Expired/.test((await neighbor('north'))?.lastError ?? ''),
+    );
     t.ok(await isUp('south'));
     process.kill(pid, 'SIGCONT');
     await up('north');

@@ -31,7 +31,7 @@ function secret(keys: Readonly<Record<string, string>>): object {
   return { apiVersion: 'v1', kind: 'Secret', metadata, stringData: keys };
 }
 
-test('BGP with BIRD and FRR', { timeout: 300_000 }, async (t) => {
+test('BGP with BIRD and FRR', async (t) => {
   const peers = {
     north: { password: keyOf('north'), ttlSecurity: 1, filters: ['no-relay'] },
     south: { password: keyOf('south'), ttlSecurity: 1 },
@@ -99,11 +99,7 @@ test('BGP with BIRD and FRR', { timeout: 300_000 }, async (t) => {
   await t.test('both sides connect at once, and one session is left', async (t) => {
     for (let round = 0; round < 3; round += 1) {
       await bird.ask('restart', 'egret');
-      await until(
-        'the session is back',
-        async () => (await north())?.state === 'Established',
-        20_000,
-      );
+      await until('the session is back', async () => (await north())?.state === 'Established');
       await bird.established('egret');
     }
     const { stdout } = await figure.networks.north.router.run([
@@ -120,7 +116,7 @@ test('BGP with BIRD and FRR', { timeout: 300_000 }, async (t) => {
     await bird.stop('SIGKILL');
     let missing = 0;
     let isBack = false;
-    const restarted = bird.restart().then(() => bird.established('egret', 30_000));
+    const restarted = bird.restart().then(() => bird.established('egret'));
     void restarted.finally(() => {
       isBack = true;
     });
@@ -150,7 +146,7 @@ test('BGP with BIRD and FRR', { timeout: 300_000 }, async (t) => {
       'secret.yaml': documents(secret({ north: 'north-key', south: 'other-key' })),
     });
     egret.reload();
-    await until('south is up', async () => (await south())?.state === 'Established', 30_000);
+    await until('south is up', async () => (await south())?.state === 'Established');
     t.match(await north(), { state: 'Established' });
   });
 
@@ -170,7 +166,7 @@ test('BGP with BIRD and FRR', { timeout: 300_000 }, async (t) => {
       'network-north.yaml': documents(...networkResources('north', peers.north)),
     });
     egret.reload();
-    await until('north is up', async () => (await north())?.state === 'Established', 30_000);
+    await until('north is up', async () => (await north())?.state === 'Established');
   });
 
   await t.test('two neighbors with one prefix share the traffic', async (t) => {
@@ -221,7 +217,7 @@ test('BGP with BIRD and FRR', { timeout: 300_000 }, async (t) => {
       'second.yaml': documents(peer),
     });
     egret.reload();
-    await other.established('egret', 30_000);
+    await other.established('egret');
     const wanted = [
       `${prefix} proto bgp`,
       `\tnexthop via 100.64.9.77 dev wan0 weight 1`,
@@ -241,13 +237,9 @@ test('BGP with BIRD and FRR', { timeout: 300_000 }, async (t) => {
       wanted,
     );
     await other.stop();
-    await until(
-      'one is left',
-      async () => {
-        const lines = await kernelTable(scene, networks.north.table);
-        return lines.length === 1;
-      },
-      20_000,
-    );
+    await until('one is left', async () => {
+      const lines = await kernelTable(scene, networks.north.table);
+      return lines.length === 1;
+    });
   });
 });

@@ -5,6 +5,7 @@
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { patienceMs } from '../lab/process.ts';
 import { serveRequests } from '../lab/requests.ts';
 
 /** A message as it came. */
@@ -136,7 +137,7 @@ function dial(local: string, remote: string, timeoutMs: number): Promise<Socket 
 }
 
 async function dialed(local: string, remote: string): Promise<Wire> {
-  const socket = await dial(local, remote, 3_000);
+  const socket = await dial(local, remote, patienceMs);
   if (!socket) throw new Error(`${local} cannot connect`);
   return new Wire(socket);
 }
@@ -148,9 +149,9 @@ const methods = {
   open: async (p: { local: string; remote: string; as: number }): Promise<number> => {
     const wire = await dialed(p.local, p.remote);
     wire.socket.write(openMessage({ as: p.as, bgpId: p.local }));
-    if (!(await wire.expect(1, 5_000))) throw new Error(`no OPEN for ${p.local}`);
+    if (!(await wire.expect(1, patienceMs))) throw new Error(`no OPEN for ${p.local}`);
     wire.socket.write(message(4, Buffer.alloc(0)));
-    if (!(await wire.expect(4, 5_000))) {
+    if (!(await wire.expect(4, patienceMs))) {
       throw new Error(`no KEEPALIVE for ${p.local}: ${JSON.stringify(wire.messages)}`);
     }
     const alive = setInterval(() => {
@@ -209,15 +210,17 @@ const methods = {
     remote: string;
     pieces: readonly string[];
     waitMs: number;
+    /** Message type to wait for; a NOTIFICATION unless given. */
+    type?: number;
   }): Promise<Heard> => {
-    const socket = await dial(p.local, p.remote, 2_000);
+    const socket = await dial(p.local, p.remote, p.waitMs);
     if (!socket) return { isOpen: false, messages: [] };
     const wire = new Wire(socket);
     for (const piece of p.pieces) {
       if (socket.writable) socket.write(Buffer.from(piece, 'hex'));
       await sleep(5);
     }
-    await wire.expect(3, p.waitMs);
+    await wire.expect(p.type ?? 3, p.waitMs);
     const heard = { ...wire.heard() };
     socket.destroy();
     return heard;

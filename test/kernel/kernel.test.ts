@@ -97,7 +97,7 @@ async function peer(): Promise<{ pid: number; exec: string; child: ChildProcess 
   return { pid: child.pid!, exec: `nsenter -t ${child.pid} -n`, child };
 }
 
-async function until(what: string, condition: () => boolean, waitMs = 5000): Promise<void> {
+async function until(what: string, condition: () => boolean, waitMs = 180_000): Promise<void> {
   const endMs = Date.now() + waitMs;
   while (!condition()) {
     if (Date.now() > endMs) throw new Error(`never: ${what}`);
@@ -303,7 +303,7 @@ test('two networks give the box the same address', async (t) => {
   ];
   const names = ports.map(({ name }) => name);
   await until('links', () => names.every((name) => host.snapshot().links.get(name)?.isUp));
-  t.ok(succeeds(`${client.exec} ping -c1 -W1 172.16.1.140`), 'the kernel forwards before');
+  t.ok(succeeds(`${client.exec} ping -c1 -W10 172.16.1.140`), 'the kernel forwards before');
   await guard.set(ports, host.snapshot());
   t.notOk(succeeds(`${client.exec} ping -c1 -W0.3 172.16.1.140`), 'and not with the guard');
 
@@ -331,8 +331,8 @@ test('two networks give the box the same address', async (t) => {
     run('ip route add 192.0.2.0/24 via 172.16.1.140 dev red table 500');
     for (const { exec } of [red, blue])
       t.ok(succeeds(`${exec} ping -c2 -i0.2 -W1 172.16.1.1`), 'ping');
-    t.ok(succeeds(`${red.exec} ping -c1 -W1 -I 192.0.2.10 172.16.1.1`), 'from behind the router');
-    t.ok(succeeds(`${client.exec} ping -c1 -W1 10.7.0.1`), 'a client pings the box');
+    t.ok(succeeds(`${red.exec} ping -c1 -W10 -I 192.0.2.10 172.16.1.1`), 'from behind the router');
+    t.ok(succeeds(`${client.exec} ping -c1 -W10 10.7.0.1`), 'a client pings the box');
     const server = createServer((socket) => socket.end('egret'));
     server.listen(8179, '0.0.0.0');
     await once(server, 'listening');
@@ -385,7 +385,7 @@ test('two networks give the box the same address', async (t) => {
     }
     const strangers = () =>
       Number(run(`${client.exec} nstat -az IcmpInEchoReps`).match(/IcmpInEchoReps +(\d+)/)?.[1]);
-    t.ok(succeeds(`${client.exec} ping -c1 -W1 10.7.0.1`));
+    t.ok(succeeds(`${client.exec} ping -c1 -W10 10.7.0.1`));
     const before = strangers();
     t.ok(before > 0, 'answers are counted');
     for (const source of ['10.7.0.9', '10.8.0.9'])
@@ -403,7 +403,7 @@ test('two networks give the box the same address', async (t) => {
     run(`${client.exec} ip route add fd00:16::/64 via fd00:7::1`);
     run(`${red.exec} ip addr add fd00:16::140/64 nodad dev far`);
     run(`${red.exec} ip route add fd00:7::/64 via fd00:16::1`);
-    await until('IPv6', () => succeeds(`${client.exec} ping -6 -c1 -W1 fd00:7::1`));
+    await until('IPv6', () => succeeds(`${client.exec} ping -6 -c1 -W10 fd00:7::1`));
     t.notOk(succeeds(`${client.exec} ping -c1 -W0.3 192.0.2.10`), 'IPv4');
     t.notOk(succeeds(`${client.exec} ping -6 -c1 -W0.3 fd00:16::140`), 'IPv6');
     const before = host.snapshot().links.get('red')!.ifindex;
@@ -422,7 +422,7 @@ test('two networks give the box the same address', async (t) => {
     await guard.set(ports, host.snapshot());
     sysctls.apply(names);
     t.same(await setPlumbingRoutes(rtnetlink, plumbingRoutes(host.snapshot(), networks)), []);
-    t.ok(succeeds(`${red.exec} ping -c1 -W1 172.16.1.1`), 'the new device answers for itself');
+    t.ok(succeeds(`${red.exec} ping -c1 -W10 172.16.1.1`), 'the new device answers for itself');
     t.match(run(`nft list table netdev ${guard.table}`), /device "red"/);
     t.notOk(succeeds(`${client.exec} ping -c1 -W0.3 192.0.2.10`), 'and after');
     // Without any chain at ingress of it, as older kernels leave a device that was added again.
@@ -534,7 +534,7 @@ class TestSource implements MirrorSource {
   }
 }
 
-test('the mirror', { timeout: 200_000 }, async (t) => {
+test('the mirror', async (t) => {
   run('ip link add mi0 type veth peer name mi1; ip link set mi1 up');
   run('ip addr add 10.9.0.1/24 dev mi0; ip link set mi0 up');
   const rtnetlink = new Rtnetlink(sockets, systemClock);
@@ -552,21 +552,17 @@ test('the mirror', { timeout: 200_000 }, async (t) => {
   let mirror = openMirror({ ...parts, protocol: 186 });
   /** Asks the mirror, not the kernel: a long listing would keep the main thread from its work. */
   const settled = (): Promise<void> =>
-    until(
-      'everything is mirrored',
-      () => {
-        const { mirrored, failed, pending, isReconciling, isBehind } = mirror.status(500)!;
-        const isBusy = pending > 0 || isReconciling || isBehind;
-        return mirrored === count && failed === 0 && !isBusy;
-      },
-      60_000,
-    );
+    until('everything is mirrored', () => {
+      const { mirrored, failed, pending, isReconciling, isBehind } = mirror.status(500)!;
+      const isBusy = pending > 0 || isReconciling || isBehind;
+      return mirrored === count && failed === 0 && !isBusy;
+    });
   await mirror.open(500, source);
   fill();
   let startMs = performance.now();
   const cpuMs = systemClock.threadCpuMs();
   mirror.wake(500);
-  await until('mirrored', () => mirror.status(500)?.mirrored === count, 60_000);
+  await until('mirrored', () => mirror.status(500)?.mirrored === count);
   t.comment(
     `${count} routes in ${Math.round(performance.now() - startMs)} ms, ` +
       `main thread ${Math.round(systemClock.threadCpuMs() - cpuMs)} ms`,
@@ -603,7 +599,7 @@ test('the mirror', { timeout: 200_000 }, async (t) => {
     }
     mirror.wake(500);
     t.equal(mirror.status(500)?.mirrored, 0);
-    await until('mirrored', () => mirror.status(500)?.mirrored === count, 60_000);
+    await until('mirrored', () => mirror.status(500)?.mirrored === count);
     t.equal(wayOf('10.9.0.3'), count);
     fill();
     mirror.wake(500);
@@ -618,7 +614,7 @@ test('the mirror', { timeout: 200_000 }, async (t) => {
     await until('refused', () => mirror.status(500)?.failed === 2);
     t.equal(mirror.status(500)?.mirrored, count);
     run('ip addr add 10.10.0.1/24 dev mi0');
-    await until('installed', () => mirror.status(500)?.failed === 1, 10_000);
+    await until('installed', () => mirror.status(500)?.failed === 1);
     source.put(0xc000_0300, 24, []);
     source.put(0xc000_0400, 24, []);
     mirror.wake(500);

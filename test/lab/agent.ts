@@ -7,7 +7,7 @@ import { serveTransfers, transfer } from './bulk-tcp.ts';
 import { sendCrowd } from './crowd.ts';
 import { askAgain, closeMany, firstLine, manyTcp, manyUdp } from './many-sessions.ts';
 import { answerFlows, openFlow, reportFlow, stopFlow } from './numbered-udp.ts';
-import { discoverPathMtu, discoverPathMtuBack, echoFor } from './path-mtu.ts';
+import { discoverPathMtu, discoverPathMtuBack, echo, stopEcho } from './path-mtu.ts';
 import { type FrameMatch, sendFrames, Watch } from './raw-socket.ts';
 import { serveRequests } from './requests.ts';
 import { listenUdp, serve } from './web-server.ts';
@@ -90,7 +90,8 @@ const methods = {
   manyTcp,
   discoverPathMtu,
   discoverPathMtuBack,
-  echoFor,
+  echo,
+  stopEcho: async (_: object): Promise<void> => stopEcho(),
 
   watch: async (p: { name: string; interface: string; match: FrameMatch }): Promise<void> => {
     watches.set(p.name, new Watch(p.interface, p.match));

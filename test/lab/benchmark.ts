@@ -86,7 +86,7 @@ async function measure(
     const { client } = figure.clients;
     const { red } = figure.networks;
     await start(figure.gateway, red.router);
-    await until('the server answers', () => client.agent.ask('tcp', server, 1000), 20_000);
+    await until('the server answers', () => client.agent.ask('tcp', server, 1000));
     red.server.start(['iperf3', '-s']);
     const gigabits = async (...words: string[]): Promise<number> => {
       const argv = ['iperf3', '-J', '-t', `${seconds}`, '-c', server, ...words];

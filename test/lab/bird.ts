@@ -140,11 +140,10 @@ export class Bird {
     return /BGP state:\s+(\S+)/.exec(text)?.[1] ?? 'none';
   }
 
-  async established(neighbor: string, timeoutMs = 15_000): Promise<void> {
+  async established(neighbor: string): Promise<void> {
     await until(
       `BIRD in ${this.#host.name} has a session with ${neighbor}`,
       async () => (await this.state(neighbor)) === 'Established',
-      timeoutMs,
     );
   }
 

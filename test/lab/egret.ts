@@ -12,6 +12,7 @@ import { readJson } from '../../src/lib/json-schema.ts';
 import { viewNamed } from '../../src/status/views.ts';
 import type { Host } from './namespace.ts';
 import { type Captured, type Running, type RunOptions, until } from './process.ts';
+import { askStatus } from './status.ts';
 
 /** The launcher that `make build` leaves. */
 export const egretProgram = fileURLToPath(new URL('../../build/egret', import.meta.url));
@@ -128,24 +129,16 @@ export class Egret {
   }
 
   /** Starts the daemon, also again after its death, on the same run directory. */
-  async launch(timeoutMs = 15_000, options: LaunchOptions = {}): Promise<void> {
+  async launch(options: LaunchOptions = {}): Promise<void> {
     const daemon = this.begin(options);
-    await until(
-      'egretd answers',
-      async () => {
-        if (!daemon.isRunning) return 'ended';
-        const { status } = await this.ask(['show', 'networks', '--json'], { statuses: 'any' });
-        return status === 0 && 'answers';
-      },
-      timeoutMs,
-    ).then(
-      (outcome) => {
-        if (outcome === 'ended') throw new Error(`egretd ended:\n${daemon.output()}`);
-      },
-      (error: unknown) => {
-        throw new Error(`egretd does not answer:\n${daemon.output()}`, { cause: error });
-      },
-    );
+    const outcome = await until('egretd answers', async () => {
+      if (!daemon.isRunning) return 'ended';
+      await this.show('networks');
+      return 'answers';
+    }).catch((error: unknown) => {
+      throw new Error(`egretd does not answer:\n${daemon.output()}`, { cause: error });
+    });
+    if (outcome === 'ended') throw new Error(`egretd ended:\n${daemon.output()}`);
   }
 
   /** Starts the daemon and waits for nothing. */
@@ -160,17 +153,25 @@ export class Egret {
     return this.host.run([egretProgram, '--run-dir', this.runDir, ...words], options);
   }
 
-  /** @returns the rows of a view, each of which is what the view's schema says and no more */
+  /**
+   * Asks at the status socket.
+   *
+   * @returns the rows of a view, each of which is what the view's schema says and no more
+   */
   async show<View extends keyof Views>(
     view: View,
     ...words: readonly string[]
   ): Promise<Views[View][]> {
-    const { stdout } = await this.ask(['show', view, ...words, '--json']);
-    const reply = JSON.parse(stdout) as { rows: Views[View][] };
+    const reply = await askStatus(this.runDir, view, words);
     const read = readJson(viewNamed(view)!.answer, reply);
     if (!read.ok) throw new Error(`${view}: ${read.fault.path} ${read.fault.problem}`);
     assert.deepEqual(read.value, reply, `${view} has keys that its schema does not name`);
-    return reply.rows;
+    return reply.rows as Views[View][];
+  }
+
+  /** Of the configuration that runs: counts those that were taken. */
+  async generation(): Promise<number> {
+    return (await askStatus(this.runDir, 'networks', [])).generation;
   }
 
   /** A counter's sum over interfaces, or on one of them; drops are `dropped.REASON`. */
@@ -219,17 +220,13 @@ export class Egret {
   }
 
   /** Waits until these networks are ready. */
-  async ready(networks: readonly string[], timeoutMs = 20_000): Promise<void> {
-    await until(
-      `networks ${networks.join(', ')} are ready`,
-      async () => {
-        const rows = await this.show('networks');
-        const open = networks.filter((name) => !rows.some((r) => r.name === name && r.ready));
-        if (open.length > 0) throw new Error(`not ready: ${open.join(', ')} in ${describe(rows)}`);
-        return true;
-      },
-      timeoutMs,
-    );
+  async ready(networks: readonly string[]): Promise<void> {
+    await until(`networks ${networks.join(', ')} are ready`, async () => {
+      const rows = await this.show('networks');
+      const open = networks.filter((name) => !rows.some((r) => r.name === name && r.ready));
+      if (open.length > 0) throw new Error(`not ready: ${open.join(', ')} in ${describe(rows)}`);
+      return true;
+    });
   }
 
   /** SIGHUP, and the moment of it. */
@@ -257,14 +254,16 @@ export class Egret {
   async killForwarder(): Promise<void> {
     const pid = await this.forwarderPid();
     process.kill(pid, 'SIGKILL');
-    await until('the forwarder is dead', () => !isAlive(pid), 2000, 5);
+    await until('the forwarder is dead', () => !isAlive(pid), 5);
   }
 
-  /** Stops everything in order (SIGTERM). @returns how long it took */
-  async stop(): Promise<number> {
-    const startMs = performance.now();
-    await this.#daemon?.stop('SIGTERM', 20_000);
-    return performance.now() - startMs;
+  /** Stops everything in order (SIGTERM). @throws Error unless it ends by itself with status 0 */
+  async stop(): Promise<void> {
+    const daemon = this.#daemon;
+    if (!daemon) return;
+    await daemon.stop('SIGTERM');
+    const { status, signal } = await daemon.ended;
+    if (status !== 0) throw new Error(`egretd ended by ${signal ?? status}:\n${daemon.output()}`);
   }
 
   log(): string {
@@ -273,14 +272,7 @@ export class Egret {
 
   /** CPU time in seconds that egretd and the forwarder have used so far. */
   async cpuSeconds(): Promise<number> {
-    const ticksPerSecond = 100;
-    let ticks = 0;
-    for (const pid of [this.daemonPid, await this.forwarderPid()]) {
-      const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      ticks += Number(fields[11]) + Number(fields[12]);
-    }
-    return ticks / ticksPerSecond;
+    return (await cpuSecondsOf(this.daemonPid)) + (await cpuSecondsOf(await this.forwarderPid()));
   }
 
   /** Resident memory in bytes: egretd, and the forwarder. */
@@ -297,6 +289,14 @@ export class Egret {
 
 function describe(rows: readonly Views['networks'][]): string {
   return rows.map((row) => `${row.name} (${row.reason})`).join(', ');
+}
+
+/** CPU time in seconds that a process has used so far. */
+export async function cpuSecondsOf(pid: number): Promise<number> {
+  const ticksPerSecond = 100;
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
 }
 
 /** Whether a process lives and is no zombie. */

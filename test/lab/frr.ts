@@ -109,11 +109,9 @@ export class Frr {
           ],
         ]),
       );
-      await until(`${daemon} answers`, () => this.#vtysh(daemon, 'show version'), 10_000).catch(
-        () => {
-          throw new Error(`${daemon} in ${this.#host.name} did not start:\n${this.log()}`);
-        },
-      );
+      await until(`${daemon} answers`, () => this.#vtysh(daemon, 'show version')).catch(() => {
+        throw new Error(`${daemon} in ${this.#host.name} did not start:\n${this.log()}`);
+      });
     }
   }
 
@@ -149,11 +147,10 @@ export class Frr {
     return state;
   }
 
-  async established(address: string, timeoutMs = 15_000): Promise<void> {
+  async established(address: string): Promise<void> {
     await until(
       `FRR in ${this.#host.name} has a session with ${address}`,
       async () => (await this.neighbor(address)).bgpState === 'Established',
-      timeoutMs,
     );
   }
 

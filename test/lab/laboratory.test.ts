@@ -12,7 +12,14 @@ import { startKernelGateway } from './kernel-gateway.ts';
 import { Lab, sweep } from './namespace.ts';
 import { start, until } from './process.ts';
 import { buildFigure } from './topology.ts';
-import { NumberedFlow, pathMtuBack, ping, traceroute, transferPort } from './traffic.ts';
+import {
+  NumberedFlow,
+  pathMtuBack,
+  patientRounds,
+  ping,
+  traceroute,
+  transferPort,
+} from './traffic.ts';
 
 const uplink = { gatewayAddress: '172.20.3.1/24', routerAddress: '172.20.3.99/24' };
 const lan = { serverAddress: '203.0.113.20/24', routerLanAddress: '203.0.113.1/24' };
@@ -23,9 +30,7 @@ function leftBehind(prefix: string): string[] {
   return names.filter((name) => name.startsWith(prefix));
 }
 
-test('a lab that was killed is swept by the next, one that lives is not', {
-  timeout: 300_000,
-}, async (t) => {
+test('a lab that was killed is swept by the next, one that lives is not', async (t) => {
   const url = new URL('./namespace.ts', import.meta.url);
   const program = `import { Lab } from '${url}';
     const lab = await Lab.open();
@@ -42,9 +47,9 @@ test('a lab that was killed is swept by the next, one that lives is not', {
   t.equal(leftBehind(prefix).length, 2, 'a namespace and a folder');
   process.kill(victim.pid, 'SIGKILL');
   await victim.ended;
-  t.equal(leftBehind(prefix).length, 2);
   sweep();
-  t.strictSame(leftBehind(prefix), []);
+  // A lab that opens elsewhere at this moment may have begun to sweep the same.
+  await until('nothing is left', () => leftBehind(prefix).length === 0);
 
   const polite = start(argv);
   const other = await until('it is up', () => /^eg\S+$/m.exec(polite.output())?.[0]);
@@ -52,7 +57,7 @@ test('a lab that was killed is swept by the next, one that lives is not', {
   t.strictSame(leftBehind(other), [], 'one that is told to end needs no sweep');
 });
 
-test('the laboratory, with the kernel as gateway', { timeout: 300_000 }, async (t) => {
+test('the laboratory, with the kernel as gateway', async (t) => {
   const lab = await Lab.open();
   t.teardown(() => lab.close());
   const figure = await buildFigure(
@@ -102,16 +107,16 @@ test('the laboratory, with the kernel as gateway', { timeout: 300_000 }, async (
 
   await t.test('a flow of numbered datagrams loses nothing, and a lost one is told', async (t) => {
     const flow = await NumberedFlow.open(ann.agent, oak.serverAgent, remote, {
-      packetsPerSecond: 5000,
+      packetsPerSecond: 2000,
     });
     const order = { direction: 'down', bytes: 8 << 20, bytesPerSecond: 0 } as const;
     const down = await ann.agent.call('transfer', { remote, port: transferPort, ...order });
     t.match(down, { isIntact: true, bytes: 8 << 20 });
-    const { up, down: back } = await flow.finish();
+    await flow.advances(300);
+    const { up, down: back } = await flow.finish(patientRounds);
     t.match(up, { missingCount: 0, duplicates: 0, refused: 0 });
     t.match(back, { missingCount: 0, duplicates: 0, refused: 0 });
     t.match(up.sources, [/^10\.60\.0\.8 \d+$/]);
-    t.ok(up.received > 300, `${up.received} numbers`);
 
     const broken = await NumberedFlow.open(bob.agent, elm.serverAgent, remote, {
       packetsPerSecond: 1000,
@@ -119,7 +124,7 @@ test('the laboratory, with the kernel as gateway', { timeout: 300_000 }, async (
     await until('the flow runs', async () => (await broken.now()).up.received > 50);
     const cut = 'chain forward { type filter hook forward priority 0; policy drop; }';
     await figure.gateway.nft(`table ip cut {\n${cut}\n}`);
-    await until('it is cut', async () => (await broken.now()).up.silenceMsMax > 300);
+    await broken.advances(200, false);
     const account = await broken.finish();
     t.ok(account.up.missingCount > 100, `${account.up.missingCount} are missing`);
     await figure.gateway.nft('delete table ip cut');

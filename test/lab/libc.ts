@@ -35,6 +35,9 @@ export const SOCK_RAW = 3;
 export const ETH_P_ALL_BE = 0x0300;
 export const MSG_DONTWAIT = 0x40;
 export const EMSGSIZE = 90;
+export const SOL_SOCKET = 1;
+export const SO_SNDBUFFORCE = 32;
+export const SO_RCVBUFFORCE = 33;
 
 /** A classic BPF instruction: code, jump if true, jump if false, operand. */
 export type BpfInstruction = readonly [code: number, jt: number, jf: number, k: number];

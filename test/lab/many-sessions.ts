@@ -2,6 +2,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { patienceMs } from './process.ts';
 
 export interface ManyReport {
   /** Sessions that got their answer. */
@@ -95,7 +96,8 @@ export async function askAgain(options: {
     const aheadMs = (i * 1000) / options.perSecond - (performance.now() - startMs);
     if (aheadMs > 1) await sleep(aheadMs);
   }
-  for (let waitedMs = 0; waiting > 0 && waitedMs < 3000; waitedMs += 20) await sleep(20);
+  const endMs = performance.now() + patienceMs;
+  while (waiting > 0 && performance.now() < endMs) await sleep(20);
   for (let i = 0; i < waiting; i += 1) tally.fail('no answer');
   return tally.report();
 }
@@ -117,7 +119,7 @@ export async function manyTcp(options: {
     while (next < options.count) {
       next += 1;
       try {
-        tally.answer(await firstLine(options.remote, options.port, 5000));
+        tally.answer(await firstLine(options.remote, options.port, patienceMs));
       } catch (error) {
         tally.fail((error as Error).message);
       }

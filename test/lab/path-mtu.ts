@@ -17,12 +17,15 @@ import {
   sendBytes,
   setOption,
 } from './libc.ts';
+import { patienceMs } from './process.ts';
 
 const IPPROTO_IP = 0;
 const IP_MTU_DISCOVER = 10;
 const IP_PMTUDISC_DO = 2;
 const IP_MTU = 14;
 const headersBytes = 28;
+/** Of 50 ms: a minute. */
+const attemptsMax = 1200;
 
 /**
  * Sends datagrams of `bytes` (headers included) until the kernel believes in a path MTU.
@@ -44,18 +47,20 @@ export async function discoverPathMtu(options: {
   }
 }
 
-/** Sends one datagram and echoes whatever comes back, for a while. */
-export async function echoFor(options: {
+let isEchoing = false;
+
+/** Sends one datagram and echoes whatever comes back, until stopEcho. */
+export async function echo(options: {
   readonly remote: string;
   readonly port: number;
-  readonly ms: number;
 }): Promise<void> {
   const fd = openSocket(AF_INET, SOCK_DGRAM, 0);
+  isEchoing = true;
   try {
     connectSocket(fd, inetAddress(options.remote, options.port));
     sendBytes(fd, Buffer.from('hello'));
     const bytes = Buffer.alloc(65536);
-    for (let waitedMs = 0; waitedMs < options.ms; waitedMs += 5) {
+    while (isEchoing) {
       const got = receiveBytes(fd, bytes, Buffer.alloc(16));
       if (got > 0) sendBytes(fd, bytes.subarray(0, got));
       else await sleep(5);
@@ -63,6 +68,10 @@ export async function echoFor(options: {
   } finally {
     closeSocket(fd);
   }
+}
+
+export function stopEcho(): void {
+  isEchoing = false;
 }
 
 /** Waits for a datagram, then discovers the path MTU back to its sender from the same port. */
@@ -76,8 +85,9 @@ export async function discoverPathMtuBack(options: {
     bindSocket(fd, inetAddress('0.0.0.0', options.port));
     const bytes = Buffer.alloc(65536);
     const from = Buffer.alloc(16);
-    for (let waitedMs = 0; receiveBytes(fd, bytes, from) < 0; waitedMs += 10) {
-      if (waitedMs > 5000) throw new Error('No datagram came.');
+    const endMs = performance.now() + patienceMs;
+    while (receiveBytes(fd, bytes, from) < 0) {
+      if (performance.now() > endMs) throw new Error('No datagram came.');
       await sleep(10);
     }
     connectSocket(fd, from);
@@ -91,7 +101,7 @@ async function discover(fd: number, bytes: number): Promise<{ mtu: number; isAns
   const reply = Buffer.alloc(65536);
   const from = Buffer.alloc(16);
   let mtu = 0;
-  for (let attempt = 0; attempt < 30; attempt += 1) {
+  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
     mtu = getOption(fd, IPPROTO_IP, IP_MTU, 4).readUInt32LE(0);
     const sent = sendBytes(fd, Buffer.alloc(Math.min(bytes, mtu) - headersBytes, 0x61));
     if (sent === -EMSGSIZE) continue; // the kernel has learned meanwhile

@@ -9,6 +9,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/**
+ * How long anything is waited for. A wait ends on its event; the bound only makes a test that hangs end
+ * with a message, on a machine that does much else besides.
+ */
+export const patienceMs = 180_000;
+
 // A test runner's options for Node are not for what the lab starts.
 const { NODE_OPTIONS: _, ...environment } = process.env;
 
@@ -36,7 +42,7 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
   if (program === undefined) throw new Error('run: no program');
   return new Promise((resolve, reject) => {
     const settings = {
-      timeout: options.timeoutMs ?? 30_000,
+      timeout: options.timeoutMs ?? patienceMs,
       maxBuffer: 256 << 20,
       env: environment,
     };
@@ -60,8 +66,8 @@ export interface Running {
   readonly isRunning: boolean;
   /** Settles when it has ended. */
   readonly ended: Promise<{ readonly status: number | null; readonly signal: string | null }>;
-  /** Sends a signal and waits for the end; SIGKILL after graceMs. */
-  stop(signal?: NodeJS.Signals, graceMs?: number): Promise<void>;
+  /** Sends a signal and waits for the end; SIGKILL when patience ends, which `ended` then shows. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
 /** Lines that Running.output keeps. */
@@ -97,11 +103,11 @@ export function start(argv: readonly string[]): Running {
       return child.pid !== undefined && child.exitCode === null && child.signalCode === null;
     },
     ended,
-    async stop(signal = 'SIGTERM', graceMs = 5000) {
+    async stop(signal = 'SIGTERM') {
       if (!this.isRunning) return;
       child.kill(signal);
       const grace = new AbortController();
-      const wait = sleep(graceMs, 'late', { signal: grace.signal }).catch(() => 'late');
+      const wait = sleep(patienceMs, 'late', { signal: grace.signal }).catch(() => 'late');
       if ((await Promise.race([ended, wait])) === 'late') child.kill('SIGKILL');
       await ended;
       grace.abort();
@@ -114,15 +120,14 @@ export function start(argv: readonly string[]): Running {
  *
  * @param what - for the error
  * @param ask - undefined or false: not yet; what it throws is kept for the error
- * @throws Error when timeoutMs pass without an answer
+ * @throws Error when patience ends without an answer
  */
 export async function until<T>(
   what: string,
   ask: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = 10_000,
   intervalMs = 50,
 ): Promise<T> {
-  const end = performance.now() + timeoutMs;
+  const end = performance.now() + patienceMs;
   let last: unknown;
   for (;;) {
     try {
@@ -134,7 +139,7 @@ export async function until<T>(
     }
     if (performance.now() > end) {
       const why = last instanceof Error ? `: ${last.message}` : '';
-      throw new Error(`${what}: not within ${timeoutMs} ms${why}`, { cause: last });
+      throw new Error(`${what}: not within ${patienceMs / 1000} s${why}`, { cause: last });
     }
     await sleep(intervalMs);
   }

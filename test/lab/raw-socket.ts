@@ -16,7 +16,9 @@ import {
   interfaceIndex,
   openSocket,
   receiveBytes,
+  SO_RCVBUFFORCE,
   SOCK_RAW,
+  SOL_SOCKET,
   sendBytes,
   setOption,
 } from './libc.ts';
@@ -40,8 +42,6 @@ export interface SeenFrame {
   readonly bytes: number;
 }
 
-const SOL_SOCKET = 1;
-const SO_RCVBUFFORCE = 33;
 const SOL_PACKET = 263;
 const PACKET_STATISTICS = 6;
 const PACKET_OUTGOING = 4;

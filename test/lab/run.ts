@@ -96,7 +96,7 @@ async function bringUp(lab: Lab): Promise<{ figure: SeedFigure; egret: Egret }> 
     files[name] = await readFile(join(folder, name), 'utf8');
   }
   const egret = await Egret.start(figure.gateway, files);
-  await egret.ready(['red', 'blue'], 60_000);
+  await egret.ready(['red', 'blue']);
   return { figure, egret };
 }
 
@@ -106,7 +106,7 @@ async function showResult(figure: SeedFigure, egret: Egret): Promise<boolean> {
   let isRight = true;
   for (const { client, network, source } of expectations) {
     const { agent } = figure.clients[client];
-    const answer = await until('an answer', () => agent.ask('http', destination), 10_000).catch(
+    const answer = await until('an answer', () => agent.ask('http', destination)).catch(
       () => undefined,
     );
     rows.push([client, destination, answer?.network ?? 'nobody', answer?.address ?? '-']);

@@ -7,6 +7,7 @@ import type { AgentMethods, Answer } from './agent.ts';
 import type { ManyReport } from './many-sessions.ts';
 import type { Host } from './namespace.ts';
 import type { FlowReport } from './numbered-udp.ts';
+import { until } from './process.ts';
 import { type Params, Requests, type Result } from './requests.ts';
 import { echoPort, httpPort } from './web-server.ts';
 
@@ -39,7 +40,7 @@ export class Agent {
   }
 
   /** Asks a network's server who it is, over each of TCP, UDP and HTTP. */
-  ask(protocol: 'tcp' | 'udp' | 'http', remote: string, timeoutMs = 3000): Promise<Answer> {
+  ask(protocol: 'tcp' | 'udp' | 'http', remote: string, timeoutMs = 60_000): Promise<Answer> {
     if (protocol === 'http') return this.call('askHttp', { remote, port: httpPort, timeoutMs });
     if (protocol === 'tcp') return this.call('askTcp', { remote, port: echoPort, timeoutMs });
     return this.call('askUdp', { remote, port: echoPort, timeoutMs, localPort: 0 });
@@ -101,18 +102,45 @@ export class NumberedFlow {
     return { up: await this.#server.call('reportFlow', { id, expected: 0 }), down };
   }
 
-  /** Stops both streams, waits for what is on its way, and accounts for every number. */
-  async finish(): Promise<{ up: FlowReport; down: FlowReport }> {
+  /** Waits until the client has sent so many more numbers, and the server has got as many if it is to. */
+  async advances(count: number, isArriving = true): Promise<void> {
+    const of = ({ up, down }: { up: FlowReport; down: FlowReport }): number =>
+      isArriving ? up.received : down.sent;
+    const before = of(await this.now());
+    await until('the flow advances', async () => of(await this.now()) >= before + count);
+  }
+
+  /**
+   * Stops both streams, waits for what is on its way, and accounts for every number.
+   *
+   * What is missing counts as lost when nothing has arrived for so many rounds; when nothing is missing
+   * there is no wait.
+   */
+  async finish(rounds = quietRounds): Promise<{ up: FlowReport; down: FlowReport }> {
     const id = this.#id;
     await Promise.all([this.#client, this.#server].map((end) => end.call('stopFlow', { id })));
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    const { up, down } = await this.now();
-    return {
-      up: await this.#server.call('reportFlow', { id, expected: down.sent }),
-      down: await this.#client.call('reportFlow', { id, expected: up.sent }),
-    };
+    let outstanding = -1;
+    for (let quiet = 0; ; ) {
+      const { up, down } = await this.now();
+      // A server of another network may go on sending to the client: more than was sent is none missing.
+      const before = outstanding;
+      outstanding = Math.max(0, down.sent - up.received) + Math.max(0, up.sent - down.received);
+      quiet = outstanding === before ? quiet + 1 : 0;
+      if (outstanding === 0 || quiet === rounds) {
+        return {
+          up: await this.#server.call('reportFlow', { id, expected: down.sent }),
+          down: await this.#client.call('reportFlow', { id, expected: up.sent }),
+        };
+      }
+      await new Promise((resolve) => setTimeout(resolve, quietRoundMs));
+    }
   }
 }
+
+/** Rounds without an arrival: for a flow that may lose, and for one that may not. */
+const quietRounds = 20;
+export const patientRounds = 600;
+const quietRoundMs = 50;
 
 /** The path MTU from a server back to a client, which says hello first and echoes. */
 export async function pathMtuBack(
@@ -123,8 +151,11 @@ export async function pathMtuBack(
   const { remote, port, bytes } = options;
   const discovered = server.call('discoverPathMtuBack', { port, bytes });
   await server.call('ready', {}); // requests begin in order: it listens by now
-  await client.call('echoFor', { remote, port, ms: 1500 });
-  return discovered;
+  const echo = client.call('echo', { remote, port });
+  const found = await discovered;
+  await client.call('stopEcho', {});
+  await echo;
+  return found;
 }
 
 export interface PingReport {
@@ -141,7 +172,7 @@ export async function ping(
   count = 3,
   extra: readonly string[] = [],
 ): Promise<PingReport> {
-  const argv = ['ping', '-n', '-i', '0.2', '-W', '1', '-c', `${count}`, ...extra, remote];
+  const argv = ['ping', '-n', '-i', '0.2', '-W', '10', '-c', `${count}`, ...extra, remote];
   const { stdout } = await host.run(argv, { statuses: [0, 1] });
   const totals = /(\d+) packets transmitted, (\d+) received/.exec(stdout);
   const errors = stdout.split('\n').filter((line) => /^From /i.test(line));
@@ -162,7 +193,7 @@ export async function traceroute(
     '-q',
     '1',
     '-w',
-    '1',
+    '10',
     '-m',
     `${hopsMax}`,
     '-N',

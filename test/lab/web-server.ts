@@ -9,6 +9,17 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Socket } from 'node:net';
+import {
+  AF_INET,
+  bindSocket,
+  inetAddress,
+  openSocket,
+  SO_RCVBUFFORCE,
+  SO_SNDBUFFORCE,
+  SOCK_DGRAM,
+  SOL_SOCKET,
+  setOption,
+} from './libc.ts';
 
 export const httpPort = 80;
 export const echoPort = 7;
@@ -40,14 +51,22 @@ export async function serve(network: string, address: string): Promise<void> {
   ]);
 }
 
-/** Binds with room for a burst; the kernel's default holds few small datagrams. */
+/** Room for what a socket's owner cannot take while others have the processor: many seconds. */
+const queueBytes = 64 << 20;
+
+/**
+ * Binds with a queue of a size that only root may have (SO_RCVBUFFORCE), so that what arrives is never
+ * lost between the kernel and a process that waits for its turn.
+ */
 export async function listenUdp(udp: UdpSocket, port: number, address: string): Promise<void> {
+  const fd = openSocket(AF_INET, SOCK_DGRAM, 0);
+  setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, queueBytes);
+  setOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, queueBytes);
+  bindSocket(fd, inetAddress(address, port));
   await new Promise<void>((resolve, reject) => {
     udp.once('error', reject);
-    udp.bind(port, address, resolve);
+    udp.bind({ fd }, resolve);
   });
   udp.removeAllListeners('error');
   udp.on('error', () => {}); // an ICMP error is the sender's news, not the end of the socket
-  udp.setRecvBufferSize(4 << 20);
-  udp.setSendBufferSize(1 << 20);
 }

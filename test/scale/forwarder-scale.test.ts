@@ -14,7 +14,7 @@ const sessionCount = isFull ? 1_000_000 : 100_000;
 /** By which egretd may grow while it shows them. */
 const growthBytesMax = 100 << 20;
 
-test('the forwarder dies with many sessions', { timeout: 280_000 }, async (t) => {
+test('the forwarder dies with many sessions', async (t) => {
   const scene = await openScene(t, {
     clients: { alpha: { network: 'north' } },
     // Each client address stays on one gateway address: 64 clients spread over four of them.
@@ -55,7 +55,7 @@ test('the forwarder dies with many sessions', { timeout: 280_000 }, async (t) =>
       `grep -o '"protocol".*' | LC_ALL=C sort > "$2"; wc -l < "$2"; sha256sum < "$2"`;
     const file = `${figure.gateway.folder}/sessions`;
     const argv = ['sh', '-c', script, egretProgram, egret.runDir, file];
-    const { stdout } = await figure.gateway.run(argv, { timeoutMs: 120_000 });
+    const { stdout } = await figure.gateway.run(argv);
     return stdout;
   };
   const heapBytes = await anonymousBytes(egret.daemonPid);
@@ -73,14 +73,10 @@ test('the forwarder dies with many sessions', { timeout: 280_000 }, async (t) =>
     const old = await egret.forwarderPid();
     const killedMs = performance.now();
     await egret.killForwarder();
-    await until('another runs', async () => (await egret.forwarderPid()) !== old, 30_000, 10);
+    await until('another runs', async () => (await egret.forwarderPid()) !== old, 10);
 
     t.comment(`listens after ${seconds(performance.now() - killedMs)} s`);
-    const { down } = await flow.now();
-    await until(
-      'the flow runs',
-      async () => (await flow.now()).down.received > down.received + 500,
-    );
+    await flow.advances(1000); // more than was on its way
     const { up, down: back } = await flow.finish();
     t.comment(`silent for ${up.silenceMsMax} ms up, ${back.silenceMsMax} ms down`);
     t.equal(up.sources.length, 1, 'the same outside tuple');

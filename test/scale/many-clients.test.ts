@@ -29,7 +29,7 @@ status:
   return Array.from({ length: podCount }, (_, i) => pod(i)).join('---\n');
 }
 
-test('ten thousand Pods', { timeout: 280_000 }, async (t) => {
+test('ten thousand Pods', async (t) => {
   const scene = await openScene(t, {
     clients: { alpha: { network: 'north' }, beta: { network: 'south' } },
   });
@@ -46,7 +46,6 @@ test('ten thousand Pods', { timeout: 280_000 }, async (t) => {
     await until(
       `alpha is in ${to}`,
       async () => (await alpha.agent.ask('udp', server, 1000)).network === to,
-      60_000,
       20,
     );
     return Math.round(performance.now() - reloadedMs);
@@ -66,7 +65,7 @@ test('ten thousand Pods', { timeout: 280_000 }, async (t) => {
   });
 
   await t.test('the newest of two counts', async (t) => {
-    const generation = await generationNow();
+    const generation = await egret.generation();
     await egret.writeConfig({ 'pods.yaml': pods('south') });
     egret.reload();
     await egret.writeConfig({
@@ -74,18 +73,13 @@ test('ten thousand Pods', { timeout: 280_000 }, async (t) => {
       'pods.yaml': undefined,
     });
     egret.reload();
-    await until('both are taken', async () => (await generationNow()) === generation + 2, 60_000);
+    await until('both are taken', async () => (await egret.generation()) === generation + 2);
     t.equal((await egret.show('clients')).length, 2);
-    t.match(await alpha.agent.ask('udp', server, 1000), { network: 'south' });
+    t.match(await alpha.agent.ask('udp', server), { network: 'south' });
   });
 
   await t.test('the untouched client lost nothing', async (t) => {
     const { up } = await lostNothing(t, calm);
     t.equal(up.sources.length, 1);
   });
-
-  async function generationNow(): Promise<number> {
-    const { stdout } = await egret.ask(['show', 'networks', '--json']);
-    return (JSON.parse(stdout) as { generation: number }).generation;
-  }
 });

@@ -16,8 +16,8 @@ const optionsWith = (udp: string) =>
     appliance: { nat: { timeouts: { udp, tcpTransitory: '5s' }, portQuarantine: '2s' } },
   }) as const satisfies SceneOptions<'alpha'>;
 
-test('many sessions', { timeout: 300_000 }, async (t) => {
-  const scene = await openScene(t, optionsWith('60s'));
+test('many sessions', async (t) => {
+  const scene = await openScene(t, optionsWith('2h'));
   const { egret } = scene;
   const { agent } = scene.figure.clients.alpha;
   const udp = { remote: server, port: 7, perSecond: 4000 };
@@ -44,7 +44,7 @@ test('many sessions', { timeout: 300_000 }, async (t) => {
     const before = new Set((await egret.show('sessions')).filter(isUdp).map((row) => row.outside));
     const old = await egret.forwarderPid();
     await egret.killForwarder();
-    await until('another runs', async () => (await egret.forwarderPid()) !== old, 3000, 20);
+    await until('another runs', async () => (await egret.forwarderPid()) !== old, 20);
     await agent.ask('udp', server); // it serves again; the datagrams below are sent once only
     const report = await agent.call('askAgain', udp);
     t.match(report, { answered: udpCount, outsideCount: udpCount, sources });
@@ -57,13 +57,8 @@ test('many sessions', { timeout: 300_000 }, async (t) => {
     const { 'features.yaml': shorter } = sceneConfig(optionsWith('2s'));
     await egret.writeConfig({ 'features.yaml': shorter });
     egret.reload();
-    await until(
-      'no session is left',
-      async () => (await egret.show('sessions')).length === 0,
-      40_000,
-      500,
-    );
-    await until('no port is used', async () => (await used()) === 0, 10_000, 200);
+    await until('no session is left', async () => (await egret.show('sessions')).length === 0, 500);
+    await until('no port is used', async () => (await used()) === 0, 200);
     t.equal(await egret.counter('sessions'), 0);
     t.ok((await egret.counter('sessions_expired')) >= udpCount);
   });
