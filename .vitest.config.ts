@@ -10,7 +10,10 @@ export default defineConfig({
       'node_modules/**',
       'build/**',
     ],
-    testTimeout: 60_000,
+    // A test ends on its events; these only end what hangs.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 120_000 } },
     maxWorkers: 2,
     isolate: false,
   },

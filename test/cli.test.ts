@@ -13,7 +13,7 @@ function egret(...argv: string[]) {
   const program = join(import.meta.dirname, '..', 'src', 'cli.ts');
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...argv], {
     encoding: 'utf8',
-    timeout: 15_000,
+    timeout: 120_000,
   });
   return { status, stdout, stderr };
 }

@@ -20,7 +20,7 @@ function follow(path: string): (expected: number, what?: string) => Promise<void
     throw error;
   });
   return async (expected, what = path) => {
-    await expect.poll(() => count, { timeout: 10_000, message: what }).toBe(expected);
+    await expect.poll(() => count, { message: what }).toBe(expected);
     await sleep(300);
     expect(count, what).toBe(expected);
     count = 0;
