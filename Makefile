@@ -26,6 +26,10 @@ C_TESTS := $(patsubst native/test/%.c,build/test/%,$(wildcard native/test/*_test
 C_FUZZERS := $(patsubst native/fuzz/%.c,build/fuzz/%,$(wildcard native/fuzz/*_fuzz.c))
 C_BENCHES := $(patsubst native/bench/%.c,build/bench/%,$(wildcard native/bench/*.c))
 TYPESCRIPT := $(shell find src test -name '*.ts' 2>/dev/null)
+RESULTS := build/results
+JOBS ?= 3
+# A test ends on its events; the time limit only ends a file that hangs.
+TAP_RUN = @mkdir -p $(RESULTS) && tap --jobs=$(JOBS) --timeout=1800 --reporter=terse --output-file=$(RESULTS)/$@.tap
 ABI_HASH = $(shell cat native/abi.h native/arena/arena.h native/nat/session.h | cksum | cut -d' ' -f1)ull
 DEFINES = -DEGRET_ABI_HASH=$(ABI_HASH)
 
@@ -38,20 +42,29 @@ run: build ## Bring up the seed's two networks in namespaces and reach both
 	test/lab/run.sh
 
 .PHONY: test
-test: ## Everything that a change must pass
+test: ## Everything that a change must pass; ends with what failed, and how many passed
 	@$(MAKE) --no-print-directory packages node_modules
-	@$(MAKE) --no-print-directory -j2 --output-sync=target unit lint
-	@$(MAKE) --no-print-directory interop appliance scale
-	@echo 'make test: everything passed'
+	@rm -rf $(RESULTS) && mkdir -p $(RESULTS)
+	@$(MAKE) --no-print-directory -j2 build $(C_TESTS)
+	@$(MAKE) --no-print-directory -j3 -k lint unit system; status=$$?; \
+	  node test/support/summary.ts $(RESULTS) $$status
 
 .PHONY: unit
-unit: build $(C_TESTS) ## Unit tests: TypeScript, and C under ASan and UBSan; no root, no network
-	@for t in $(C_TESTS); do echo "# $$t"; $$t || exit 1; done
-	vitest run --config .vitest.config.ts
+unit: c-unit ts-unit ## Unit tests: TypeScript, and C under ASan and UBSan; no root, no network
+
+.PHONY: c-unit
+c-unit: build $(C_TESTS) ## Unit tests of native/, two at once
+	@mkdir -p $(RESULTS)
+	@printf '%s\n' $(C_TESTS:build/test/%=%) | xargs -P2 -I{} sh -c \
+	  'timeout 900 build/test/{} >$(RESULTS)/{}.tap 2>&1 || { cat $(RESULTS)/{}.tap; exit 1; }'
+
+.PHONY: ts-unit
+ts-unit: build ## Unit tests of src/, and the house rules
+	vitest run --config .vitest.config.ts --reporter=dot --reporter=tap-flat \
+	  --outputFile.tap-flat=$(RESULTS)/vitest.tap
 
 .PHONY: lint
-lint: node_modules packages ## Types, formatting, lint, spelling
-	tsc --noEmit -p .
+lint: build/js/.stamp packages ## Types (by the build), formatting, lint, spelling
 	biome check src test docs
 	$(CLANG_FORMAT) --dry-run -Werror $(wildcard native/*.[ch] native/*/*.[ch])
 	scripts/check-spelling
@@ -73,15 +86,20 @@ help: ## Show this list
 ##@ Slow
 .PHONY: interop
 interop: build packages ## The kernel, real BIRD and FRR, and the lab itself, in namespaces
-	tap --jobs=1 --timeout=300 test/lab/laboratory.test.ts test/kernel/*.test.ts test/bgp/*.test.ts
+	$(TAP_RUN) test/lab/laboratory.test.ts test/kernel/*.test.ts test/bgp/*.test.ts
 
 .PHONY: appliance
 appliance: build packages ## The whole product, in namespaces
-	tap --jobs=1 --timeout=600 test/appliance/*.test.ts
+	$(TAP_RUN) test/appliance/*.test.ts
 
 .PHONY: scale
 scale: build packages ## A full table, many sessions, many clients
-	tap --jobs=1 --timeout=600 test/scale/*.test.ts
+	$(TAP_RUN) test/scale/*.test.ts
+
+.PHONY: system
+system: build packages ## All of these three, JOBS at once (default 3): they wait more than they work
+	$(TAP_RUN) test/scale/*.test.ts test/appliance/*.test.ts \
+	  test/lab/laboratory.test.ts test/kernel/*.test.ts test/bgp/*.test.ts
 
 .PHONY: fuzz
 fuzz: build $(C_FUZZERS) ## Each fuzzer for FUZZ_SECONDS (default 60), or FUZZ_RUNS of TypeScript's

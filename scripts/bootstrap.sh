@@ -39,6 +39,10 @@ done
 [ -n "$missing" ] || exit 0
 [ "$(id -u)" = 0 ] || { echo "$0: as root, please: missing$missing" >&2; exit 1; }
 
+# One at a time: what holds services back is one file.
+exec 9>/run/lock/egret-bootstrap
+flock 9
+
 echo "installing:$missing"
 policy=/usr/sbin/policy-rc.d
 [ ! -e "$policy" ] || mv "$policy" "$policy.before-egret"

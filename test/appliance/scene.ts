@@ -8,6 +8,9 @@
  *         …                    └─────────┘
  *                           100.64.9.1/24 on wan0 and on wan1
  */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { stringify } from 'yaml';
 import { Bird, type BirdNeighbor, type BirdOptions } from '../lab/bird.ts';
@@ -24,8 +27,8 @@ export const router = '100.64.9.77';
 export const gatewayUplink = '100.64.9.1';
 export const localAs = 64999;
 
-/** Of egretd's log, told after a failure. */
-const logLinesMax = 60;
+/** Where results lie, and after a failure egretd's log. */
+const resultsFolder = fileURLToPath(new URL('../../build/results', import.meta.url));
 
 export type NetworkName = 'north' | 'south';
 
@@ -183,7 +186,7 @@ export function sceneConfig<ClientName extends string>(
 
 /**
  * Builds it all and waits until both networks are ready and both routers know the addresses. It is
- * taken down with the test; when that failed, egretd's last lines are told.
+ * taken down with the test; when that failed, egretd's log is kept.
  */
 export async function openScene<const ClientName extends string>(
   t: Test,
@@ -229,7 +232,7 @@ export async function openScene<const ClientName extends string>(
     const scene = { lab, figure, egret, bird, frr, agentOf };
     await announced(scene);
     t.teardown(async () => {
-      if (!t.passing()) t.comment(egret.log().split('\n').slice(-logLinesMax).join('\n'));
+      if (!t.passing()) t.comment(`egretd's log: ${await keepLog(t.name, egret.log())}`);
       await lab.close();
     });
     return scene;
@@ -237,6 +240,14 @@ export async function openScene<const ClientName extends string>(
     await lab.close();
     throw error;
   }
+}
+
+/** @returns the path of the file that now holds a log */
+async function keepLog(test: string, log: string): Promise<string> {
+  const path = join(resultsFolder, `${test.replace(/\W+/g, '-')}.log`);
+  await mkdir(resultsFolder, { recursive: true });
+  await writeFile(path, log);
+  return path;
 }
 
 function startBird(
