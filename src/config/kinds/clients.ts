@@ -99,6 +99,11 @@ const otherAnnotations = [
   `${area}externalNetworkNames`,
 ];
 
+const knownAnnotations: readonly string[] = [
+  ...Object.values(annotationNames),
+  ...otherAnnotations,
+];
+
 /** What one object asks for; undefined parts are absent or broken. */
 export interface EgressRequest {
   readonly selector: Located<SelectorText> | undefined;
@@ -129,10 +134,9 @@ export function egressRequest(annotations: TextMap | undefined): EgressRequest |
 
 function checkAnnotations(annotations: TextMap | undefined, report: Report): void {
   if (annotations === undefined) return;
-  const known: string[] = [...Object.values(annotationNames), ...otherAnnotations];
   for (const [name, one] of annotations.entries) {
-    if (!name.startsWith(area) || known.includes(name)) continue;
-    const near = nearestName(name, known);
+    if (!name.startsWith(area) || knownAnnotations.includes(name)) continue;
+    const near = nearestName(name, knownAnnotations);
     const key = { at: one.keyAt, path: one.path };
     const hint = near === undefined ? 'docs/resources.md lists them.' : `Did you mean ${near}?`;
     report.error(key, 'there is no such annotation', hint);
