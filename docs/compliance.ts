@@ -18,30 +18,31 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as v from 'valibot';
 import { parse } from 'yaml';
+import {
+  anyObject,
+  defaulted,
+  list,
+  mapping,
+  object,
+  readJson,
+  text,
+} from '../src/lib/json-schema.ts';
 
 const root = join(import.meta.dirname, '..');
-const text = v.pipe(v.string(), v.nonEmpty());
 
 const levels = ['must', 'should', 'may'] as const;
+const states = ['met', 'unmet', 'na'] as const;
 type Level = (typeof levels)[number];
+type Key = 'at' | Level | (typeof states)[number];
 
-const rowShape = v.strictObject({
-  at: text,
-  must: v.optional(text),
-  should: v.optional(text),
-  may: v.optional(text),
-  met: v.optional(v.union([text, v.pipe(v.array(text), v.nonEmpty())])),
-  unmet: v.optional(text),
-  na: v.optional(text),
-});
+const keys: readonly string[] = ['at', ...levels, ...states];
 
-const fileShape = v.strictObject({
-  title: text,
-  scope: text,
-  tests: v.optional(v.record(text, text), {}),
-  rows: v.pipe(v.array(rowShape), v.nonEmpty()),
+const fileShape = object({
+  title: text(),
+  scope: text(),
+  tests: defaulted(mapping(text()), {}),
+  rows: list(anyObject()),
 });
 
 export interface NamedTest {
@@ -78,37 +79,44 @@ export function readStatements(): Statement[] {
 
 export function parseStatement(name: string, yaml: string): Statement {
   const number = Number(/^(\d+)\.yaml$/.exec(name)?.[1] ?? Number.NaN);
-  const parsed = v.safeParse(fileShape, parse(yaml));
   if (Number.isNaN(number)) throw new Error(`${name} is not named NUMBER.yaml`);
-  if (!parsed.success) {
-    const [issue] = parsed.issues;
-    throw new Error(`${name}: ${v.getDotPath(issue)}: ${issue.message}`);
-  }
-  const { title, scope, tests, rows } = parsed.output;
-  const requirement = (row: (typeof rows)[number]): Requirement => {
-    const wrong = (what: string): Error => new Error(`${name}: ${row.at}: ${what}`);
-    const [level, second] = levels.filter((each) => row[each] !== undefined);
-    if (level === undefined || second) throw wrong('one of must, should, may');
-    const given = (['met', 'unmet', 'na'] as const).filter((each) => row[each] !== undefined);
-    if (given.length !== 1) throw wrong('one of met, unmet, na');
-    const named = [row.met ?? []].flat().map((reference) => {
-      const [file = '', ...rest] = reference.split(' > ');
-      const path = tests[file];
-      if (path === undefined) throw wrong(`${file} is not among its tests`);
-      return { path, title: rest.join(' > ') };
+  const read = readJson(fileShape, parse(yaml));
+  if (!read.ok) throw new Error(`${name}: ${read.fault.path} ${read.fault.problem}`);
+  const { title, scope, tests, rows } = read.value;
+  return { number, title, scope, rows: rows.map((row) => requirement(row, tests, name)) };
+}
+
+function requirement(
+  row: Readonly<Record<string, unknown>>,
+  files: Readonly<Record<string, string>>,
+  name: string,
+): Requirement {
+  const wrong = (what: string): Error => new Error(`${name}: ${row['at']}: ${what}`);
+  const unknown = Object.keys(row).find((key) => !keys.includes(key));
+  if (unknown !== undefined) throw wrong(`${unknown} means nothing here`);
+  const textsOf = (key: Key): readonly string[] =>
+    [row[key] ?? []].flat().map((value) => {
+      if (typeof value !== 'string' || value === '') throw wrong(`${key} must be a text`);
+      return value;
     });
-    const status = { met: 'met', unmet: 'not met', na: 'not applicable' } as const;
-    const reason = row.unmet ?? row.na ?? '';
-    return {
-      at: row.at,
-      level,
-      text: row[level]!,
-      status: status[given[0]!],
-      tests: named,
-      reason,
-    };
+  const [level, second] = levels.filter((each) => row[each] !== undefined);
+  if (level === undefined || second) throw wrong('one of must, should, may');
+  const [state, other] = states.filter((each) => row[each] !== undefined);
+  if (state === undefined || other) throw wrong('one of met, unmet, na');
+  const tests = textsOf('met').map((reference) => {
+    const [file = '', ...rest] = reference.split(' > ');
+    const path = files[file];
+    if (path === undefined) throw wrong(`${file} is not among its tests`);
+    return { path, title: rest.join(' > ') };
+  });
+  return {
+    at: textsOf('at').join(),
+    level,
+    text: textsOf(level).join(),
+    status: ({ met: 'met', unmet: 'not met', na: 'not applicable' } as const)[state],
+    tests,
+    reason: [...textsOf('unmet'), ...textsOf('na')].join(),
   };
-  return { number, title, scope, rows: rows.map(requirement) };
 }
 
 /** The page's part that these files make. */

@@ -115,17 +115,16 @@ test('docs/first-network.md', { timeout: 300_000 }, async (t) => {
     const argv = ['env', ...environment, 'sh', '-c', here(command)];
     const expected = patternOf(output);
     let last = '';
-    const isSeen = await until(
-      command,
-      async () => {
-        const { stdout, stderr, status } = await host.run(argv, { statuses: 'any' });
-        last = stdout || stderr;
-        if (output.length === 0 && status !== 0) throw new Error(stderr);
-        return expected.test(stdout.replaceAll(lab.folder, ''));
-      },
-      // Only egretd is asked again until it is so.
-      command.startsWith('egret ') ? 60_000 : 0,
-      500,
+    const isAsExpected = async (): Promise<boolean> => {
+      const { stdout, stderr, status } = await host.run(argv, { statuses: 'any' });
+      last = stdout || stderr;
+      if (output.length === 0 && status !== 0) throw new Error(stderr);
+      return expected.test(stdout.replaceAll(lab.folder, ''));
+    };
+    // Only egretd is asked again until it is so.
+    const isSeen = await (command.startsWith('egret ')
+      ? until(command, isAsExpected, 500)
+      : isAsExpected()
     ).catch(() => false);
     t.ok(isSeen, `${step.host}# ${command}`);
     if (!isSeen) {
