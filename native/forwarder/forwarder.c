@@ -31,7 +31,7 @@
 #include <unistd.h>
 
 enum { EXIT_OK = 0, EXIT_START = 1, EXIT_USAGE = 2, EXIT_ABI = 3, EXIT_CLAIMED = 4 };
-enum { LOG_INFO = 30, LOG_ERROR = 50 }; // as in egretd's log
+enum { LOG_INFO = 30, LOG_ERROR = 50 }; // pino's numbers, as in egretd's log
 
 #define CLAIM_WAIT_NS 1000000000ull
 
@@ -43,22 +43,32 @@ static const char *const status_texts[] = {
 #define STATUS_TEXT(sym, code, text) text,
 	EGRET_STATUSES(STATUS_TEXT)};
 
+// The wall clock as egretd's log has it: 2026-01-31T23:59:59.123Z.
+static void format_time(char *text, size_t room)
+{
+	struct timespec now;
+	struct tm utc;
+	char second[32];
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &utc);
+	strftime(second, sizeof second, "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(text, room, "%s.%03dZ", second, (int)(now.tv_nsec / 1000000));
+}
+
 // Writes one line. `fields` is a format for JSON members that follow, each with a comma in front.
 __attribute__((format(printf, 3, 4))) static void log_line(
 	int level, const char *message, const char *fields, ...)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	char text[1024], line[1280];
+	char time[48], text[1024], line[1280];
+	format_time(time, sizeof time);
 	va_list arguments;
 	va_start(arguments, fields);
 	vsnprintf(text, sizeof text, fields, arguments);
 	va_end(arguments);
 	int n = snprintf(line, sizeof line,
-		"{\"level\":%d,\"time\":%" PRId64
-		",\"pid\":%d,\"name\":\"egret-forwarder\",\"msg\":\"%s\"%s}\n",
-		level, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, (int)getpid(), message,
-		text);
+		"{\"level\":%d,\"time\":\"%s\",\"pid\":%d,\"name\":\"egret-forwarder\","
+		"\"msg\":\"%s\"%s}\n",
+		level, time, (int)getpid(), message, text);
 	if (n > 0 && n < (int)sizeof line)
 		egret_log_write(STDERR_FILENO, line, (uint32_t)n);
 }

@@ -1,11 +1,13 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { type Clock, systemClock } from '../lib/clock.ts';
-import { silentLog } from '../lib/log.ts';
+import { makeLog, silentLog } from '../lib/log.ts';
 import { ArenaDataPlane } from './arena.ts';
 import { Forwarder } from './forwarder.ts';
+import { forwarderPath } from './native.ts';
 
 /** Processes that have this word on their command line; one that has ended has none. */
 function processesWith(word: string): string[] {
@@ -73,3 +75,23 @@ test('an orderly stop of a forwarder that does not answer leaves none either', (
     expect(processesWith(arenaPath)).toEqual([]);
   });
 });
+
+test('its log lines have the form of those of egretd', () => {
+  const argv = ['--arena', '/nonexistent', '--socket', '/nonexistent'];
+  const { stderr } = spawnSync(forwarderPath, argv, { encoding: 'utf8' });
+  let own = '';
+  const log = makeLog('info', (line) => {
+    own = line;
+    return true;
+  });
+  log.error({ pid: 1, name: 'egret-forwarder', reason: 'why' }, 'cannot map the arena');
+  const form = (line: string): string =>
+    line
+      .replace(/"pid":\d+/, '"pid":1')
+      .replace(/"time":"[\d:.T-]+Z"/, (time) => time.replace(/\d/g, '0'));
+  const fields = (line: string): object => JSON.parse(form(line)) as object;
+  expect(Math.abs(Date.parse(timeOf(stderr)) - Date.parse(timeOf(own)))).toBeLessThan(60_000);
+  expect({ ...fields(stderr), reason: 'why' }).toEqual(fields(own));
+});
+
+const timeOf = (line: string): string => (JSON.parse(line) as { time: string }).time;
