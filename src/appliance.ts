@@ -21,7 +21,7 @@ import {
 import { needsRestart, takeRoom } from './appliance/host/limits.ts';
 import { netlinkSockets } from './appliance/host/native-sockets.ts';
 import { openPorts } from './appliance/host/opened-ports.ts';
-import { liveParts, type Running } from './appliance/live-parts.ts';
+import { liveParts } from './appliance/live-parts.ts';
 import { buildParts, type Parts, type PartsOptions } from './appliance/parts.ts';
 import { Reconciler, type ReconcileSteps } from './appliance/reconciler.ts';
 import {
@@ -60,7 +60,7 @@ const giveUpMs = 5_000;
 export class Appliance {
   readonly clock: MeasuredClock;
   /** Ascends with every configuration that was taken. */
-  generation = 1;
+  #generation = 1;
 
   readonly #log: Log;
   readonly #runDir: RunDir;
@@ -183,10 +183,10 @@ export class Appliance {
     await mirrors.open(this.#model);
     await this.#reconciler.run();
     host.onChanged(() => this.#reconciler.soon());
-    const partsNow = () => liveParts(this.#running());
     const statusPath = this.#runDir.file('status.sock');
-    this.#status = await StatusServer.listen(statusPath, partsNow, this.clock, log);
-    log.info({ ports: this.#ports.map((port) => port.name) }, 'egretd runs');
+    this.#status = await StatusServer.listen(statusPath, () => this.#live(), this.clock, log);
+    const ports = this.#ports.map((port) => port.name);
+    log.info({ generation: this.#generation, ports }, 'egretd runs');
   }
 
   /**
@@ -263,9 +263,10 @@ export class Appliance {
       }
       this.#model = this.#newModel;
       this.#newModel = undefined;
-      this.generation += 1;
+      this.#generation += 1;
       this.#assignment = this.#assign(this.#model, this.#assignment);
       this.#log.level = this.#model.appliance.logLevel;
+      this.#log.info({ generation: this.#generation }, 'configuration taken');
       for (const note of this.#model.notes) this.#log.info({ at: note.at }, note.text);
     }
     const snapshot = this.#parts.host.snapshot();
@@ -329,7 +330,7 @@ export class Appliance {
     const isHeld = this.#takeover !== undefined && !this.#takeover.isDone;
     egress.evaluate({
       model: this.#model,
-      generation: this.generation,
+      generation: this.#generation,
       assignment: this.#assignment,
       ports: this.#ports,
       vrfs,
@@ -385,15 +386,15 @@ export class Appliance {
   }
 
   /** What status reads. */
-  #running(): Running {
-    return {
+  #live(): ReturnType<typeof liveParts> {
+    return liveParts({
       ...this.#parts,
       clock: this.clock,
-      generation: this.generation,
+      generation: this.#generation,
       model: this.#model,
       configErrors: this.#configErrors,
       ports: this.#ports,
       assignment: this.#assignment,
-    };
+    });
   }
 }

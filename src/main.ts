@@ -143,7 +143,6 @@ function take(read: Resolution, appliance: Appliance, log: Log): void {
   }
   try {
     appliance.apply(read.model);
-    log.info({ generation: appliance.generation }, 'configuration taken');
   } catch (error) {
     const { at, message } = error as Partial<EgretError> & Error;
     appliance.refuseConfig(at === undefined ? [message] : at.split('\n'));

@@ -1,5 +1,5 @@
 /**
- * What goes over the status socket: a request, checked whole before anything looks at it, and the
+ * What goes over the status socket: a request, checked whole before it is used, and the
  * mark that ends a complete answer.
  */
 import { EgretError } from '../lib/errors.ts';

@@ -29,6 +29,19 @@ metadata: { name: third }
 spec: { peerIP: ${router}, asNumber: 64512, externalNetwork: third }
 `;
 
+interface LogLine {
+  readonly name?: string;
+  readonly generation?: number;
+}
+
+/** A line of the log, of either process: pino's level, and ISO 8601's time. */
+function parsed(text: string): LogLine {
+  const line = JSON.parse(text) as LogLine & { level: number; time: string };
+  const isTime = new Date(line.time).toISOString() === line.time;
+  if (!isTime || ![10, 20, 30, 40, 50, 60].includes(line.level)) throw new Error(text);
+  return line;
+}
+
 test('refused at start, refused while it runs', async (t) => {
   const scene = await openScene(t, { clients: { alpha: { network: 'north' } } });
   const { egret, figure } = scene;
@@ -66,6 +79,21 @@ test('refused at start, refused while it runs', async (t) => {
   );
   const forwarders = names.filter(({ stdout }) => /egret-forwarder/.test(stdout));
   t.equal(forwarders.length, 1, 'nor a forwarder');
+
+  const shown = async (): Promise<number> => {
+    const { stdout } = await egret.ask(['show', 'networks', '--json']);
+    return (JSON.parse(stdout) as { generation: number }).generation;
+  };
+  const lines = () => egret.log().split('\n').filter(Boolean).map(parsed);
+  const logged = () => lines().findLast((line) => line.generation !== undefined)?.generation;
+  t.equal(logged(), await shown(), 'the generation is logged at the start');
+  for (const generation of [2, 3]) {
+    egret.reload();
+    await until(`generation ${generation}`, async () => (await shown()) === generation);
+    await until('it is logged by the same number', () => logged() === generation);
+  }
+  const writers = new Set(lines().map(({ name }) => name ?? 'egretd'));
+  t.strictSame([...writers].sort(), ['egret-forwarder', 'egretd'], 'both write into one log');
 
   const quiet = await egret.ask(['show', 'networks']);
   t.equal(quiet.stderr, '', 'nothing is said while the newest configuration runs');
