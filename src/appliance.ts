@@ -40,8 +40,8 @@ import { HostState } from './kernel/host.ts';
 import { Rtnetlink } from './kernel/rtnetlink.ts';
 import type { Clock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
-import { MeasuredClock } from './lib/measured-clock.ts';
 import type { Random } from './lib/random.ts';
+import { type Worker, WorkQueue } from './lib/work-queue.ts';
 import type { Model } from './model/model.ts';
 import { StatusServer } from './status/server.ts';
 
@@ -58,7 +58,8 @@ export interface ApplianceOptions {
 const giveUpMs = 5_000;
 
 export class Appliance {
-  readonly clock: MeasuredClock;
+  /** All deferred work of the process. */
+  readonly queue: WorkQueue;
   /** Ascends with every configuration that was taken. */
   #generation = 1;
 
@@ -76,27 +77,33 @@ export class Appliance {
   #assignment: AddressAssignment;
   #takeover: Takeover | undefined;
   #status: StatusServer | undefined;
+  /** A customer of the queue: once, however many networks have changed. */
+  readonly #evaluation: Worker = {
+    work: () => {
+      if (!this.#isEnding) this.#evaluate();
+      return false;
+    },
+  };
   #isForwardingPreserved = false;
   /** An earlier life left its guard: only an orderly stop removes it. */
   #hadGuard = false;
-  #isEvaluatingSoon = false;
   #isEnding = false;
 
   private constructor(options: PartsOptions) {
-    const { model, runDir, clock, log, state } = options;
-    this.clock = clock;
+    const { model, runDir, clock, queue, log, state } = options;
+    this.queue = queue;
     this.#log = log;
     this.#runDir = runDir;
     this.#model = model;
     this.#former = state;
     this.#parts = buildParts(options, {
       speakerChanged: (event, key) => this.#speakerChanged(event, key),
-      readinessChanged: () => this.#evaluateSoon(),
+      readinessChanged: () => this.queue.add(this.#evaluation),
       announce: (exports) => this.#announce(exports),
       remember: () => this.#remember(),
     });
     this.#assignment = this.#assign(model, formerAssignment(state));
-    this.#reconciler = new Reconciler({ clock, log, steps: this.#steps() });
+    this.#reconciler = new Reconciler({ clock, queue, log, steps: this.#steps() });
   }
 
   /**
@@ -107,19 +114,20 @@ export class Appliance {
    *   it from starting
    */
   static async start(options: ApplianceOptions): Promise<Appliance> {
-    const clock = new MeasuredClock(options.clock);
-    const { log, model } = options;
+    const { clock, log, model } = options;
+    const queue = new WorkQueue(clock);
     for (const note of model.notes) log.info({ at: note.at }, note.text);
-    const rtnetlink = new Rtnetlink(netlinkSockets, clock);
+    const rtnetlink = new Rtnetlink(netlinkSockets, clock, queue);
+    const around = { netlinkSockets, rtnetlink, clock, queue, log };
     const { protocol: mirrorProtocol } = model.appliance.mirror;
-    const host = await HostState.open({ netlinkSockets, rtnetlink, clock, log, mirrorProtocol });
+    const host = await HostState.open({ ...around, mirrorProtocol });
     let appliance: Appliance | undefined;
     try {
       checkHost(model, host.snapshot());
       const state = options.runDir.readState();
-      await clock.pause();
-      appliance = new Appliance({ ...options, clock, rtnetlink, host, state });
-      await clock.pause();
+      await queue.pause();
+      appliance = new Appliance({ ...options, queue, rtnetlink, host, state });
+      await queue.pause();
       takeRoom(model, appliance.#parts.dataPlane);
       await appliance.#begin();
       return appliance;
@@ -143,7 +151,7 @@ export class Appliance {
     const { dataPlane, host, rtnetlink } = this.#parts;
     try {
       if (!dataPlane.hasEarlierGeneration) {
-        const late = new Promise<void>((resolve) => this.clock.after(giveUpMs, resolve));
+        const late = new Promise<void>((resolve) => this.#parts.clock.after(giveUpMs, resolve));
         await Promise.race([this.stop(this.#hadGuard), late]);
       } else {
         await this.abandon();
@@ -163,7 +171,8 @@ export class Appliance {
     if (dataPlane.hasEarlierGeneration) {
       publication.hold(true);
       this.#takeover = new Takeover({
-        clock: this.clock,
+        clock: this.#parts.clock,
+        queue: this.queue,
         awaited: this.#former.neighborsUp,
         deferralMs: this.#model.bgp.restartDeferralMs,
         onReady: (reason) => this.#takeOver(reason),
@@ -184,7 +193,7 @@ export class Appliance {
     await this.#reconciler.run();
     host.onChanged(() => this.#reconciler.soon());
     const statusPath = this.#runDir.file('status.sock');
-    this.#status = await StatusServer.listen(statusPath, () => this.#live(), this.clock, log);
+    this.#status = await StatusServer.listen(statusPath, () => this.#live(), this.queue, log);
     const ports = this.#ports.map((port) => port.name);
     log.info({ generation: this.#generation, ports }, 'egretd runs');
   }
@@ -223,6 +232,7 @@ export class Appliance {
     await plumbing.remove();
     if (!isGuardLeft) await plumbing.removeGuard();
     this.#status?.close();
+    this.#parts.loopDelay.stop();
     host.close();
     rtnetlink.close();
     dataPlane.close();
@@ -245,6 +255,7 @@ export class Appliance {
     await speaker.abandon();
     forwarder.abandon();
     this.#status?.close();
+    this.#parts.loopDelay.stop();
     this.#runDir.release();
   }
 
@@ -298,7 +309,7 @@ export class Appliance {
       },
       'managed neighbors': async () => {
         const kept = neighborsToKeep(this.#model, interfacesOf(this.#ports), host.snapshot());
-        await this.clock.pause();
+        await this.queue.pause();
         await plumbing.keepResolved(kept, host.snapshot());
       },
       // Last: to empty a table takes seconds, and one may be refused because it is another's.
@@ -311,19 +322,10 @@ export class Appliance {
     else if (kind === 'down') this.#takeover?.down(key);
     else if (kind !== 'pause') this.#takeover?.synchronized(key);
     this.#parts.egress.readinesses.neighborChanged(key, kind);
-    if (!this.#isEnding) this.#evaluateSoon();
+    this.queue.add(this.#evaluation);
   }
 
   // -- Readiness, plan, announcements -------------------------------------------------------------
-
-  #evaluateSoon(): void {
-    if (this.#isEvaluatingSoon || this.#isEnding) return;
-    this.#isEvaluatingSoon = true;
-    this.clock.soon(() => {
-      this.#isEvaluatingSoon = false;
-      if (!this.#isEnding) this.#evaluate();
-    });
-  }
 
   #evaluate(): void {
     const { egress, host, speaker, vrfs } = this.#parts;
@@ -360,7 +362,7 @@ export class Appliance {
       mirrors.reconcileAll();
       memory.tookOver();
       egress.forget();
-      this.#evaluateSoon();
+      this.queue.add(this.#evaluation);
     };
     for (const fib of fibs) fib.whenConverged(one);
   }
@@ -389,7 +391,6 @@ export class Appliance {
   #live(): ReturnType<typeof liveParts> {
     return liveParts({
       ...this.#parts,
-      clock: this.clock,
       generation: this.#generation,
       model: this.#model,
       configErrors: this.#configErrors,

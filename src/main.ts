@@ -125,7 +125,7 @@ async function readAgain(
   log: Log,
 ): Promise<Resolution | undefined> {
   try {
-    return await loadConfigAside(path, () => appliance.clock.pause());
+    return await loadConfigAside(path, () => appliance.queue.pause());
   } catch (error) {
     log.error({ error }, 'the configuration was not read, the running one stays');
     appliance.refuseConfig([`${error}`]);

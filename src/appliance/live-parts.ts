@@ -8,7 +8,8 @@ import type { Readiness } from '../egress/readiness.ts';
 import { type Overlap, overlapsShownMax } from '../fib/overlaps.ts';
 import type { HostState } from '../kernel/host.ts';
 import type { Plumbing } from '../kernel/plumbing.ts';
-import type { MeasuredClock } from '../lib/measured-clock.ts';
+import type { LoopDelay } from '../lib/loop-delay.ts';
+import type { WorkQueue } from '../lib/work-queue.ts';
 import { gatewayKey } from '../model/gateway-key.ts';
 import type { Model } from '../model/model.ts';
 import { formatIpv4Prefix } from '../net/ipv4.ts';
@@ -24,7 +25,8 @@ export interface Running {
   readonly generation: number;
   readonly model: Model;
   readonly configErrors: readonly string[];
-  readonly clock: MeasuredClock;
+  readonly queue: WorkQueue;
+  readonly loopDelay: LoopDelay;
   readonly host: HostState;
   readonly plumbing: Plumbing;
   readonly ports: readonly PortChoice[];
@@ -38,12 +40,12 @@ export interface Running {
 }
 
 export function liveParts(appliance: Running): LiveParts {
-  const { model, clock, ports, assignment, egress, dataPlane, plumbing } = appliance;
+  const { model, queue, ports, assignment, egress, dataPlane, plumbing } = appliance;
   const links = hostLinks(appliance.host.snapshot());
   return {
     generation: appliance.generation,
     model,
-    clock,
+    queue,
     links,
     localAddresses: localAddresses(links),
     ports,
@@ -85,10 +87,13 @@ function gatewayReadiness(appliance: Running): ReadonlyMap<string, Readiness> {
 const starting: Readiness = { isReady: false, reason: 'starting' };
 
 function daemonCounters(appliance: Running): Record<DaemonCounter, number> {
-  const { clock, speaker, forwarder, dataPlane, host } = appliance;
+  const { loopDelay, speaker, forwarder, dataPlane, host } = appliance;
   const { pliesUsed, pliesMax } = dataPlane.fibUsage();
+  const { recent } = loopDelay;
   return {
-    step_cpu_microseconds_max: Math.round(clock.stepMsMax * 1000),
+    loop_delay_microseconds_max: Math.round(loopDelay.maxMs * 1000),
+    loop_delay_microseconds_max_recent: Math.round(recent.maxMs * 1000),
+    loop_delay_microseconds_p99: Math.round(recent.p99Ms * 1000),
     bgp_connections_refused: speaker.refusedCount,
     forwarder_deaths: forwarder.deaths,
     forwarder_pid: forwarder.pid ?? 0,

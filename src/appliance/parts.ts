@@ -11,12 +11,14 @@ import { Forwarder } from '../dataplane/forwarder.ts';
 import { shrinkHeap } from '../dataplane/native.ts';
 import { makeProbeTransport } from '../health/sockets.ts';
 import type { HostState } from '../kernel/host.ts';
-import { openMirror } from '../kernel/mirror.ts';
+import { Mirror } from '../kernel/mirror.ts';
 import { Plumbing } from '../kernel/plumbing.ts';
 import type { Rtnetlink } from '../kernel/rtnetlink.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
-import type { MeasuredClock } from '../lib/measured-clock.ts';
+import { LoopDelay } from '../lib/loop-delay.ts';
 import type { Random } from '../lib/random.ts';
+import type { WorkQueue } from '../lib/work-queue.ts';
 import type { Model } from '../model/model.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { EgressControl } from './egress/egress-control.ts';
@@ -33,7 +35,9 @@ import { Vrfs } from './vrf/vrfs.ts';
 export interface PartsOptions {
   readonly model: Model;
   readonly runDir: RunDir;
-  readonly clock: MeasuredClock;
+  readonly clock: Clock;
+  /** The one of this process. */
+  readonly queue: WorkQueue;
   readonly random: Random;
   readonly log: Log;
   readonly isForwarderExternal: boolean;
@@ -58,7 +62,7 @@ export interface PartsListener {
 export type Parts = ReturnType<typeof buildParts>;
 
 export function buildParts(options: PartsOptions, listener: PartsListener) {
-  const { model, runDir, clock, random, log, rtnetlink, host, state } = options;
+  const { model, runDir, clock, queue, random, log, rtnetlink, host, state } = options;
   const plumbing = new Plumbing(rtnetlink, runDir.path, state.sysctls, log);
   const dataPlane = ArenaDataPlane.open(
     runDir.file('arena'),
@@ -66,8 +70,8 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
     limitsFor(model),
     (limits) => fits(model, limits),
   );
-  // Reserving the memory of a new arena takes long, and nobody is there yet who would wait.
-  if (!dataPlane.hasEarlierGeneration) clock.disregard();
+  // From here on: to make an arena takes long, and no neighbor waits yet.
+  const loopDelay = new LoopDelay(clock);
   const forwarder = new Forwarder({
     socketPath: runDir.file('forwarder.sock'),
     pidPath: runDir.file('forwarder.pid'),
@@ -79,6 +83,7 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
   });
   const vrfs = new Vrfs({
     clock,
+    queue,
     random,
     log,
     target: dataPlane,
@@ -90,17 +95,19 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
   });
   const speaker = new Speaker({
     clock,
+    queue,
     random,
     log,
-    transport: makeSocketTransport(bgpSockets, clock),
+    transport: makeSocketTransport(bgpSockets, clock, queue),
     rib: (network) => vrfs.get(network).rib,
     changed: (event) => listener.speakerChanged(event, neighborKey(event.network, event.address)),
   });
   const remember = (): void => listener.remember();
   const { protocol } = model.appliance.mirror;
-  const mirror = openMirror({ native: mirrorNative, rtnetlink, host, clock, log, protocol });
+  const native = mirrorNative;
+  const mirror = new Mirror({ native, rtnetlink, host, clock, queue, log, protocol });
   const mirrors = new Mirrors({ mirror, protocol, log, state, remember });
-  const memory = new Memory({ clock, tables: vrfs, mirrors, dataPlane, shrinkHeap });
+  const memory = new Memory({ clock, queue, tables: vrfs, mirrors, dataPlane, shrinkHeap });
   const publication = new Publication({
     dataPlane,
     clock,
@@ -115,6 +122,9 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
     changed: () => listener.readinessChanged(),
   });
   return {
+    clock,
+    queue,
+    loopDelay,
     rtnetlink,
     host,
     plumbing,

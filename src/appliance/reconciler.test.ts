@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../lib/clock.ts';
-import { MeasuredClock } from '../lib/measured-clock.ts';
+import { WorkQueue } from '../lib/work-queue.ts';
 import { Reconciler, type ReconcileSteps } from './reconciler.ts';
 
 /** Every delay is a hundredth of what it should be; counts the delays that run at once. */
@@ -28,7 +28,8 @@ function reconcilerOf(steps: ReconcileSteps) {
   const logged: { step?: string; msg: string }[] = [];
   const log = pino({ base: null }, { write: (line) => void logged.push(JSON.parse(line)) });
   const { clock, running } = hastyClock();
-  const reconciler = new Reconciler({ clock: new MeasuredClock(clock), log, steps });
+  const queue = new WorkQueue(clock);
+  const reconciler = new Reconciler({ clock, queue, log, steps });
   return { reconciler, logged, running };
 }
 

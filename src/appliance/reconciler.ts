@@ -8,16 +8,17 @@
  * that waits long, for the kernel or for a program, is told while it waits: until it has ended, no
  * newer configuration is taken up.
  */
-import type { Timer } from '../lib/clock.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
 import { coalesced } from '../lib/coalesced.ts';
 import type { Log } from '../lib/log.ts';
-import type { MeasuredClock } from '../lib/measured-clock.ts';
+import type { WorkQueue } from '../lib/work-queue.ts';
 
 /** Done in this order; the names are for the log. */
 export type ReconcileSteps = Readonly<Record<string, () => void | Promise<void>>>;
 
 export interface ReconcilerOptions {
-  readonly clock: MeasuredClock;
+  readonly clock: Clock;
+  readonly queue: WorkQueue;
   readonly log: Log;
   readonly steps: ReconcileSteps;
 }
@@ -63,9 +64,9 @@ export class Reconciler {
   }
 
   async #runSteps(): Promise<void> {
-    const { clock, log, steps } = this.#options;
+    const { clock, queue, log, steps } = this.#options;
     for (const [name, run] of Object.entries(steps)) {
-      await clock.pause();
+      await queue.pause();
       if (this.#isHalted) return;
       const late = clock.after(longMs, () => {
         log.warn({ step: name, seconds: longMs / 1000 }, 'reconciliation waits');

@@ -10,7 +10,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
-import { WorkQueue } from '../lib/work-queue.ts';
+import type { WorkQueue } from '../lib/work-queue.ts';
 import type { BgpFilter } from '../model/model.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { RibInput } from '../rib/route.ts';
@@ -61,6 +61,7 @@ export interface SpeakerEvent {
 
 export interface SpeakerOptions {
   readonly clock: Clock;
+  readonly queue: WorkQueue;
   readonly random: Random;
   readonly log: Log;
   readonly transport: Transport;
@@ -77,8 +78,6 @@ interface BoundListener {
   readonly keys: Map<Ipv4, string>;
 }
 
-/** The longest a step of all sessions together takes; the rest of the 50 ms is for others. */
-const sliceMs = 10;
 /** A neighbor that announces more than the largest table twice over harms all others. */
 const prefixesMaxDefault = 2_500_000;
 /** How long closing connections may take to send what is queued. */
@@ -86,7 +85,6 @@ const endingMs = 1_000;
 
 export class Speaker {
   readonly #options: SpeakerOptions;
-  readonly #queue: WorkQueue;
   readonly #sessions = new Map<string, Session>();
   readonly #listeners = new Map<string, BoundListener>();
   readonly #exports = new Map<string, readonly Ipv4[]>();
@@ -98,17 +96,11 @@ export class Speaker {
 
   constructor(options: SpeakerOptions) {
     this.#options = options;
-    this.#queue = new WorkQueue(options.clock, sliceMs);
   }
 
   /** Connections that belonged to no neighbor. */
   get refusedCount(): number {
     return this.#refusedCount;
-  }
-
-  /** Longest slice of work so far, CPU milliseconds. */
-  get sliceMsMax(): number {
-    return this.#queue.sliceMsMax;
   }
 
   /**
@@ -177,14 +169,14 @@ export class Speaker {
   }
 
   #add(key: string, neighbor: SpeakerNeighbor, policy: SessionPolicy): void {
-    const { clock, random, log, transport, rib, changed } = this.#options;
+    const { clock, queue, random, log, transport, rib, changed } = this.#options;
     const { network, address } = neighbor;
     const around: SessionSurroundings = {
       clock,
       random,
       log,
       transport,
-      queue: this.#queue,
+      queue,
       rib: rib(network),
       prefixesMax: this.#options.prefixesMax ?? prefixesMaxDefault,
       changed: (kind) => changed({ kind, network, address }),

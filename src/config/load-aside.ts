@@ -36,7 +36,7 @@ const errorsMax = 1000;
 
 /**
  * @param path - as loadConfig takes it
- * @param pause - ends a step of the main thread
+ * @param pause - lets other work of the main thread have its turn
  * @returns what loadConfig returns, of errors the first thousand
  * @throws what kept the thread from answering, e.g. want of memory
  */

@@ -10,8 +10,8 @@
  * without members, which the target takes for unreachable; the RIB then withdraws its prefixes in its
  * own time. A group is freed when no prefix points to it in the RIB nor in the target.
  *
- * Changes go out in batches of up to 4096, in slices of 8 ms of CPU time; what the target does not
- * apply in one step waits for the next slice, in order. A prefix that finds the target full is counted
+ * Changes go out in batches of up to 512, one a step of the work queue; what the target does not
+ * apply in one step waits for the next, in order. A prefix that finds the target full is counted
  * and tried again with all others half a minute later; one whose set finds no free group number answers
  * unreachable until there is one.
  *
@@ -19,19 +19,21 @@
  * that forwards, and `whenConverged` says when it may be committed.
  */
 import type { Clock, Timer } from '../lib/clock.ts';
+import type { Worker, WorkQueue } from '../lib/work-queue.ts';
 import type { Rib } from '../rib/rib.ts';
 import type { RibConsumer, RouteChange } from '../rib/rib-consumer.ts';
 import type { NextHop, NextHopSetId } from '../rib/route.ts';
 import { type GroupNumbers, groupUnreachable } from './group-numbers.ts';
 import type { FibTarget } from './target.ts';
 
-const sliceMs = 8;
-const batchDeltas = 4096;
-const changesPerLook = 512;
+const batchDeltas = 512;
+/** Deltas of a step that find the target full: each costs a call. */
+const refusalsPerStep = 128;
 const retryMs = 30_000;
 
 export interface FibOptions {
   readonly clock: Clock;
+  readonly queue: WorkQueue;
   readonly rib: Rib;
   readonly target: FibTarget;
   /** One for all networks of the target. */
@@ -42,8 +44,9 @@ export interface FibOptions {
   readonly onFull?: (refusedCount: number) => void;
 }
 
-export class Fib {
+export class Fib implements Worker {
   readonly #clock: Clock;
+  readonly #queue: WorkQueue;
   readonly #rib: Rib;
   readonly #target: FibTarget;
   readonly #groups: GroupNumbers;
@@ -58,16 +61,17 @@ export class Fib {
   #deltaCount = 0;
   #hasWithdrawals = false;
   #refusedCount = 0;
-  #isScheduled = false;
   #isClosed = false;
   #retry: Timer | undefined;
   #converged: (() => void)[] = [];
+  readonly #visit = (change: RouteChange) => this.#change(change);
   readonly #refresh = () => {
     if (!this.#isClosed) this.#consumer.refresh();
   };
 
   constructor(options: FibOptions) {
     this.#clock = options.clock;
+    this.#queue = options.queue;
     this.#rib = options.rib;
     this.#target = options.target;
     this.#groups = options.groups;
@@ -76,6 +80,9 @@ export class Fib {
     this.#consumer = options.rib.openConsumer({
       remembers: true,
       onDirty: () => this.#schedule(),
+      onIdle: () => {
+        if (this.#converged.length > 0) this.#schedule();
+      },
       onSetChanged: (set, members) => this.#setChanged(set, members),
       onSetFreed: (set) => this.#setFreed(set),
     });
@@ -111,6 +118,7 @@ export class Fib {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#queue.remove(this);
     this.#deltaCount = 0;
     this.#retry?.clear();
     this.#target.clear(this.#slot);
@@ -119,32 +127,21 @@ export class Fib {
     this.#groupOf.clear();
     this.#freeRetired();
     this.#groups.entriesFreed();
-    for (const run of this.#converged.splice(0)) this.#clock.soon(run);
+    for (const run of this.#converged.splice(0)) this.#queue.soon(run);
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#isClosed) return;
-    this.#isScheduled = true;
-    this.#clock.soon(() => {
-      this.#isScheduled = false;
-      if (!this.#isClosed) this.#work();
-    });
+    if (!this.#isClosed) this.#queue.add(this);
   }
 
-  #work(): void {
-    const endMs = this.#clock.threadCpuMs() + sliceMs;
-    const visit = (change: RouteChange) => this.#change(change);
-    let isOut = this.#flush(endMs);
-    while (isOut && this.#consumer.pendingCount > 0 && this.#clock.threadCpuMs() < endMs) {
-      this.#consumer.take(changesPerLook, visit);
-      if (this.#deltaCount > batchDeltas - changesPerLook) isOut = this.#flush(endMs);
-    }
-    if (isOut) this.#flush(endMs);
-    if (this.pendingCount > 0) this.#schedule();
-    else if (this.#converged.length > 0) {
-      if (this.isConverged) for (const run of this.#converged.splice(0)) run();
-      else this.#schedule();
-    }
+  /** Writes the rest of a batch, or the next one. */
+  work(): boolean {
+    if (this.#deltaCount === 0) this.#consumer.take(batchDeltas, this.#visit);
+    this.#flush();
+    if (this.pendingCount > 0) return true;
+    // Otherwise the RIB says when it has decided the rest.
+    if (this.isConverged) for (const run of this.#converged.splice(0)) run();
+    return false;
   }
 
   #change(change: RouteChange): void {
@@ -183,17 +180,16 @@ export class Fib {
     if (group !== groupUnreachable) this.#retiring.push(group);
   }
 
-  /** @returns false when some of the batch is left for another slice */
-  #flush(endMs: number): boolean {
-    if (this.#deltaCount > 0) this.#apply(endMs);
-    if (this.#deltaCount > 0) return false;
+  /** Some of the batch may be left for another step. */
+  #flush(): void {
+    if (this.#deltaCount > 0) this.#apply();
+    if (this.#deltaCount > 0) return;
     this.#freeRetired();
     if (this.#hasWithdrawals) this.#groups.entriesFreed();
     this.#hasWithdrawals = false;
-    return true;
   }
 
-  #apply(endMs: number): void {
+  #apply(): void {
     let from = 0;
     let refusedCount = 0;
     let isStepOver = false;
@@ -207,7 +203,7 @@ export class Fib {
       // What did not fit is passed over; what follows may be withdrawals that make room.
       from += 1;
       refusedCount += 1;
-      isStepOver = this.#clock.threadCpuMs() >= endMs;
+      isStepOver = refusedCount === refusalsPerStep;
     }
     this.#deltas.copyWithin(0, from * 3, this.#deltaCount * 3);
     this.#deltaCount -= from;

@@ -7,15 +7,15 @@ import { OverlapMonitor } from './overlaps.ts';
 
 function setUp() {
   const clock = new ManualClock();
-  const attributes = new InternedAttributes({ clock });
+  const attributes = new InternedAttributes({ queue: clock.queue });
   const networks = ['red', 'blue', 'green'].map((name) => {
-    const rib = new Rib({ name, clock, attributes });
+    const rib = new Rib({ name, clock, queue: clock.queue, attributes });
     const link = rib.openLocal({ kind: 'connected', name: 'eth0', bgp: undefined });
     const fixed = rib.openLocal({ kind: 'static', name: 's', bgp: undefined });
     link.announceDirect(0x0a00_0000, 24, { interface: 'eth0', address: 0 });
     return { rib, put: (n: number) => fixed.announceVia(n * 256, 24, 0x0a00_0001), fixed };
   });
-  return { clock, networks, monitor: new OverlapMonitor(clock) };
+  return { clock, networks, monitor: new OverlapMonitor(clock.queue) };
 }
 
 test('two networks of one gateway with the same prefix are reported while it lasts', () => {

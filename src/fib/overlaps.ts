@@ -6,14 +6,14 @@
  * gateway with another, and counts as routes come and go; nothing is ever compared in full. Connected
  * routes do not count: two networks may well use the same link prefix.
  */
-import type { Clock } from '../lib/clock.ts';
+import type { Worker, WorkQueue } from '../lib/work-queue.ts';
 import { comparePrefixes, type Ipv4 } from '../net/ipv4.ts';
 import type { Rib } from '../rib/rib.ts';
 import type { RibConsumer, RouteChange } from '../rib/rib-consumer.ts';
 import type { RouteListing } from '../rib/route-listing.ts';
 
-const sliceMs = 8;
-const changesPerLook = 512;
+/** Prefixes looked up in one step, about. */
+const lookupsPerStep = 4096;
 export const overlapsShownMax = 100;
 
 export interface Overlap {
@@ -29,8 +29,8 @@ interface Watched {
   consumer: RibConsumer;
 }
 
-export class OverlapMonitor {
-  readonly #clock: Clock;
+export class OverlapMonitor implements Worker {
+  readonly #queue: WorkQueue;
   readonly #onChanged: () => void;
   #gateways: readonly (readonly Rib[])[] = [];
   #watched: Watched[] = [];
@@ -40,11 +40,14 @@ export class OverlapMonitor {
   /** An overlap was left out of `#shown`: when those shown are gone, others are looked for. */
   #isCut = false;
   #listings: RouteListing[] = [];
-  #isScheduled = false;
+  /** Of the network whose changes were counted last. */
+  #turn = 0;
+  /** As `onChanged` was told last. */
+  #toldCount = 0;
 
   /** @param onChanged - the number of overlaps is another now */
-  constructor(clock: Clock, onChanged: () => void = () => {}) {
-    this.#clock = clock;
+  constructor(queue: WorkQueue, onChanged: () => void = () => {}) {
+    this.#queue = queue;
     this.#onChanged = onChanged;
   }
 
@@ -96,6 +99,7 @@ export class OverlapMonitor {
   close(): void {
     for (const { consumer } of this.#watched) consumer.close();
     for (const listing of this.#listings) listing.close();
+    this.#queue.remove(this);
     this.#gateways = [];
     this.#watched = [];
     this.#listings = [];
@@ -110,29 +114,38 @@ export class OverlapMonitor {
   }
 
   #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    this.#clock.soon(() => {
-      this.#isScheduled = false;
-      this.#work();
-    });
+    this.#queue.add(this);
   }
 
-  #work(): void {
-    const before = this.#pairCount;
-    const endMs = this.#clock.threadCpuMs() + sliceMs;
-    do {
-      for (const one of this.#watched) {
-        one.consumer.take(changesPerLook, (change) => this.#count(one, change));
-      }
+  /** Counts some changes of one network, or looks for more to show. */
+  work(): boolean {
+    const one = this.#nextChanged();
+    if (one !== undefined) {
+      one.consumer.take(changesPerStep(one), (change) => this.#count(one, change));
+    } else {
       if (this.#isCut && this.#shown.size === 0 && this.#listings.length === 0) {
         this.#listings = this.#watched.map(({ rib }) => rib.openListing());
         this.#isCut = false;
       }
       this.#lookForMore();
-    } while (this.isPending && this.#clock.threadCpuMs() < endMs);
-    if (this.isPending) this.#schedule();
-    if (this.#pairCount !== before) this.#onChanged();
+    }
+    if (this.isPending) return true;
+    if (this.#pairCount !== this.#toldCount) {
+      this.#toldCount = this.#pairCount;
+      this.#onChanged();
+    }
+    return this.#isCut && this.#shown.size === 0;
+  }
+
+  /** Each network in its turn. */
+  #nextChanged(): Watched | undefined {
+    const count = this.#watched.length;
+    for (let i = 0; i < count; i += 1) {
+      this.#turn = (this.#turn + 1) % count;
+      const one = this.#watched[this.#turn]!;
+      if (one.consumer.pendingCount > 0) return one;
+    }
+    return undefined;
   }
 
   #count(one: Watched, change: RouteChange): void {
@@ -160,7 +173,7 @@ export class OverlapMonitor {
     const listing = this.#listings[0];
     if (listing === undefined) return;
     const one = this.#watched[this.#watched.length - this.#listings.length]!;
-    const isMore = listing.next(changesPerLook, (address, length) => {
+    const isMore = listing.next(changesPerStep(one), (address, length) => {
       if (isOverlap(one, address, length)) this.#show(address, length);
     });
     if (isMore && !this.#isCut) return;
@@ -171,6 +184,10 @@ export class OverlapMonitor {
     for (const rest of this.#listings) rest.close();
     this.#listings = [];
   }
+}
+
+function changesPerStep({ partners }: Watched): number {
+  return Math.ceil(lookupsPerStep / (1 + partners.size));
 }
 
 function isOverlap(one: Watched, address: Ipv4, length: number): boolean {

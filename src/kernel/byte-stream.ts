@@ -1,59 +1,87 @@
 /**
- * Reads a descriptor that libegret writes to, in slices: the only file of src/kernel that opens a
- * stream. Between two slices other work of the main thread has its turn.
+ * Reads a descriptor that libegret writes to, in steps: the only file of src/kernel that opens a
+ * stream. What came waits here for the stream's turn in the work queue, and while it does, nothing
+ * more is read than Node has read already: the rest stays in the kernel.
  */
 import { Socket } from 'node:net';
-import type { Clock } from '../lib/clock.ts';
+import type { Worker, WorkQueue } from '../lib/work-queue.ts';
 
-/** CPU time after which reading stops until the next turn of the event loop. */
-const sliceMs = 8;
+/** Some hundred messages of the kernel. */
+const bytesPerStep = 16_384;
 
-export interface ByteStream {
-  close(): void;
+export interface ByteStreamListener {
+  /**
+   * Takes what it can use from the start of the bytes.
+   *
+   * @returns how much that was; the rest comes again in front of what follows
+   */
+  take(bytes: Buffer): number;
+  /** The other side has closed. */
+  ended(): void;
 }
 
-/**
- * @param fd - one end of a stream socket pair; closed with the stream
- * @param take - takes what it can use from the start of the bytes and returns how much that was;
- *   the rest comes again in front of what follows
- * @param ended - the other side has closed
- */
-export function openByteStream(
-  fd: number,
-  clock: Clock,
-  take: (bytes: Buffer) => number,
-  ended: () => void,
-): ByteStream {
-  const socket = new Socket({ fd, readable: true, writable: false });
-  let rest: Buffer = Buffer.alloc(0);
-  let sliceStartMs = clock.threadCpuMs();
-  let isSliceOpen = false;
-  let isClosed = false;
+export class ByteStream implements Worker {
+  readonly #socket: Socket;
+  readonly #queue: WorkQueue;
+  readonly #listener: ByteStreamListener;
+  #rest: Buffer = Buffer.alloc(0);
+  #hasUnread = false;
+  #hasEnded = false;
+  #isClosed = false;
 
-  socket.on('data', (chunk: Buffer) => {
-    if (isClosed) return;
-    if (!isSliceOpen) {
-      isSliceOpen = true;
-      sliceStartMs = clock.threadCpuMs();
-      clock.soon(() => {
-        isSliceOpen = false;
-        if (!isClosed) socket.resume();
-      });
+  /** @param fd - one end of a stream socket pair; closed with the stream */
+  constructor(fd: number, queue: WorkQueue, listener: ByteStreamListener) {
+    this.#queue = queue;
+    this.#listener = listener;
+    this.#socket = new Socket({ fd, readable: true, writable: false });
+    this.#socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    // 'error' and 'end' both mean that the library's side is gone; 'close' follows either.
+    this.#socket.on('error', () => {});
+    this.#socket.on('close', () => {
+      this.#hasEnded = true;
+      this.#endIfRead();
+    });
+  }
+
+  /** Whether something came that was not taken yet. */
+  get hasUnread(): boolean {
+    return this.#hasUnread;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#hasUnread = false;
+    this.#queue.remove(this);
+    this.#socket.destroy();
+  }
+
+  /** Hands on some of what came: whole messages, as long as they fit, or one that is longer. */
+  work(): boolean {
+    const rest = this.#rest;
+    let used = 0;
+    for (let length = bytesPerStep; used === 0; length *= 2) {
+      used = this.#listener.take(rest.subarray(0, length));
+      if (length >= rest.length) break;
     }
-    const bytes = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
-    rest = bytes.subarray(take(bytes));
-    if (clock.threadCpuMs() - sliceStartMs > sliceMs) socket.pause();
-  });
-  // 'error' and 'end' both mean that the library's side is gone; 'close' follows either.
-  socket.on('error', () => {});
-  socket.on('close', () => {
-    if (!isClosed) ended();
-  });
+    // It may have closed the stream.
+    if (this.#isClosed) return false;
+    this.#rest = rest.subarray(used);
+    if (used > 0 && this.#rest.length > 0) return true;
+    this.#hasUnread = false;
+    this.#socket.resume();
+    this.#endIfRead();
+    return false;
+  }
 
-  return {
-    close() {
-      isClosed = true;
-      socket.destroy();
-    },
-  };
+  #received(chunk: Buffer): void {
+    if (this.#isClosed) return;
+    this.#rest = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
+    this.#hasUnread = true;
+    this.#socket.pause();
+    this.#queue.add(this);
+  }
+
+  #endIfRead(): void {
+    if (this.#hasEnded && !this.#hasUnread && !this.#isClosed) this.#listener.ended();
+  }
 }

@@ -9,6 +9,7 @@
  */
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import type { WorkQueue } from '../lib/work-queue.ts';
 import { type HostSnapshot, makeSnapshot } from './host-snapshot.ts';
 import type { NetlinkSockets } from './native.ts';
 import { flagReplace, type MessageHeader } from './netlink-codec.ts';
@@ -46,6 +47,7 @@ export interface HostStateOptions {
   readonly netlinkSockets: NetlinkSockets;
   readonly rtnetlink: Pick<Rtnetlink, 'dump'>;
   readonly clock: Clock;
+  readonly queue: WorkQueue;
   readonly log: Log;
   /**
    * routes.protocol: changes of such routes are filtered in the kernel, so that a full table does not
@@ -57,6 +59,7 @@ export interface HostStateOptions {
 export class HostState {
   readonly #rtnetlink: Pick<Rtnetlink, 'dump'>;
   readonly #clock: Clock;
+  readonly #queue: WorkQueue;
   readonly #log: Log;
   readonly #notifications: { close(): void };
   #links = new Map<number, LinkMessage>();
@@ -78,11 +81,12 @@ export class HostState {
   private constructor(options: HostStateOptions) {
     this.#rtnetlink = options.rtnetlink;
     this.#clock = options.clock;
+    this.#queue = options.queue;
     this.#log = options.log;
     const groups = [groupLink, groupIpv4Address, groupIpv4Route];
     this.#notifications = openNotifications(
       options.netlinkSockets,
-      options.clock,
+      options.queue,
       groups,
       options.mirrorProtocol,
       {
@@ -135,7 +139,7 @@ export class HostState {
     this.#current = undefined;
     if (this.#isTellingSoon) return;
     this.#isTellingSoon = true;
-    this.#clock.soon(() => {
+    this.#queue.soon(() => {
       this.#isTellingSoon = false;
       if (this.#isClosed) return;
       const snapshot = this.snapshot();

@@ -2,18 +2,20 @@
  * The mirror's pump: hands what changed to the thread that tells the kernel (native/egretd/mirror.h), and
  * notes in each MirrorTable what became of it.
  *
- *   repairs, then changes of each table ──rows──▶ thread ──▶ kernel
+ *   a table's repairs, then its changes ──rows──▶ thread ──▶ kernel
  *                                                   │
  *   MirrorTable ◀──────── settled, refused ─────────┘
  *
- * At most inFlightMax routes are unsettled; all else waits in the sources, where it can still be
- * coalesced. When to look at a prefix again is mirror.ts's to decide.
+ * Each table is a customer of the work queue. At most inFlightMax routes of all tables together are
+ * unsettled; a table that finds no room waits, in line with others, and what changes meanwhile waits
+ * in its source, where it can still be coalesced. When to look at a prefix again is mirror.ts's to
+ * decide.
  */
 import { constants } from 'node:os';
 import { assert } from '../lib/assert.ts';
-import type { Clock } from '../lib/clock.ts';
+import type { Worker, WorkQueue } from '../lib/work-queue.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
-import { openByteStream } from './byte-stream.ts';
+import { ByteStream } from './byte-stream.ts';
 import {
   decodeMirrorEvents,
   type MirrorEventListener,
@@ -24,29 +26,16 @@ import {
 import type { MirrorNextHop, MirrorTable, PathSets } from './mirror-table.ts';
 import type { MirrorNative } from './native.ts';
 
-const rowsMax = 1024;
+/** Prefixes of a table that are looked at in one step; not all of them need a row. */
+const prefixesPerStep = 128;
 /** Less than MIRROR_QUEUE_ROUTES, so that the thread's queue never refuses. */
 const inFlightMax = 8192;
-/** CPU time of the main thread in one go. */
-const sliceMs = 8;
-
-export interface MirrorPump {
-  /** There is work: looks at it after pending I/O. */
-  wake(): void;
-  /** Until everything that is known of a table now is settled, or the pump closed. */
-  idle(table: MirrorTable): Promise<void>;
-  /** From here on nothing is more important to the thread. */
-  hurry(): void;
-  close(): void;
-}
 
 export interface MirrorPumpParts {
   readonly native: MirrorNative;
-  readonly clock: Clock;
+  readonly queue: WorkQueue;
   /** rtm_protocol of the routes. */
   readonly protocol: number;
-  /** The tables to pump for; they come and go. */
-  readonly tables: ReadonlyMap<number, MirrorTable>;
   readonly pathSets: PathSets;
   readonly ifindexOf: (name: string) => number | undefined;
 }
@@ -58,167 +47,188 @@ export interface MirrorPumpListener extends Pick<MirrorEventListener, 'foreignCh
   ended(): void;
 }
 
-export function openMirrorPump(
-  { native, clock, protocol, tables, pathSets, ifindexOf }: MirrorPumpParts,
-  listener: MirrorPumpListener,
-): MirrorPump {
-  const rows = new MirrorRows(rowsMax);
-  // What was submitted, by sequence number modulo inFlightMax.
-  const sent = Array.from({ length: inFlightMax }, () => ({
-    table: undefined as MirrorTable | undefined,
+interface SentRoute {
+  table: MirrorTable | undefined;
+  address: Ipv4;
+  length: number;
+  /** 0: it is a removal. */
+  pathSet: number;
+  errno: number;
+}
+
+export class MirrorPump {
+  readonly #parts: MirrorPumpParts;
+  readonly #listener: MirrorPumpListener;
+  readonly #handle: ReturnType<MirrorNative['open']>['handle'];
+  readonly #stream: ByteStream;
+  readonly #rows = new MirrorRows(prefixesPerStep);
+  readonly #workers = new Map<MirrorTable, Worker>();
+  /** Tables that found no room. */
+  #waiting: MirrorTable[] = [];
+  /** What was submitted, by sequence number modulo inFlightMax. */
+  readonly #sent: SentRoute[] = Array.from({ length: inFlightMax }, () => ({
+    table: undefined,
     address: 0,
     length: 0,
     pathSet: 0,
     errno: 0,
   }));
-  let submitted = 0;
-  let settled = 0;
-  let isPumpingSoon = false;
-  let idleWaiters: (() => void)[] = [];
-  let isClosed = false;
+  #submitted = 0;
+  #settled = 0;
+  readonly #idleWaiters = new Map<MirrorTable, (() => void)[]>();
+  #isClosed = false;
 
-  const { handle, events } = native.open(protocol);
-  const stream = openByteStream(
-    events,
-    clock,
-    (bytes) =>
-      decodeMirrorEvents(bytes, {
-        progressed: settle,
-        failed(sequence, errno) {
-          sent[sequence % inFlightMax]!.errno = errno;
-        },
-        foreignChange: listener.foreignChange,
-        overrun: listener.overrun,
-      }),
-    listener.ended,
-  );
-
-  function wake(): void {
-    if (isPumpingSoon || isClosed) return;
-    isPumpingSoon = true;
-    clock.soon(() => {
-      isPumpingSoon = false;
-      if (!isClosed) pump();
+  constructor(parts: MirrorPumpParts, listener: MirrorPumpListener) {
+    this.#parts = parts;
+    this.#listener = listener;
+    const { handle, events } = parts.native.open(parts.protocol);
+    this.#handle = handle;
+    const decoded: MirrorEventListener = {
+      progressed: (sequence) => this.#settle(sequence),
+      failed: (sequence, errno) => {
+        this.#sent[sequence % inFlightMax]!.errno = errno;
+      },
+      foreignChange: listener.foreignChange,
+      overrun: listener.overrun,
+    };
+    this.#stream = new ByteStream(events, parts.queue, {
+      take: (bytes) => decodeMirrorEvents(bytes, decoded),
+      ended: listener.ended,
     });
   }
 
-  function pump(): void {
-    const startMs = clock.threadCpuMs();
-    while (submitted - settled + rowsMax <= inFlightMax && fillRows() > 0) {
-      if (rows.count > 0) {
-        const taken = native.submit(handle, rows.bytes, rows.count);
-        assert(taken === rows.count, 'the mirror has room for what is in flight');
-      }
-      if (clock.threadCpuMs() - startMs > sliceMs) {
-        wake();
-        break;
-      }
-    }
-    // Whatever brings a table nearer to its rest ends here: settle, too, wakes the pump.
-    const waiters = idleWaiters;
-    idleWaiters = [];
-    for (const look of waiters) look();
+  /** A table has changes or repairs. */
+  wake(table: MirrorTable): void {
+    if (this.#isClosed) return;
+    const worker = this.#workers.get(table) ?? { work: () => this.#step(table) };
+    this.#workers.set(table, worker);
+    this.#parts.queue.add(worker);
   }
 
-  /**
-   * Fills the rows from repairs, then from the sources, an equal share of each table.
-   *
-   * @returns how many prefixes were looked at; not all of them need a row
-   */
-  function fillRows(): number {
-    rows.count = 0;
-    let looked = 0;
-    for (const table of tables.values())
-      while (
-        looked < rowsMax &&
-        table.takeRepair((address, length) =>
-          put(table, address, length, table.wanted(address, length), true),
-        )
-      )
-        looked += 1;
-    const dirty = [...tables.values()].filter((table) => table.isDirty && !table.isClosing);
-    for (const [index, table] of dirty.entries()) {
-      const share = Math.floor((rowsMax - looked) / (dirty.length - index));
-      if (share === 0) continue;
-      const visited = table.source.takeChanges(share, (address, length, nextHops) =>
-        put(table, address, length, nextHops, false),
-      );
-      looked += visited;
-      table.isDirty = visited === share;
+  /** Until everything that is known of a table now is settled, or the pump closed. */
+  async idle(table: MirrorTable): Promise<void> {
+    this.wake(table);
+    while (!this.#isClosed && !table.isIdle) {
+      await new Promise<void>((resolve) => {
+        this.#idleWaiters.set(table, [...(this.#idleWaiters.get(table) ?? []), resolve]);
+      });
     }
-    return looked;
+  }
+
+  /** A table that is idle and is no longer mirrored. */
+  forget(table: MirrorTable): void {
+    const worker = this.#workers.get(table);
+    if (worker) this.#parts.queue.remove(worker);
+    this.#workers.delete(table);
+  }
+
+  /** From here on nothing is more important to the thread. */
+  hurry(): void {
+    if (!this.#isClosed) this.#parts.native.hurry(this.#handle);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const worker of this.#workers.values()) this.#parts.queue.remove(worker);
+    this.#stream.close();
+    this.#parts.native.close(this.#handle);
+    for (const waiters of this.#idleWaiters.values()) for (const go of waiters) go();
+  }
+
+  get #hasRoom(): boolean {
+    return this.#submitted - this.#settled + prefixesPerStep <= inFlightMax;
+  }
+
+  #step(table: MirrorTable): boolean {
+    if (!this.#hasRoom) {
+      this.#waiting.push(table);
+      return false;
+    }
+    const looked = this.#fillRows(table);
+    const rows = this.#rows;
+    if (rows.count > 0) {
+      const taken = this.#parts.native.submit(this.#handle, rows.bytes, rows.count);
+      assert(taken === rows.count, 'the mirror has room for what is in flight');
+    }
+    this.#tellIdle(table);
+    return looked === prefixesPerStep;
+  }
+
+  /** @returns how many prefixes were looked at; fewer than a step's: there are no more */
+  #fillRows(table: MirrorTable): number {
+    this.#rows.count = 0;
+    let looked = 0;
+    const repair = (address: Ipv4, length: number): void =>
+      this.#put(table, address, length, table.wanted(address, length), true);
+    while (looked < prefixesPerStep && table.takeRepair(repair)) looked += 1;
+    const left = prefixesPerStep - looked;
+    if (left === 0 || !table.isDirty || table.isClosing) return looked;
+    const visited = table.source.takeChanges(left, (address, length, nextHops) =>
+      this.#put(table, address, length, nextHops, false),
+    );
+    table.isDirty = visited === left;
+    return looked + visited;
   }
 
   /** One row, unless the kernel holds just that already. */
-  function put(
+  #put(
     table: MirrorTable,
     address: Ipv4,
     length: number,
     nextHops: readonly MirrorNextHop[],
     isRepair: boolean,
   ): void {
-    const paths = resolve(nextHops);
+    const paths = this.#resolve(nextHops);
     if (paths === undefined) {
       table.refused(address, length, constants.errno.ENODEV);
-      listener.refused();
+      this.#listener.refused();
       return;
     }
-    const pathSet = pathSets.numberOf(paths);
+    const pathSet = this.#parts.pathSets.numberOf(paths);
     const isSettled = !table.isInFlight(address, length);
     if (isSettled && pathSet !== 0 && table.installed.get(address, length) === pathSet) return;
     if (pathSet === 0 && !isRepair && isSettled && !table.isKnown(address, length)) return;
-    submitted += 1;
-    const entry = sent[submitted % inFlightMax]!;
+    this.#submitted += 1;
+    const entry = this.#sent[this.#submitted % inFlightMax]!;
     entry.table = table;
     entry.address = address;
     entry.length = length;
     entry.pathSet = pathSet;
     entry.errno = 0;
     table.submitted(address, length);
-    rows.push(table.table, address, length, paths);
+    this.#rows.push(table.table, address, length, paths);
   }
 
   /** @returns undefined when an interface is missing */
-  function resolve(nextHops: readonly MirrorNextHop[]): readonly MirrorPath[] | undefined {
+  #resolve(nextHops: readonly MirrorNextHop[]): readonly MirrorPath[] | undefined {
     const paths: MirrorPath[] = [];
     for (const { interface: name, address } of nextHops) {
-      const ifindex = ifindexOf(name);
+      const ifindex = this.#parts.ifindexOf(name);
       if (ifindex === undefined) return undefined;
       if (paths.length < mirrorPathsMax) paths.push({ ifindex, address });
     }
     return paths;
   }
 
-  function settle(sequence: number): void {
-    while (settled < sequence) {
-      settled += 1;
-      const entry = sent[settled % inFlightMax]!;
+  #settle(sequence: number): void {
+    while (this.#settled < sequence) {
+      this.#settled += 1;
+      const entry = this.#sent[this.#settled % inFlightMax]!;
       entry.table?.settled(entry.address, entry.length, entry.pathSet, entry.errno);
       entry.table = undefined;
-      if (entry.errno !== 0) listener.refused();
+      if (entry.errno !== 0) this.#listener.refused();
     }
-    wake();
+    for (const table of this.#idleWaiters.keys()) this.#tellIdle(table);
+    if (!this.#hasRoom) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const table of waiting) this.wake(table);
   }
 
-  async function idle(table: MirrorTable): Promise<void> {
-    wake();
-    while (!isClosed && !table.isIdle)
-      await new Promise<void>((resolve) => {
-        idleWaiters.push(resolve);
-      });
+  #tellIdle(table: MirrorTable): void {
+    const waiters = this.#idleWaiters.get(table);
+    if (waiters === undefined || !table.isIdle) return;
+    this.#idleWaiters.delete(table);
+    for (const go of waiters) go();
   }
-
-  return {
-    wake,
-    idle,
-    hurry() {
-      if (!isClosed) native.hurry(handle);
-    },
-    close() {
-      isClosed = true;
-      stream.close();
-      native.close(handle);
-      for (const tell of idleWaiters) tell();
-    },
-  };
 }

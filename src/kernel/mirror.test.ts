@@ -10,7 +10,7 @@ import { afterEach, expect, test } from 'vitest';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { silentLog } from '../lib/log.ts';
 import type { HostLink, HostSnapshot } from './host-snapshot.ts';
-import { type MirrorParts, openMirror } from './mirror.ts';
+import { Mirror, type MirrorParts } from './mirror.ts';
 import type { MirrorNextHop, MirrorSource } from './mirror-table.ts';
 import type { MirrorNative } from './native.ts';
 import { encodeNewRoute, routeUnicast, rtmNewRoute, scopeUniverse } from './route-codec.ts';
@@ -138,7 +138,15 @@ function makeMirror(routes: readonly MirrorNextHop[]) {
     },
     requestAll: async () => [],
   };
-  const mirror = openMirror({ native: thread, rtnetlink, host, clock, log: silentLog, protocol });
+  const mirror = new Mirror({
+    native: thread,
+    rtnetlink,
+    host,
+    clock,
+    queue: clock.queue,
+    log: silentLog,
+    protocol,
+  });
   closing.push(() => {
     mirror.close();
     thread.end();
@@ -191,7 +199,7 @@ async function isDone(promise: Promise<unknown>, clock: ManualClock): Promise<bo
 test('a thread that takes its time is waited for without turning', async () => {
   const { mirror, source, thread, clock } = makeMirror([nextHop]);
   thread.isMute = true;
-  await mirror.open(table, source);
+  expect(await isDone(mirror.open(table, source), clock)).toBe(true);
   await rest(clock);
   expect(thread.submitted).toBe(1);
   const removed = mirror.remove(table);
@@ -206,7 +214,7 @@ test('a thread that takes its time is waited for without turning', async () => {
 test('a thread that has ended keeps nobody waiting', async () => {
   const { mirror, source, thread, clock } = makeMirror([nextHop]);
   thread.isMute = true;
-  await mirror.open(table, source);
+  expect(await isDone(mirror.open(table, source), clock)).toBe(true);
   await rest(clock);
   const removed = mirror.remove(table);
   expect(await isDone(removed, clock)).toBe(false);
@@ -218,7 +226,7 @@ test('a thread that has ended keeps nobody waiting', async () => {
 test('a table that is being emptied is not read again', async () => {
   const { mirror, source, clock, setDump } = makeMirror([]);
   setDump(async () => [prefix]);
-  await mirror.open(table, source);
+  expect(await isDone(mirror.open(table, source), clock)).toBe(true);
   let found = (_prefixes: number[]): void => {};
   setDump(
     () =>
@@ -235,7 +243,7 @@ test('a table that is being emptied is not read again', async () => {
 
 test('a table that could not be read is read again', async () => {
   const { mirror, source, thread, clock, setDump } = makeMirror([]);
-  await mirror.open(table, source);
+  expect(await isDone(mirror.open(table, source), clock)).toBe(true);
   setDump(async () => {
     throw new Error('it never held still');
   });
@@ -250,7 +258,7 @@ test('what was refused is tried again however often the host changes', async () 
   const { mirror, source, clock, looked, tellHostChanged } = makeMirror([
     { ...nextHop, interface: 'gone0' },
   ]);
-  await mirror.open(table, source);
+  expect(await isDone(mirror.open(table, source), clock)).toBe(true);
   await rest(clock);
   expect(mirror.status(table)?.failed).toBe(1);
   for (let i = 0; i < 10; i += 1) {

@@ -16,18 +16,17 @@ import { constants } from 'node:os';
 import { assert } from '../lib/assert.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import type { WorkQueue } from '../lib/work-queue.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { HostState } from './host.ts';
 import type { HostSnapshot } from './host-snapshot.ts';
-import { openMirrorPump } from './mirror-pump.ts';
+import { MirrorPump } from './mirror-pump.ts';
 import { ForeignRoutes, readMirrorTable } from './mirror-read.ts';
 import { type MirrorSource, MirrorTable, PathSets, tableShards } from './mirror-table.ts';
 import type { MirrorNative } from './native.ts';
 import { encodeDelRoute, type RouteMessage } from './route-codec.ts';
 import type { Rtnetlink } from './rtnetlink.ts';
 
-/** CPU time of the main thread in one go. */
-const sliceMs = 8;
 const retryDelayMinMs = 1000;
 const retryDelayMaxMs = 60_000;
 const reconcileDelayMs = 500;
@@ -55,245 +54,254 @@ export interface MirrorTableOptions {
   readonly formerProtocols?: readonly number[];
 }
 
-export interface Mirror {
-  /**
-   * Adds a table and reads what an earlier life left there.
-   *
-   * @throws EgretError MIRROR_TABLE_FOREIGN when it holds routes of others
-   */
-  open(table: number, source: MirrorSource, options?: MirrorTableOptions): Promise<void>;
-  /** The table's source has changes. */
-  wake(table: number): void;
-  /** Makes the kernel's table equal to the source. To be called when the network has converged. */
-  reconcile(table: number): Promise<void>;
-  status(table: number): MirrorStatus | undefined;
-  /** Removes our routes from a table, and forgets it. */
-  remove(table: number): Promise<void>;
-  /** Removes all our routes: the orderly stop. */
-  removeAll(): Promise<void>;
-  /** Stops, and leaves the routes where they are. */
-  close(): void;
-}
-
 export interface MirrorParts {
   readonly native: MirrorNative;
   readonly rtnetlink: Pick<Rtnetlink, 'dumpEach' | 'requestAll'>;
   readonly host: Pick<HostState, 'snapshot' | 'onChanged'>;
   readonly clock: Clock;
+  readonly queue: WorkQueue;
   readonly log: Log;
   /** rtm_protocol of the routes. */
   readonly protocol: number;
 }
 
-export function openMirror({ native, rtnetlink, host, clock, log, protocol }: MirrorParts): Mirror {
-  const tables = new Map<number, MirrorTable>();
-  const reconciling = new Map<number, { isAgain: boolean; finished: Promise<void> }>();
-  const pathSets = new PathSets();
-  let isClosed = false;
-  let retryTimer: Timer | undefined;
-  let retryDelayMs = retryDelayMinMs;
-  let reconcileTimer: Timer | undefined;
-  let snapshot = host.snapshot();
-  let downCount = countDowns(snapshot);
+interface Reconciliation {
+  /** It is asked for again meanwhile. */
+  isAgain: boolean;
+  finished: Promise<void>;
+}
 
-  const pump = openMirrorPump(
-    {
-      native,
-      clock,
-      protocol,
-      tables,
-      pathSets,
-      ifindexOf: (name) => snapshot.links.get(name)?.ifindex,
-    },
-    {
-      refused: () => retrySoon(retryDelayMs),
-      foreignChange,
-      overrun() {
-        log.warn('mirror: notifications were lost; reading the tables again');
-        reconcileSoon();
+export class Mirror {
+  readonly #parts: MirrorParts;
+  readonly #pump: MirrorPump;
+  readonly #tables = new Map<number, MirrorTable>();
+  readonly #reconciling = new Map<number, Reconciliation>();
+  readonly #pathSets = new PathSets();
+  readonly #stopListening: () => void;
+  #isClosed = false;
+  #retryTimer: Timer | undefined;
+  #retryDelayMs = retryDelayMinMs;
+  #reconcileTimer: Timer | undefined;
+  #snapshot: HostSnapshot;
+  #downCount: number;
+
+  constructor(parts: MirrorParts) {
+    this.#parts = parts;
+    const { native, queue, protocol, host, log } = parts;
+    this.#snapshot = host.snapshot();
+    this.#downCount = countDowns(this.#snapshot);
+    const ifindexOf = (name: string): number | undefined => this.#snapshot.links.get(name)?.ifindex;
+    const pathSets = this.#pathSets;
+    this.#pump = new MirrorPump(
+      { native, queue, protocol, pathSets, ifindexOf },
+      {
+        refused: () => this.#retrySoon(this.#retryDelayMs),
+        foreignChange: (table, address, length) => this.#foreignChange(table, address, length),
+        overrun: () => {
+          log.warn('mirror: notifications were lost; reading the tables again');
+          this.#reconcileSoon();
+        },
+        ended: () => {
+          log.error('mirror: its thread has ended; the kernel keeps the routes that it has');
+          this.close();
+        },
       },
-      ended() {
-        log.error('mirror: its thread has ended; the kernel keeps the routes that it has');
-        close();
-      },
-    },
-  );
-  const stopListening = host.onChanged(hostChanged);
-
-  function hostChanged(now: HostSnapshot): void {
-    snapshot = now;
-    // What was refused may do now. A retry that is near stays: the host may change all the time.
-    if (retryDelayMs > retryDelayMinMs) {
-      retryDelayMs = retryDelayMinMs;
-      retryTimer?.clear();
-      retryTimer = undefined;
-    }
-    retrySoon(retryDelayMinMs);
-    const count = countDowns(now);
-    if (count === downCount) return;
-    downCount = count;
-    reconcileSoon();
+    );
+    this.#stopListening = host.onChanged((snapshot) => this.#hostChanged(snapshot));
   }
 
-  function reconcileSoon(delayMs = reconcileDelayMs): void {
-    reconcileTimer?.clear();
-    if (isClosed) return;
-    reconcileTimer = clock.after(delayMs, () => {
-      for (const table of tables.values()) reconcileInBackground(table);
-    });
-  }
-
-  // -- What others do, and what was refused -------------------------------------------------------
-
-  function foreignChange(number: number, address: Ipv4, length: number): void {
-    const table = tables.get(number);
-    if (!table) return;
-    // Before or after what is on its way? Only the kernel knows.
-    if (table.isInFlight(address, length)) reconcileSoon();
-    if (!table.installed.delete(address, length)) return;
-    // Not at once: another daemon that wants the same prefix would answer, without end.
-    table.failed.set(address, length, constants.errno.EEXIST, 0);
-    retrySoon(retryDelayMinMs);
-  }
-
-  function retrySoon(delayMs: number): void {
-    if (retryTimer || isClosed) return;
-    retryTimer = clock.after(delayMs, () => {
-      retryTimer = undefined;
-      const failed = [...tables.values()].filter((table) => table.failed.count > 0);
-      if (failed.length === 0) {
-        retryDelayMs = retryDelayMinMs;
-        return;
-      }
-      retryDelayMs = Math.min(retryDelayMs * 2, retryDelayMaxMs);
-      for (const table of failed) void inSlices((shard) => table.retry(shard)).then(pump.wake);
-    });
-  }
-
-  /** Runs over the shards of a table, with pauses. */
-  async function inSlices(visit: (shard: number) => void): Promise<void> {
-    let startMs = clock.threadCpuMs();
-    for (let shard = 0; shard < tableShards && !isClosed; shard += 1) {
-      visit(shard);
-      if (clock.threadCpuMs() - startMs < sliceMs) continue;
-      await new Promise<void>((resolve) => clock.soon(resolve));
-      startMs = clock.threadCpuMs();
-    }
-  }
-
-  // -- Reading the kernel's tables ----------------------------------------------------------------
-
-  /** A table that is being emptied needs none, and would not be pumped to its end. */
-  async function reconcile(table: MirrorTable): Promise<void> {
-    if (table.isClosing) return;
-    const running = reconciling.get(table.table);
-    if (running) {
-      running.isAgain = true;
-      return running.finished;
-    }
-    const job = { isAgain: false, finished: Promise.resolve() };
-    const run = async (): Promise<void> => {
-      do {
-        job.isAgain = false;
-        await readMirrorTable(rtnetlink, table, protocol, pathSets, () => {});
-        await inSlices((shard) => table.sweep(shard));
-        if (!table.isClosing) {
-          table.source.refresh();
-          table.isDirty = true;
-        }
-        await pump.idle(table);
-      } while (job.isAgain && !isClosed && !table.isClosing);
-    };
-    job.finished = run()
-      .catch((error: unknown) => {
-        reconcileSoon(reconcileRetryMs);
-        throw error;
-      })
-      .finally(() => reconciling.delete(table.table));
-    reconciling.set(table.table, job);
-    return job.finished;
-  }
-
-  function reconcileInBackground(table: MirrorTable): void {
-    reconcile(table).catch((error: unknown) => {
-      if (!isClosed) log.error({ error, table: table.table }, 'mirror: reconciliation failed');
-    });
-  }
-
-  async function openTable(
+  /**
+   * Adds a table and reads what an earlier life left there.
+   *
+   * @throws EgretError MIRROR_TABLE_FOREIGN when it holds routes of others
+   */
+  async open(
     number: number,
     source: MirrorSource,
     { isShared = false, isNew = false, formerProtocols = [] }: MirrorTableOptions = {},
   ): Promise<void> {
-    assert(!tables.has(number), 'a table is mirrored once');
+    assert(!this.#tables.has(number), 'a table is mirrored once');
+    const { rtnetlink, protocol } = this.#parts;
     const table = new MirrorTable(number, source);
     const former: RouteMessage[] = [];
-    const foreign = new ForeignRoutes(snapshot);
+    const foreign = new ForeignRoutes(this.#snapshot);
     const ours = isNew ? undefined : protocol;
-    await readMirrorTable(rtnetlink, table, ours, pathSets, (route) => {
+    await readMirrorTable(rtnetlink, table, ours, this.#pathSets, (route) => {
       if (formerProtocols.includes(route.protocol)) former.push(route);
       else foreign.add(route);
     });
     if (!isShared) foreign.refuse(number);
     await rtnetlink.requestAll(former.map(encodeDelRoute));
     // An interrupted dump may have been seen twice; what it saw first and not again is gone.
-    await inSlices((shard) => table.forgetUnseen(shard));
-    tables.set(number, table);
+    await this.#eachShard((shard) => table.forgetUnseen(shard));
+    this.#tables.set(number, table);
     table.isDirty = true;
-    pump.wake();
+    this.#pump.wake(table);
   }
 
-  async function removeTable(table: MirrorTable): Promise<void> {
+  /** The table's source has changes. */
+  wake(number: number): void {
+    const table = this.#tables.get(number);
+    if (!table) return;
+    table.isDirty = true;
+    this.#pump.wake(table);
+  }
+
+  /** Makes the kernel's table equal to the source. To be called when the network has converged. */
+  async reconcile(number: number): Promise<void> {
+    const table = this.#tables.get(number);
+    if (table) await this.#reconcile(table);
+  }
+
+  status(number: number): MirrorStatus | undefined {
+    const table = this.#tables.get(number);
+    if (!table) return undefined;
+    return {
+      mirrored: table.mirroredCount,
+      failed: table.failed.count,
+      pending: table.inFlight.size + table.repairCount,
+      isReconciling: this.#reconciling.has(number),
+      isBehind: table.isDirty,
+    };
+  }
+
+  /** Removes our routes from a table, and forgets it. */
+  async remove(number: number): Promise<void> {
+    const table = this.#tables.get(number);
+    if (table) await this.#removeTable(table);
+  }
+
+  /** Removes all our routes: the orderly stop. */
+  async removeAll(): Promise<void> {
+    this.#pump.hurry();
+    await Promise.all([...this.#tables.values()].map((table) => this.#removeTable(table)));
+  }
+
+  /** Stops, and leaves the routes where they are. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stopListening();
+    this.#retryTimer?.clear();
+    this.#reconcileTimer?.clear();
+    this.#pump.close();
+  }
+
+  async #removeTable(table: MirrorTable): Promise<void> {
     table.isClosing = true;
-    await reconciling.get(table.table)?.finished.catch(() => {});
-    await pump.idle(table);
-    await inSlices((shard) => table.repairAll(shard));
-    await pump.idle(table);
-    tables.delete(table.table);
+    await this.#reconciling.get(table.table)?.finished.catch(() => {});
+    await this.#pump.idle(table);
+    await this.#eachShard((shard) => table.repairAll(shard));
+    await this.#pump.idle(table);
+    this.#tables.delete(table.table);
+    this.#pump.forget(table);
   }
 
-  function close(): void {
-    if (isClosed) return;
-    isClosed = true;
-    stopListening();
-    retryTimer?.clear();
-    reconcileTimer?.clear();
-    pump.close();
+  // -- What others do, and what was refused -------------------------------------------------------
+
+  #hostChanged(now: HostSnapshot): void {
+    this.#snapshot = now;
+    // What was refused may do now. A retry that is near stays: the host may change all the time.
+    if (this.#retryDelayMs > retryDelayMinMs) {
+      this.#retryDelayMs = retryDelayMinMs;
+      this.#retryTimer?.clear();
+      this.#retryTimer = undefined;
+    }
+    this.#retrySoon(retryDelayMinMs);
+    const count = countDowns(now);
+    if (count === this.#downCount) return;
+    this.#downCount = count;
+    this.#reconcileSoon();
   }
 
-  return {
-    open: openTable,
-    wake(number) {
-      const table = tables.get(number);
-      if (!table) return;
-      table.isDirty = true;
-      pump.wake();
-    },
-    async reconcile(number) {
-      const table = tables.get(number);
-      if (table) await reconcile(table);
-    },
-    status(number) {
-      const table = tables.get(number);
-      if (!table) return undefined;
-      return {
-        mirrored: table.mirroredCount,
-        failed: table.failed.count,
-        pending: table.inFlight.size + table.repairCount,
-        isReconciling: reconciling.has(number),
-        isBehind: table.isDirty,
-      };
-    },
-    async remove(number) {
-      const table = tables.get(number);
-      if (table) await removeTable(table);
-    },
-    async removeAll() {
-      pump.hurry();
-      await Promise.all([...tables.values()].map(removeTable));
-    },
-    close,
-  };
+  #foreignChange(number: number, address: Ipv4, length: number): void {
+    const table = this.#tables.get(number);
+    if (!table) return;
+    // Before or after what is on its way? Only the kernel knows.
+    if (table.isInFlight(address, length)) this.#reconcileSoon();
+    if (!table.installed.delete(address, length)) return;
+    // Not at once: another daemon that wants the same prefix would answer, without end.
+    table.failed.set(address, length, constants.errno.EEXIST, 0);
+    this.#retrySoon(retryDelayMinMs);
+  }
+
+  #retrySoon(delayMs: number): void {
+    if (this.#retryTimer || this.#isClosed) return;
+    this.#retryTimer = this.#parts.clock.after(delayMs, () => {
+      this.#retryTimer = undefined;
+      const failed = [...this.#tables.values()].filter((table) => table.failed.count > 0);
+      if (failed.length === 0) {
+        this.#retryDelayMs = retryDelayMinMs;
+        return;
+      }
+      this.#retryDelayMs = Math.min(this.#retryDelayMs * 2, retryDelayMaxMs);
+      for (const table of failed) {
+        void this.#eachShard((shard) => table.retry(shard)).then(() => this.#pump.wake(table));
+      }
+    });
+  }
+
+  /** Runs over the shards of a table, as a customer of the work queue. */
+  async #eachShard(visit: (shard: number) => void): Promise<void> {
+    let shard = 0;
+    await this.#parts.queue.job(() => {
+      if (this.#isClosed) return false;
+      visit(shard);
+      shard += 1;
+      return shard < tableShards;
+    });
+  }
+
+  // -- Reading the kernel's tables ----------------------------------------------------------------
+
+  #reconcileSoon(delayMs = reconcileDelayMs): void {
+    this.#reconcileTimer?.clear();
+    if (this.#isClosed) return;
+    this.#reconcileTimer = this.#parts.clock.after(delayMs, () => {
+      for (const table of this.#tables.values()) this.#reconcileInBackground(table);
+    });
+  }
+
+  #reconcileInBackground(table: MirrorTable): void {
+    this.#reconcile(table).catch((error: unknown) => {
+      const { log } = this.#parts;
+      if (!this.#isClosed)
+        log.error({ error, table: table.table }, 'mirror: reconciliation failed');
+    });
+  }
+
+  /** A table that is being emptied needs none, and would not be pumped to its end. */
+  async #reconcile(table: MirrorTable): Promise<void> {
+    if (table.isClosing) return;
+    const running = this.#reconciling.get(table.table);
+    if (running) {
+      running.isAgain = true;
+      return running.finished;
+    }
+    const job: Reconciliation = { isAgain: false, finished: Promise.resolve() };
+    job.finished = this.#readAgain(table, job)
+      .catch((error: unknown) => {
+        this.#reconcileSoon(reconcileRetryMs);
+        throw error;
+      })
+      .finally(() => this.#reconciling.delete(table.table));
+    this.#reconciling.set(table.table, job);
+    return job.finished;
+  }
+
+  async #readAgain(table: MirrorTable, job: Reconciliation): Promise<void> {
+    const { rtnetlink, protocol } = this.#parts;
+    do {
+      job.isAgain = false;
+      await readMirrorTable(rtnetlink, table, protocol, this.#pathSets, () => {});
+      await this.#eachShard((shard) => table.sweep(shard));
+      if (!table.isClosing) {
+        table.source.refresh();
+        table.isDirty = true;
+      }
+      await this.#pump.idle(table);
+    } while (job.isAgain && !this.#isClosed && !table.isClosing);
+  }
 }
 
 function countDowns(snapshot: HostSnapshot): number {

@@ -11,7 +11,8 @@
 import { constants } from 'node:os';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { EgretError } from '../lib/errors.ts';
-import { openByteStream } from './byte-stream.ts';
+import type { WorkQueue } from '../lib/work-queue.ts';
+import { ByteStream } from './byte-stream.ts';
 import type { NetlinkSockets } from './native.ts';
 import {
   decodeError,
@@ -58,8 +59,9 @@ const silent: MessageFault = { errno: constants.errno.ETIMEDOUT, reason: 'no ans
 export class Rtnetlink {
   readonly #sockets: NetlinkSockets;
   readonly #clock: Clock;
+  readonly #queue: WorkQueue;
   readonly #fd: number;
-  readonly #stream: { close(): void };
+  readonly #stream: ByteStream;
   /** By sequence number. */
   readonly #pending = new Map<number, Pending>();
   #sequence = 0;
@@ -68,22 +70,21 @@ export class Rtnetlink {
   #isHeard = false;
   #isClosed = false;
 
-  constructor(sockets: NetlinkSockets, clock: Clock) {
+  constructor(sockets: NetlinkSockets, clock: Clock, queue: WorkQueue) {
     this.#sockets = sockets;
     this.#clock = clock;
+    this.#queue = queue;
     const { fd, events } = sockets.open([], requestReceiveBytes, 0);
     this.#fd = fd;
-    this.#stream = openByteStream(
-      events,
-      clock,
-      (bytes) =>
+    this.#stream = new ByteStream(events, queue, {
+      take: (bytes) =>
         takeDatagrams(
           bytes,
           (datagram, from, to) => this.#answered(datagram, from, to),
           () => this.#settleAll(lost),
         ),
-      () => this.close(),
-    );
+      ended: () => this.close(),
+    });
   }
 
   /** Sends one request. @throws EgretError NETLINK_REFUSED */
@@ -100,7 +101,7 @@ export class Rtnetlink {
       const answers = await Promise.all(this.#send(slice, flagRequest | flagAck | flags));
       for (const answer of answers) faults.push(answer.fault);
       // Of ten thousand clients: other work gets its turn between.
-      await new Promise<void>((resolve) => this.#clock.soon(resolve));
+      await this.#queue.pause();
     }
     return faults;
   }
@@ -211,9 +212,9 @@ export class Rtnetlink {
     this.#isHeard = false;
     this.#silence = this.#clock.after(silenceMaxMs, () => {
       // What lies unread here, because this thread was busy or stopped, is no silence.
-      this.#clock.soon(() => {
+      this.#queue.soon(() => {
         this.#silence = undefined;
-        if (!this.#isHeard) this.#settleAll(silent);
+        if (!this.#isHeard && !this.#stream.hasUnread) this.#settleAll(silent);
         if (this.#pending.size > 0 && !this.#isClosed) this.#watchForSilence();
       });
     });
@@ -233,7 +234,7 @@ export interface NotificationListener {
  */
 export function openNotifications(
   sockets: NetlinkSockets,
-  clock: Clock,
+  queue: WorkQueue,
   groups: readonly number[],
   filterProtocol: number,
   listener: NotificationListener,
@@ -244,12 +245,10 @@ export function openNotifications(
       listener.message(header, bytes, start, end),
     );
   };
-  const stream = openByteStream(
-    events,
-    clock,
-    (bytes) => takeDatagrams(bytes, datagram, () => listener.overrun()),
-    () => {},
-  );
+  const stream = new ByteStream(events, queue, {
+    take: (bytes) => takeDatagrams(bytes, datagram, () => listener.overrun()),
+    ended: () => {},
+  });
   let isClosed = false;
   return {
     close() {

@@ -7,7 +7,7 @@ const key = (n: number) => Uint8Array.of(n, n >> 8, 255);
 
 test('equal bytes are one set, decoded once, and the key is copied', () => {
   const clock = new ManualClock();
-  const table = new InternedAttributes({ clock });
+  const table = new InternedAttributes({ queue: clock.queue });
   const bytes = key(1);
   const id = table.intern(bytes, () => noAttributes);
   bytes[0] = 9;
@@ -23,7 +23,7 @@ test('equal bytes are one set, decoded once, and the key is copied', () => {
 
 test('a set lives while a route holds it, and to the end of the turn without', () => {
   const clock = new ManualClock();
-  const table = new InternedAttributes({ clock });
+  const table = new InternedAttributes({ queue: clock.queue });
   const kept = table.intern(key(1), () => noAttributes);
   table.intern(key(2), () => noAttributes);
   table.retain(kept);
@@ -41,7 +41,7 @@ test('a set lives while a route holds it, and to the end of the turn without', (
 
 test('ten thousand sets come and go, in any order', () => {
   const clock = new ManualClock();
-  const table = new InternedAttributes({ clock, seed: 7 });
+  const table = new InternedAttributes({ queue: clock.queue, seed: 7 });
   const ids = Array.from({ length: 10_000 }, (_, i) => {
     const id = table.intern(key(i), () => ({ ...noAttributes, med: i }));
     table.retain(id);
@@ -60,7 +60,7 @@ test('ten thousand sets come and go, in any order', () => {
 });
 
 test('what is missing counts as RFC 4271 says', () => {
-  const table = new InternedAttributes({ clock: new ManualClock() });
+  const table = new InternedAttributes({ queue: new ManualClock().queue });
   const fields = {
     localPref: 0,
     asPathLength: 0,

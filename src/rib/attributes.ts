@@ -5,13 +5,13 @@
  * same table share them. A set is decoded once; what the decision process compares is kept beside in
  * words, so that deciding never touches the decoded object.
  *
- * Routes count references. A set that no route holds is freed in a later turn of the event loop:
- * `intern` and `announce` must happen in one turn, unless the caller retains the set itself.
+ * Routes count references. A set that no route holds is freed in a later step: `intern` and `announce`
+ * must happen in one step of the work queue, unless the caller retains the set itself.
  */
 import { Buffer } from 'node:buffer';
 import { assert } from '../lib/assert.ts';
-import type { Clock } from '../lib/clock.ts';
 import { freeArray } from '../lib/free-array.ts';
+import type { Worker, WorkQueue } from '../lib/work-queue.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { RecordTable } from './record-table.ts';
 import type { AsPathSegment, AttributesId, AttributeTable, PathAttributes } from './route.ts';
@@ -22,8 +22,7 @@ export const localPrefDefault = 100;
 /** Calico's ipv4NormalRoutePriority. */
 export const priorityDefault = 1024;
 
-const sliceMs = 8;
-const setsPerLook = 512;
+const setsPerStep = 256;
 const slotsMin = 64;
 
 /** What a set takes beside its key: record, decoded object, slot. */
@@ -57,20 +56,19 @@ export interface DecisionFields {
   priority: number;
 }
 
-export class InternedAttributes implements AttributeTable {
-  readonly #clock: Clock;
+export class InternedAttributes implements AttributeTable, Worker {
+  readonly #queue: WorkQueue;
   readonly #seed: number;
   readonly #table = new RecordTable(words);
   readonly #idle = new RowQueue();
   #keys: (string | undefined)[] = [];
   #values: (PathAttributes | undefined)[] = [];
   #slots = new Int32Array(slotsMin);
-  #isScheduled = false;
   #keyBytes = 0;
 
   /** @param seed - of the hash: neighbors must not know it */
-  constructor(options: { readonly clock: Clock; readonly seed?: number }) {
-    this.#clock = options.clock;
+  constructor(options: { readonly queue: WorkQueue; readonly seed?: number }) {
+    this.#queue = options.queue;
     this.#seed = (options.seed ?? 0) | 0;
   }
 
@@ -152,29 +150,17 @@ export class InternedAttributes implements AttributeTable {
     if (this.#table.words[at] === 1) return;
     this.#table.words[at] = 1;
     this.#idle.push(id);
-    this.#schedule();
+    this.#queue.add(this);
   }
 
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    this.#clock.soon(() => {
-      this.#isScheduled = false;
-      this.#collect();
-    });
-  }
-
-  #collect(): void {
-    const endMs = this.#clock.threadCpuMs() + sliceMs;
-    while (this.#idle.count > 0) {
-      for (let i = 0; i < setsPerLook && this.#idle.count > 0; i += 1) {
-        const id = this.#idle.shift();
-        this.#table.words[id * words + isIdleWord] = 0;
-        if (this.#table.words[id * words + refsWord] === 0) this.#free(id);
-      }
-      if (this.#clock.threadCpuMs() >= endMs) break;
+  /** Frees sets that no route holds. */
+  work(): boolean {
+    for (let i = 0; i < setsPerStep && this.#idle.count > 0; i += 1) {
+      const id = this.#idle.shift();
+      this.#table.words[id * words + isIdleWord] = 0;
+      if (this.#table.words[id * words + refsWord] === 0) this.#free(id);
     }
-    if (this.#idle.count > 0) this.#schedule();
+    return this.#idle.count > 0;
   }
 
   #free(id: AttributesId): void {

@@ -31,6 +31,8 @@ export interface RouteChange {
 export interface ConsumerOptions {
   /** Changes wait; called once until they are all taken. */
   readonly onDirty: () => void;
+  /** The RIB has decided all that came, though not all of it may have been taken. */
+  readonly onIdle?: () => void;
   /** A set has other members now. */
   readonly onSetChanged?: (set: NextHopSetId, members: readonly NextHop[]) => void;
   /** No prefix points to a set, nor did this consumer hear of one last: its number is void. */

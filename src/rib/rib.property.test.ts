@@ -78,8 +78,8 @@ test('churn: best routes, counts, longest match and consumers agree with a model
   fc.assert(
     fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
       const clock = new ManualClock(3);
-      const attributes = new InternedAttributes({ clock });
-      const rib = new Rib({ name: 'red', clock, attributes });
+      const attributes = new InternedAttributes({ queue: clock.queue });
+      const rib = new Rib({ name: 'red', clock, queue: clock.queue, attributes });
       const eth0 = rib.openLocal({ kind: 'connected', name: 'eth0', bgp: undefined });
       const open = (n: number) =>
         rib.openSource({
@@ -194,8 +194,8 @@ test('partial flushes: what stays is found while the tables shrink and fill agai
       fc.integer({ min: 5, max: 40 }),
       (numbers, keepEach) => {
         const clock = new ManualClock(5);
-        const attributes = new InternedAttributes({ clock });
-        const rib = new Rib({ name: 'red', clock, attributes });
+        const attributes = new InternedAttributes({ queue: clock.queue });
+        const rib = new Rib({ name: 'red', clock, queue: clock.queue, attributes });
         const eth0 = rib.openLocal({ kind: 'static', name: 'eth0', bgp: undefined });
         const eth1 = rib.openLocal({ kind: 'static', name: 'eth1', bgp: undefined });
         const kept = new Set(numbers);

@@ -38,10 +38,16 @@ const neighbor = (address: string): RouteSource => ({
   },
 });
 
-function setUp(options: { isMultipath?: boolean; cpuPerLookMs?: number } = {}) {
-  const clock = new ManualClock(options.cpuPerLookMs);
-  const attributes = new InternedAttributes({ clock });
-  const rib = new Rib({ name: 'red', clock, attributes, isMultipath: options.isMultipath ?? true });
+function setUp(options: { isMultipath?: boolean; stepMs?: number } = {}) {
+  const clock = new ManualClock(options.stepMs);
+  const attributes = new InternedAttributes({ queue: clock.queue });
+  const rib = new Rib({
+    name: 'red',
+    clock,
+    queue: clock.queue,
+    attributes,
+    isMultipath: options.isMultipath ?? true,
+  });
   const eth0 = rib.openLocal({ kind: 'connected', name: 'eth0', bgp: undefined });
   const direct = (source: LocalRoutes, text: string, nextHop: NextHop) => {
     const { address, length } = prefix(text);
@@ -203,7 +209,7 @@ describe('next hops', () => {
   });
 
   test('thousands behind one link are resolved in slices, and those behind another not at all', () => {
-    const { rib, announce, clock, eth0, direct } = setUp({ cpuPerLookMs: 5 });
+    const { rib, announce, clock, eth0, direct } = setUp({ stepMs: 5 });
     let changed = 0;
     rib.openConsumer({ onDirty: () => {}, onSetChanged: () => (changed += 1) });
     direct(eth0, '172.17.0.0/16', { interface: 'eth1', address: 0 });
@@ -271,7 +277,7 @@ describe('several sources', () => {
 
 describe('a table that is gone through', () => {
   test('comes to its end however often something asks for it anew', () => {
-    const { rib, announce, clock, eth0, direct } = setUp({ cpuPerLookMs: 10 });
+    const { rib, announce, clock, eth0, direct } = setUp({ stepMs: 10 });
     const bgp = rib.openSource(neighbor('172.16.1.140'));
     const gone = rib.openSource(neighbor('172.16.1.141'));
     const mirror = rib.openConsumer({ isLearnedOnly: true, isExpanded: true, onDirty: () => {} });
@@ -282,8 +288,8 @@ describe('a table that is gone through', () => {
     mirror.take(10_000, () => {});
     gone.close();
     direct(eth0, '172.16.1.140/32', { interface: 'eth1', address: 0 });
-    // A turn goes through 1024 records, and in each a next hop is lost, found or moved.
-    for (let turn = 0; turn < 40; turn += 1) {
+    // A turn goes through 512 records, and in each a next hop is lost, found or moved.
+    for (let turn = 0; turn < 80; turn += 1) {
       direct(eth0, `172.17.${turn}.0/24`, { interface: 'eth0', address: 0 });
       announce(bgp, `11.0.${turn}.0/24`, attributesTo(`172.17.${turn + 1}.1`));
       direct(eth0, '172.16.1.140/32', { interface: `eth${turn % 10}`, address: 0 });
@@ -492,7 +498,7 @@ describe('size', () => {
   });
 
   test('work is cut into slices', () => {
-    const { rib, clock, attributes } = setUp({ cpuPerLookMs: 5 });
+    const { rib, clock, attributes } = setUp({ stepMs: 5 });
     const bgp = rib.openSource(neighbor('172.16.1.140'));
     const id = attributes.intern(Uint8Array.of(1), () => attributesTo('172.16.1.140'));
     for (const address of distinct.slice(0, 50_000)) bgp.announce(address, 24, id);

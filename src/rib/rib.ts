@@ -5,15 +5,17 @@
  *                            ▲                          │
  *                            └── next hops resolve by ──┘
  *
- * Producers' calls only note what changed. The work follows in slices of 6 ms of CPU time: removing
- * the routes of closed sources and stale ones, deciding, telling consumers, and giving memory back
- * when a table has become sparse. Everything lives in typed arrays (prefix-table.ts, path-table.ts);
+ * Producers' calls only note what changed. The work follows in steps, as a customer of the work queue:
+ * removing the routes of closed sources and stale ones, deciding, telling consumers, and giving memory
+ * back when a table has become sparse. Producers are not held up: however far they are ahead, what
+ * waits is one entry a prefix, and the newest state is what is decided. Everything lives in typed arrays (prefix-table.ts, path-table.ts);
  * a route costs some 50 bytes beside its attributes.
  *
  * adj-RIB-out is absent: what Egret announces does not come from here.
  */
 import { assert } from '../lib/assert.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { Worker, WorkQueue } from '../lib/work-queue.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { InternedAttributes } from './attributes.ts';
 import type { IneligibleReason, LostReason } from './decision.ts';
@@ -34,14 +36,14 @@ import type {
 import { RouteListing } from './route-listing.ts';
 import { mustDelete, RouteStore, type SourceState } from './route-store.ts';
 
-const sliceMs = 6;
-const rowsPerLook = 512;
-const pathsPerLook = 1024;
-const rowsPerSweep = 1024;
+const rowsPerStep = 256;
+const pathsPerStep = 512;
+const rowsPerSweep = 512;
 
 export interface RibOptions {
   readonly name: string;
   readonly clock: Clock;
+  readonly queue: WorkQueue;
   /** One for all RIBs of the process. */
   readonly attributes: InternedAttributes;
   /** Whether equally good paths share the traffic; default true. */
@@ -75,11 +77,11 @@ export interface RouteView {
   readonly nextHops: readonly NextHop[];
 }
 
-export class Rib implements RibInput {
+export class Rib implements RibInput, Worker {
   readonly name: string;
   readonly seed: number;
   readonly attributes: InternedAttributes;
-  readonly #clock: Clock;
+  readonly #queue: WorkQueue;
   readonly #onIdle: () => void;
   readonly #store: RouteStore;
   readonly #consumers: (RibConsumer | undefined)[] = new Array(consumersMax).fill(undefined);
@@ -90,13 +92,12 @@ export class Rib implements RibInput {
   /** Over the paths, when some are to be removed or decided again. */
   readonly #scanLap = new Lap();
   #collecting = 0;
-  #isScheduled = false;
 
   constructor(options: RibOptions) {
     this.name = options.name;
     this.seed = options.seed ?? 0;
     this.attributes = options.attributes;
-    this.#clock = options.clock;
+    this.#queue = options.queue;
     this.#onIdle = options.onIdle ?? (() => {});
     this.#store = new RouteStore({
       clock: options.clock,
@@ -275,35 +276,28 @@ export class Rib implements RibInput {
   }
 
   #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    this.#clock.soon(() => {
-      this.#isScheduled = false;
-      this.#work();
-    });
+    this.#queue.add(this);
   }
 
-  #work(): void {
-    const endMs = this.#clock.threadCpuMs() + sliceMs;
-    let mustGoOn = true;
-    do {
-      this.#scan();
-      this.#decide();
-      this.#store.nextHops.resolveSome();
-      this.#expand();
-      for (const consumer of this.#consumers) {
-        if (consumer?.isSweeping) consumer.sweep(rowsPerSweep);
-      }
-      if (!this.isPending) mustGoOn = !this.#compact();
-    } while (mustGoOn && this.#clock.threadCpuMs() < endMs);
+  /** A step of each kind of work that there is. */
+  work(): boolean {
+    this.#scan();
+    this.#decide();
+    this.#store.nextHops.resolveSome();
+    this.#expand();
+    for (const consumer of this.#consumers) {
+      if (consumer?.isSweeping) consumer.sweep(rowsPerSweep);
+    }
     for (const consumer of this.#consumers) consumer?.signal();
-    if (mustGoOn) this.#schedule();
-    else this.#onIdle();
+    if (this.isPending || !this.#compact()) return true;
+    for (const consumer of this.#consumers) consumer?.options.onIdle?.();
+    this.#onIdle();
+    return false;
   }
 
   #decide(): void {
     const { undecided } = this.#store;
-    for (let i = 0; i < rowsPerLook && undecided.count > 0; i += 1) {
+    for (let i = 0; i < rowsPerStep && undecided.count > 0; i += 1) {
       this.#store.decideRow(undecided.shift());
     }
   }
@@ -317,7 +311,7 @@ export class Rib implements RibInput {
   #scan(): void {
     if (this.#scanLap.isDone) return;
     const { paths, nextHops, sources } = this.#store;
-    this.#scanLap.run(paths, pathsPerLook, (path) => {
+    this.#scanLap.run(paths, pathsPerStep, (path) => {
       const source = sources[paths.sourceOf(path)]!;
       if (mustDelete(source, paths.epochOf(path))) this.#store.removePath(path);
       else if (nextHops.get(paths.nextHopOf(path)).mustScan) {
@@ -365,6 +359,6 @@ export class Rib implements RibInput {
   #compact(): boolean {
     if (!this.#isSparse || this.#collecting > 0) return true;
     if (this.#consumers.some((consumer) => consumer && consumer.pendingCount > 0)) return true;
-    return this.#store.compact(rowsPerLook);
+    return this.#store.compact(rowsPerStep);
   }
 }

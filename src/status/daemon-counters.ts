@@ -2,7 +2,10 @@
 
 /** What each means. */
 export const daemonCounterMeanings = {
-  step_cpu_microseconds_max: 'CPU time of the longest step of the main thread',
+  loop_delay_microseconds_max: 'Longest delay of a timer of egretd since it started',
+  loop_delay_microseconds_max_recent: 'The same in the last one to two minutes (a gauge)',
+  loop_delay_microseconds_p99:
+    'In the same minutes, what 99 of 100 delays did not exceed (a gauge)',
   bgp_connections_refused: 'Connections from addresses that the configuration does not name',
   forwarder_deaths: 'Times that a forwarder of this egretd died',
   forwarder_pid: 'Process id of the forwarder (a gauge; 0: none)',

@@ -4,7 +4,7 @@ import type { DataPlane } from '../dataplane/dataplane.ts';
 import type { AddressAssignment } from '../egress/addresses.ts';
 import type { HostLink, PortChoice } from '../egress/ports.ts';
 import type { Readiness } from '../egress/readiness.ts';
-import type { Clock } from '../lib/clock.ts';
+import type { WorkQueue } from '../lib/work-queue.ts';
 import type { Model, Network } from '../model/model.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Rib } from '../rib/rib.ts';
@@ -14,7 +14,7 @@ export interface LiveParts {
   /** Ascends with every configuration that was taken. */
   readonly generation: number;
   readonly model: Model;
-  readonly clock: Clock;
+  readonly queue: WorkQueue;
   readonly links: readonly HostLink[];
   /** The box's own and broadcast addresses, which are left to the kernel. */
   readonly localAddresses: readonly Ipv4[];

@@ -11,9 +11,9 @@
 import { chmodSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { assert } from '../lib/assert.ts';
-import type { Clock } from '../lib/clock.ts';
 import { EgretError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import type { WorkQueue } from '../lib/work-queue.ts';
 import type { LiveParts } from './parts.ts';
 import { endOfAnswer, parseRequest, type StatusRequest } from './request.ts';
 import { viewNamed } from './views.ts';
@@ -43,7 +43,7 @@ export class StatusServer {
   static async listen(
     path: string,
     partsNow: () => LiveParts,
-    clock: Clock,
+    queue: WorkQueue,
     log: Log,
   ): Promise<StatusServer> {
     try {
@@ -57,8 +57,8 @@ export class StatusServer {
       readLine(socket)
         .then(async (line) => {
           socket.setTimeout(readerTimeoutMs);
-          // Each answer begins a step of its own.
-          await new Promise<void>((resolve) => clock.soon(resolve));
+          // Before the work of routes, and each answer by itself.
+          await queue.pause('urgent');
           await answer(socket, line, partsNow());
         })
         .catch((error) => {

@@ -16,7 +16,7 @@ import { type GuardPort, makeGuard } from '../../src/kernel/guard.ts';
 import { HostState } from '../../src/kernel/host.ts';
 import { connectedRoutes } from '../../src/kernel/host-snapshot.ts';
 import { privateTableOf } from '../../src/kernel/identity.ts';
-import { openMirror } from '../../src/kernel/mirror.ts';
+import { Mirror } from '../../src/kernel/mirror.ts';
 import type { MirrorNextHop, MirrorSource } from '../../src/kernel/mirror-table.ts';
 import type { MirrorNative, NetlinkSockets } from '../../src/kernel/native.ts';
 import { setNeighbors } from '../../src/kernel/neighbors.ts';
@@ -34,6 +34,7 @@ import { makeSysctls } from '../../src/kernel/sysctl.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { EgretError } from '../../src/lib/errors.ts';
 import { silentLog } from '../../src/lib/log.ts';
+import { WorkQueue } from '../../src/lib/work-queue.ts';
 import { parseIpv4, parseIpv4Prefix } from '../../src/net/ipv4.ts';
 
 const library = koffi.load(process.env['EGRET_LIBRARY'] ?? 'build/libegret.so');
@@ -46,6 +47,8 @@ const mirrorOpen = library.func('int egret_mirror_open(uint8_t, _Out_ void **, _
 const mirrorSubmit = library.func('int egret_mirror_submit(void *, const void *, uint32_t)');
 const mirrorHurry = library.func('void egret_mirror_hurry(void *)');
 const mirrorClose = library.func('void egret_mirror_close(void *)');
+
+const queue = new WorkQueue(systemClock);
 
 const check = (result: number): number => {
   if (result < 0) throw new Error(`libegret: ${result}`);
@@ -65,7 +68,7 @@ const socketsWith = (receiveBytesMax: number): NetlinkSockets => ({
   close: (fd) => void closeFd(fd),
 });
 const sockets = socketsWith(Number.MAX_SAFE_INTEGER);
-const hostOptions = { clock: systemClock, log: silentLog, mirrorProtocol: 186 };
+const hostOptions = { clock: systemClock, queue, log: silentLog, mirrorProtocol: 186 };
 
 const mirrorNative: MirrorNative = {
   open(protocol) {
@@ -110,7 +113,7 @@ run('ip link set lo up');
 test('routes are printed as ip prints them', async (t) => {
   run('ip link add fmt0 type veth peer name fmt1; ip link set fmt1 up');
   run('ip addr add 10.9.0.1/24 dev fmt0; ip link set fmt0 up');
-  const rtnetlink = new Rtnetlink(sockets, systemClock);
+  const rtnetlink = new Rtnetlink(sockets, systemClock, queue);
   const ifindex = Number(run('ip -o link show fmt0').split(':')[0]);
   const via = (text: string, weight = 1) => ({ ifindex, address: ipv4(text), weight });
   const base = { table: 500, scope: 0, type: 1, metric: 0, source: undefined };
@@ -176,7 +179,7 @@ test('a request that nobody answers fails, and the next one is asked anew', asyn
     ...systemClock,
     after: (delayMs: number, run: () => void) => systemClock.after(delayMs / 100, run),
   };
-  const rtnetlink = new Rtnetlink(deaf, hasty);
+  const rtnetlink = new Rtnetlink(deaf, hasty, queue);
   const dump = () => rtnetlink.dump('a table', encodeRouteDump(777), decodeRoute);
   await t.rejects(dump(), { code: 'NETLINK_REFUSED', message: /no answer came \(ETIMEDOUT\)/ });
   isDeaf = false;
@@ -187,7 +190,7 @@ test('a request that nobody answers fails, and the next one is asked anew', asyn
 });
 
 test('the host state follows the kernel', async (t) => {
-  const rtnetlink = new Rtnetlink(sockets, systemClock);
+  const rtnetlink = new Rtnetlink(sockets, systemClock, queue);
   const host = await HostState.open({
     ...hostOptions,
     netlinkSockets: socketsWith(4096),
@@ -241,7 +244,7 @@ test('the host state follows the kernel', async (t) => {
 });
 
 test('the host state reads again what it could not read', async (t) => {
-  const rtnetlink = new Rtnetlink(sockets, systemClock);
+  const rtnetlink = new Rtnetlink(sockets, systemClock, queue);
   let isRefusing = false;
   let refusals = 0;
   const dump: Rtnetlink['dump'] = async (what, body, decode) => {
@@ -270,7 +273,7 @@ test('the host state reads again what it could not read', async (t) => {
 });
 
 test('two networks give the box the same address', async (t) => {
-  const rtnetlink = new Rtnetlink(sockets, systemClock);
+  const rtnetlink = new Rtnetlink(sockets, systemClock, queue);
   const host = await HostState.open({ ...hostOptions, netlinkSockets: sockets, rtnetlink });
   const runDir = mkdtempSync(join(tmpdir(), 'egret-guard-'));
   const guard = makeGuard(runDir);
@@ -537,9 +540,16 @@ class TestSource implements MirrorSource {
 test('the mirror', async (t) => {
   run('ip link add mi0 type veth peer name mi1; ip link set mi1 up');
   run('ip addr add 10.9.0.1/24 dev mi0; ip link set mi0 up');
-  const rtnetlink = new Rtnetlink(sockets, systemClock);
+  const rtnetlink = new Rtnetlink(sockets, systemClock, queue);
   const host = await HostState.open({ ...hostOptions, netlinkSockets: sockets, rtnetlink });
-  const parts = { native: mirrorNative, rtnetlink, host, clock: systemClock, log: silentLog };
+  const parts = {
+    native: mirrorNative,
+    rtnetlink,
+    host,
+    clock: systemClock,
+    queue,
+    log: silentLog,
+  };
   const via = (...texts: string[]): MirrorNextHop[] =>
     texts.map((text) => ({ interface: 'mi0', address: ipv4(text) }));
   const count = Number(process.env['EGRET_TEST_ROUTES'] ?? 20_000);
@@ -549,7 +559,7 @@ test('the mirror', async (t) => {
     for (let i = 0; i < count; i += 1) source.put(0x1400_0000 + i * 256, 24, via('10.9.0.2'));
   };
 
-  let mirror = openMirror({ ...parts, protocol: 186 });
+  let mirror = new Mirror({ ...parts, protocol: 186 });
   /** Asks the mirror, not the kernel: a long listing would keep the main thread from its work. */
   const settled = (): Promise<void> =>
     until('everything is mirrored', () => {
@@ -560,12 +570,12 @@ test('the mirror', async (t) => {
   await mirror.open(500, source);
   fill();
   let startMs = performance.now();
-  const cpuMs = systemClock.threadCpuMs();
+  const busyMs = systemClock.busyMs();
   mirror.wake(500);
   await until('mirrored', () => mirror.status(500)?.mirrored === count);
   t.comment(
     `${count} routes in ${Math.round(performance.now() - startMs)} ms, ` +
-      `main thread ${Math.round(systemClock.threadCpuMs() - cpuMs)} ms`,
+      `main thread ${Math.round(systemClock.busyMs() - busyMs)} ms`,
   );
   t.equal(inKernel(), count);
   await settled();
@@ -634,7 +644,7 @@ test('the mirror', async (t) => {
     run('ip route del 20.0.5.0/24 table 500');
     run('ip route add 203.0.113.0/24 via 10.9.0.2 table 500 proto bgp');
     run('ip route change 20.0.6.0/24 via 10.9.0.7 table 500 proto bgp');
-    mirror = openMirror({ ...parts, protocol: 186 });
+    mirror = new Mirror({ ...parts, protocol: 186 });
     startMs = performance.now();
     await mirror.open(500, source);
     source.refresh();

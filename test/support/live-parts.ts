@@ -9,6 +9,7 @@ import { makeReport } from '../../src/config/yaml/located.ts';
 import type { DataPlane, NatSession } from '../../src/dataplane/dataplane.ts';
 import type { HostLink, PortChoice } from '../../src/egress/ports.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { WorkQueue } from '../../src/lib/work-queue.ts';
 import type { Model } from '../../src/model/model.ts';
 import { parseIpv4, parseIpv4Prefix } from '../../src/net/ipv4.ts';
 import { InternedAttributes } from '../../src/rib/attributes.ts';
@@ -88,8 +89,8 @@ function resolved(): Model {
 /** Two equal paths and one that lost, a static route and the link that all of them resolve by. */
 function redRib(): Rib {
   const clock = new ManualClock();
-  const attributes = new InternedAttributes({ clock });
-  const rib = new Rib({ name: 'red', clock, attributes });
+  const attributes = new InternedAttributes({ queue: clock.queue });
+  const rib = new Rib({ name: 'red', clock, queue: clock.queue, attributes });
   const link = rib.openLocal({ kind: 'connected', name: 'ens5', bgp: undefined });
   link.announceDirect(ip('172.16.1.0'), 24, { interface: 'ens5', address: 0 });
   const fixed = rib.openLocal({ kind: 'static', name: 'static', bgp: undefined });
@@ -119,7 +120,12 @@ function redRib(): Rib {
 
 function localRib(name: string, connected: string, on: string): Rib {
   const clock = new ManualClock();
-  const rib = new Rib({ name, clock, attributes: new InternedAttributes({ clock }) });
+  const rib = new Rib({
+    name,
+    clock,
+    queue: clock.queue,
+    attributes: new InternedAttributes({ queue: clock.queue }),
+  });
   const { address, length } = parseIpv4Prefix(connected)!;
   const source = rib.openLocal({ kind: 'connected', name: on, bgp: undefined });
   source.announceDirect(address, length, { interface: on, address: 0 });
@@ -232,7 +238,7 @@ export function makeLiveParts(): LiveParts {
   return {
     generation: 7,
     model: resolved(),
-    clock: systemClock,
+    queue: new WorkQueue(systemClock),
     links,
     localAddresses: [ip('172.16.1.2'), ip('10.1.0.1')],
     ports,

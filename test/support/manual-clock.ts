@@ -1,5 +1,6 @@
 /** A clock for tests: time stands still until it is told to pass; work runs when it is told to. */
 import type { Clock, Timer } from '../../src/lib/clock.ts';
+import { WorkQueue } from '../../src/lib/work-queue.ts';
 
 interface Waiting {
   readonly atMs: number;
@@ -8,14 +9,17 @@ interface Waiting {
 
 export class ManualClock implements Clock {
   #nowMs = 0;
-  #cpuMs = 0;
+  #busyMs = 0;
   #soon: (() => void)[] = [];
   readonly #timers = new Set<Waiting>();
-  /** CPU time that each look at the clock seems to have taken: small slices when large. */
-  cpuPerLookMs: number;
+  /** What each step of the queue seems to take: few steps in a turn when large. */
+  stepMs: number;
+  /** Its work is done by `turn`. */
+  readonly queue: WorkQueue;
 
-  constructor(cpuPerLookMs = 0) {
-    this.cpuPerLookMs = cpuPerLookMs;
+  constructor(stepMs = 0) {
+    this.stepMs = stepMs;
+    this.queue = new WorkQueue(this);
   }
 
   nowMs(): number {
@@ -36,9 +40,10 @@ export class ManualClock implements Clock {
     this.#soon.push(run);
   }
 
-  threadCpuMs(): number {
-    this.#cpuMs += this.cpuPerLookMs;
-    return this.#cpuMs;
+  /** Advances with each look at it, of which the queue takes one a step. */
+  busyMs(): number {
+    this.#busyMs += this.stepMs;
+    return this.#busyMs;
   }
 
   /** One turn of the event loop. @returns false when nothing was to be done */

@@ -11,8 +11,8 @@ export class NetworkRib {
 
   constructor(name: string, clock: ManualClock) {
     this.#clock = clock;
-    const attributes = new InternedAttributes({ clock });
-    this.rib = new Rib({ name, clock, attributes });
+    const attributes = new InternedAttributes({ queue: clock.queue });
+    this.rib = new Rib({ name, clock, queue: clock.queue, attributes });
     const link = this.rib.openLocal({ kind: 'connected', name: 'eth0', bgp: undefined });
     link.announceDirect(parseIpv4('172.16.1.0')!, 24, { interface: 'eth0', address: 0 });
   }

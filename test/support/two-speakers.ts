@@ -52,6 +52,7 @@ export class Box {
   #make(): Speaker {
     return new Speaker({
       clock,
+      queue: clock.queue,
       random: seededRandom(this.#seed),
       log: silentLog,
       transport: this.host,

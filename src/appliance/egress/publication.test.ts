@@ -26,7 +26,7 @@ function bench() {
     clock: {
       nowMs: () => 0,
       wallMs: () => 0,
-      threadCpuMs: () => 0,
+      busyMs: () => 0,
       soon: (run) => run(),
       after: (_, run) => {
         timers.add(run);

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import type { Clock } from '../../lib/clock.ts';
+import { WorkQueue } from '../../lib/work-queue.ts';
 import { Memory } from './memory.ts';
 
 /** A table whose size is set by hand, and what was done about it. */
@@ -7,17 +9,19 @@ function bench() {
   const tables = { isSettled: true, tableBytes: 0, attributeCount: 0 };
   const mirrors = { isSettled: true };
   const done: string[] = [];
-  const memory = new Memory({
-    clock: {
-      nowMs: () => 0,
-      wallMs: () => 0,
-      threadCpuMs: () => 0,
-      after: (_delayMs, run) => {
-        timers.push(run);
-        return { clear: () => {} };
-      },
-      soon: (run) => void timers.push(run),
+  const clock: Clock = {
+    nowMs: () => 0,
+    wallMs: () => 0,
+    busyMs: () => 0,
+    after: (_delayMs, run) => {
+      timers.push(run);
+      return { clear: () => {} };
     },
+    soon: (run) => run(),
+  };
+  const memory = new Memory({
+    clock,
+    queue: new WorkQueue(clock),
     tables,
     mirrors,
     dataPlane: { trimMemory: () => done.push('trim') },

@@ -12,9 +12,11 @@
  * left, it is left as it is until they go.
  */
 import type { Clock } from '../../lib/clock.ts';
+import type { WorkQueue } from '../../lib/work-queue.ts';
 
 export interface MemoryOptions {
   readonly clock: Clock;
+  readonly queue: WorkQueue;
   /** The RIBs and FIBs. */
   readonly tables: {
     readonly isSettled: boolean;
@@ -63,10 +65,18 @@ export class Memory {
 
   #round(roundsLeft: number): void {
     const { clock, tables, dataPlane, shrinkHeap } = this.#options;
-    if (tables.attributeCount <= attributesMax) shrinkHeap();
+    if (tables.attributeCount <= attributesMax) this.#inTurn(shrinkHeap);
     clock.after(roundMs, () => {
-      dataPlane.trimMemory();
+      this.#inTurn(() => dataPlane.trimMemory());
       if (roundsLeft > 1) this.#round(roundsLeft - 1);
+    });
+  }
+
+  /** Each is a step that cannot be cut: it has to wait for its turn. */
+  #inTurn(step: () => void): void {
+    void this.#options.queue.job(() => {
+      step();
+      return false;
     });
   }
 

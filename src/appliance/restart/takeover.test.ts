@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import type { Clock } from '../../lib/clock.ts';
+import { WorkQueue } from '../../lib/work-queue.ts';
 import { Takeover } from './takeover.ts';
 
 /** A clock that is moved by hand. */
@@ -17,14 +19,16 @@ function bench(awaited: string[], deferralMs = 120_000) {
       if (timer.atMs <= nowMs && timers.delete(timer)) timer.run();
     }
   };
+  const clock: Clock = {
+    nowMs: () => nowMs,
+    wallMs: () => nowMs,
+    busyMs: () => 0,
+    after,
+    soon: (run) => after(0, run),
+  };
   const takeover = new Takeover({
-    clock: {
-      nowMs: () => nowMs,
-      wallMs: () => nowMs,
-      threadCpuMs: () => 0,
-      after,
-      soon: (run) => after(0, run),
-    },
+    clock,
+    queue: new WorkQueue(clock),
     awaited,
     deferralMs,
     onReady: (reason) => reasons.push(reason),

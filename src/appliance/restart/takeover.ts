@@ -7,9 +7,11 @@
  * a neighbor that sends none: others pause for seconds in the middle of a full table.
  */
 import type { Clock, Timer } from '../../lib/clock.ts';
+import type { WorkQueue } from '../../lib/work-queue.ts';
 
 export interface TakeoverOptions {
   readonly clock: Clock;
+  readonly queue: WorkQueue;
   /** Keys of neighbors that were up when the earlier life ended. */
   readonly awaited: Iterable<string>;
   /** Appliance.spec.bgp.restartDeferral. */
@@ -31,7 +33,7 @@ export class Takeover {
   constructor(options: TakeoverOptions) {
     this.#onReady = options.onReady;
     for (const key of options.awaited) this.#waiting.add(key);
-    const { clock, deferralMs } = options;
+    const { clock, queue, deferralMs } = options;
     this.#timers = [
       clock.after(deferralMs, () => this.#finish('the deferral time is over')),
       clock.after(Math.min(comeBackMs, deferralMs), () => {
@@ -39,7 +41,7 @@ export class Takeover {
         this.#check('neighbors that did not come back are not waited for');
       }),
     ];
-    clock.soon(() => this.#check('no neighbor was up'));
+    queue.soon(() => this.#check('no neighbor was up'));
   }
 
   get isDone(): boolean {

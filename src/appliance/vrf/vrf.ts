@@ -6,6 +6,7 @@ import { Fib } from '../../fib/fib.ts';
 import type { GroupNumbers } from '../../fib/group-numbers.ts';
 import type { FibTarget } from '../../fib/target.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { WorkQueue } from '../../lib/work-queue.ts';
 import type { Ipv4, Ipv4Prefix } from '../../net/ipv4.ts';
 import type { InternedAttributes } from '../../rib/attributes.ts';
 import { Rib } from '../../rib/rib.ts';
@@ -26,6 +27,7 @@ export interface VrfOptions {
   readonly name: string | undefined;
   readonly routeTableIndex: number | undefined;
   readonly clock: Clock;
+  readonly queue: WorkQueue;
   readonly attributes: InternedAttributes;
   readonly groups: GroupNumbers;
   readonly target: FibTarget;
@@ -56,12 +58,14 @@ export class Vrf {
     this.rib = new Rib({
       name: options.name ?? 'main',
       clock: options.clock,
+      queue: options.queue,
       attributes: options.attributes,
       seed: options.seed,
       onIdle: options.onIdle,
     });
     this.fib = new Fib({
       clock: options.clock,
+      queue: options.queue,
       rib: this.rib,
       target: options.target,
       groups: options.groups,

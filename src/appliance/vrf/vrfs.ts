@@ -8,6 +8,7 @@ import { assert } from '../../lib/assert.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Random } from '../../lib/random.ts';
+import type { WorkQueue } from '../../lib/work-queue.ts';
 import type { Model } from '../../model/model.ts';
 import { formatIpv4Prefix } from '../../net/ipv4.ts';
 import { InternedAttributes } from '../../rib/attributes.ts';
@@ -17,6 +18,7 @@ import { Vrf } from './vrf.ts';
 
 export interface VrfsOptions {
   readonly clock: Clock;
+  readonly queue: WorkQueue;
   readonly random: Random;
   readonly log: Log;
   readonly target: FibTarget;
@@ -37,10 +39,10 @@ export class Vrfs {
 
   constructor(options: VrfsOptions) {
     this.#options = options;
-    const { clock, target, groupsMax } = options;
-    this.#attributes = new InternedAttributes({ clock, seed: this.#seed() });
+    const { clock, queue, target, groupsMax } = options;
+    this.#attributes = new InternedAttributes({ queue, seed: this.#seed() });
     this.#groups = new GroupNumbers({ clock, target, groupsMax });
-    this.overlaps = new OverlapMonitor(clock, () => this.#reportOverlaps());
+    this.overlaps = new OverlapMonitor(queue, () => this.#reportOverlaps());
   }
 
   /** @param network - a name of the Model; undefined: the main table */
@@ -96,9 +98,10 @@ export class Vrfs {
   }
 
   #make(name: string | undefined, routeTableIndex: number | undefined): Vrf {
-    const { clock, target, onIdle, log } = this.#options;
+    const { clock, queue, target, onIdle, log } = this.#options;
     return new Vrf({
       clock,
+      queue,
       target,
       onIdle,
       attributes: this.#attributes,

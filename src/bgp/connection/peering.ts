@@ -4,7 +4,7 @@
  * Owns the TCP connection (or the attempt) and the timers. What concerns the neighbor as a whole
  * (routes, collisions, back-off, status) is its host's, bgp/session.ts.
  *
- * Messages are worked off in slices. The hold timer does not count against a neighbor whose bytes
+ * Messages are worked off in steps. The hold timer does not count against a neighbor whose bytes
  * lie unread here or in the kernel: its expiry first lets pending I/O through. A neighbor that does
  * not read what it asked for (route refresh) loses the session before that takes memory.
  */
@@ -13,7 +13,7 @@ import { DeadlineTimer } from '../../lib/deadline-timer.ts';
 import type { Random } from '../../lib/random.ts';
 import type { Worker, WorkQueue } from '../../lib/work-queue.ts';
 import { noBytes } from '../wire/bytes.ts';
-import { encodeMessage, type Frame, messageType } from '../wire/header.ts';
+import { encodeMessage, type Frame, headerBytes, messageType } from '../wire/header.ts';
 import {
   type BgpFault,
   decodeNotification,
@@ -67,6 +67,9 @@ export interface PeeringHost {
   ending(connection: Connection): void;
   ended(connection: Connection): void;
 }
+
+/** Of messages in one step; a full one has some hundred to two thousand prefixes. */
+const bytesPerStep = 2048;
 
 /** More than any table of ours: what waits here waits for a neighbor that does not read. */
 const queuedBytesMax = 1 << 20;
@@ -177,11 +180,11 @@ export class Peering implements Worker {
     this.#state = idleState;
   }
 
-  /** A few messages; full ones have some hundred to two thousand prefixes each. */
+  /** A few messages, or a long one. */
   work(): boolean {
     const reader = this.#reader;
     if (!reader) return false;
-    for (let count = 0; count < 4; count += 1) {
+    for (let bytes = 0; bytes < bytesPerStep; ) {
       const next = reader.next();
       if (!next.ok) {
         this.dispatch({ kind: 'headerErrorReceived', fault: next.fault });
@@ -191,6 +194,7 @@ export class Peering implements Worker {
         if (reader.closedReason !== undefined) this.#lost(reader.closedReason);
         return false;
       }
+      bytes += headerBytes + next.value.body.length;
       this.#receive(next.value);
       if (this.#reader !== reader) return false;
       if (reader.connection.queuedBytes > queuedBytesMax) {
@@ -221,7 +225,7 @@ export class Peering implements Worker {
     }
     const heardMs = reader?.heardMs;
     // Timers run before I/O: what the kernel holds for us arrives before this does.
-    this.#host.clock.soon(() => {
+    this.#host.queue.soon(() => {
       if (this.#reader !== reader || !this.#state.timers.includes('hold')) return;
       if (!reader?.hasUnread && reader?.heardMs === heardMs) this.dispatch({ kind: 'holdExpired' });
       else if (hold.remainingMs === undefined) hold.start(this.#state.holdTimeMs);

@@ -12,6 +12,7 @@
  */
 import net from 'node:net';
 import type { Clock, Timer } from '../../lib/clock.ts';
+import type { WorkQueue } from '../../lib/work-queue.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
 
 /** What listening and connecting sockets have in common. */
@@ -119,16 +120,20 @@ export interface Transport {
 const pollFirstMs = 2;
 const pollLongestMs = 50;
 
-export function makeSocketTransport(sockets: BgpSockets, clock: Clock): Transport {
+export function makeSocketTransport(
+  sockets: BgpSockets,
+  clock: Clock,
+  queue: WorkQueue,
+): Transport {
   return {
-    listen: (options, accepted) => listen(sockets, clock, options, accepted),
+    listen: (options, accepted) => listen(sockets, queue, options, accepted),
     connect: (options, handlers) => connect(sockets, clock, options, handlers),
   };
 }
 
 function listen(
   sockets: BgpSockets,
-  clock: Clock,
+  queue: WorkQueue,
   options: ListenOptions,
   accepted: (connection: Connection) => void,
 ): Listener {
@@ -144,8 +149,8 @@ function listen(
   const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: false }, (socket) => {
     // A connection may be gone again before it is seen here.
     socket.on('error', () => {});
-    // Connections begin a step of their own: a flood of them is many short ones.
-    clock.soon(() => {
+    // A flood of connections is many short steps.
+    queue.soon(() => {
       const connection = isClosed ? undefined : wrap(sockets, socket);
       if (connection) accepted(connection);
       else socket.destroy();

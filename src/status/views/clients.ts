@@ -34,7 +34,7 @@ export const clients = defineView({
   rows,
 });
 
-async function* rows({ model, clock }: LiveParts): Chunks<Row> {
+async function* rows({ model, queue }: LiveParts): Chunks<Row> {
   const gateways = new Map(model.policies.map((policy) => [policy.name, gatewaysOf(policy)]));
   const rowOf = (client: Client): Row => ({
     kind: client.kind,
@@ -45,7 +45,7 @@ async function* rows({ model, clock }: LiveParts): Chunks<Row> {
     gateways: gateways.get(client.policy ?? '') ?? [],
   });
   for (let from = 0; from < model.clients.length; from += rowsPerChunk) {
-    await new Promise<void>((resolve) => clock.soon(resolve));
+    await queue.pause('urgent');
     yield model.clients.slice(from, from + rowsPerChunk).map(rowOf);
   }
 }

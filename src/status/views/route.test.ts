@@ -24,7 +24,12 @@ spec: { externalNetworkSupport: Enabled }
 
 function ribOf(name: string, connected: string, routes: Readonly<Record<string, string>>): Rib {
   const clock = new ManualClock();
-  const rib = new Rib({ name, clock, attributes: new InternedAttributes({ clock }) });
+  const rib = new Rib({
+    name,
+    clock,
+    queue: clock.queue,
+    attributes: new InternedAttributes({ queue: clock.queue }),
+  });
   const announce = (kind: 'connected' | 'static', text: string, nextHop: number): void => {
     const { address, length } = parseIpv4Prefix(text)!;
     const source = rib.openLocal({ kind, name: kind, bgp: undefined });

@@ -190,7 +190,7 @@ async function* selectedPrefixes(
           prefixes.push({ address, length });
         });
         if (prefixes.length > 0) yield { selection, prefixes };
-        await new Promise<void>((resolve) => parts.clock.soon(resolve));
+        await parts.queue.pause('urgent');
       }
     } finally {
       listing.close();

@@ -37,7 +37,7 @@ export const sessions = defineView({
   rows,
 });
 
-async function* rows({ dataPlane, model, clock }: LiveParts): Chunks<Row> {
+async function* rows({ dataPlane, model, queue }: LiveParts): Chunks<Row> {
   const names = new Map<number, string | null>([[0, null]]);
   for (const network of model.networks) {
     names.set(dataPlane.networkSlot(network.routeTableIndex), network.name);
@@ -49,9 +49,8 @@ async function* rows({ dataPlane, model, clock }: LiveParts): Chunks<Row> {
     return { rows: read.rows.map((session) => rowOf(session, names)), isLast: read.isLast };
   };
   for (let isLast = false; !isLast; ) {
-    const chunk = await new Promise<ReturnType<typeof next>>((resolve) =>
-      clock.soon(() => resolve(next())),
-    );
+    await queue.pause('urgent');
+    const chunk = next();
     isLast = chunk.isLast;
     if (chunk.rows.length > 0) yield chunk.rows;
   }
