@@ -1,0 +1,104 @@
+/**
+ * How long egretd's timers wait while routes arrive: fifty networks with 60,000 prefixes each at once,
+ * then a full table in one of them. Prints JSON.
+ *
+ *   node test/bench/loop-delay.ts [NETWORKS [PREFIXES]]
+ *   EGRET_PREFIXES=FILE   the full table from a file, one a line, text or gzip; else made up
+ *
+ * The floor is what an idle Node process saw of the same machine in the same seconds; the load is the
+ * machine's before it began.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { loadavg } from 'node:os';
+import { Egret } from '../lab/egret.ts';
+import { Feed } from '../lab/feed.ts';
+import { Lab } from '../lab/namespace.ts';
+import { makePrefixes, readPrefixes } from '../lab/prefixes.ts';
+import { until } from '../lab/process.ts';
+
+const [networkCount = 50, prefixCount = 60_000] = process.argv.slice(2).map(Number);
+const path = process.env.EGRET_PREFIXES;
+const full = path ? await readPrefixes(path) : makePrefixes(900_000, 901_899);
+const timeoutMs = 600_000;
+
+interface Delay {
+  readonly maxMs: number;
+  readonly p99Ms: number;
+}
+
+/** Prints what it saw, and begins anew, at each line that it reads. */
+const idleProgram = `
+  const delay = require('node:perf_hooks').monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  process.stdin.on('data', () => {
+    const ms = (ns) => Math.max(0, ns / 1e6 - 10);
+    console.log(JSON.stringify({ maxMs: ms(delay.max), p99Ms: ms(delay.percentile(99)) }));
+    delay.reset();
+  });
+`;
+
+/** What the idle process saw since it was asked last. */
+function floorOf(idle: ChildProcess): Promise<Delay> {
+  return new Promise((resolve) => {
+    idle.stdout!.once('data', (line) => resolve(JSON.parse(`${line}`) as Delay));
+    idle.stdin!.write('\n');
+  });
+}
+
+async function delayOf(egret: Egret): Promise<Delay> {
+  return {
+    maxMs: (await egret.counter('loop_delay_microseconds_max')) / 1000,
+    p99Ms: (await egret.counter('loop_delay_microseconds_p99')) / 1000,
+  };
+}
+
+/** Waits until each of these networks has as many routes. @returns seconds that it took */
+async function reaches(egret: Egret, names: readonly string[], count: number): Promise<number> {
+  const startMs = performance.now();
+  await until(
+    `${count} routes in ${names.length} networks`,
+    async () => {
+      const rows = await egret.show('networks');
+      return names.every((name) => rows.find((row) => row.name === name)?.routes === count);
+    },
+    timeoutMs,
+    1000,
+  );
+  return (performance.now() - startMs) / 1000;
+}
+
+const load = loadavg()[0];
+const lab = await Lab.open();
+const idle = spawn(process.execPath, ['-e', idleProgram], { stdio: ['pipe', 'pipe', 'inherit'] });
+try {
+  const feed = await Feed.open(lab, networkCount, 90);
+  const limits = { sessions: 1000, routes: networkCount * prefixCount + full.length + 100_000 };
+  const egret = await Egret.start(feed.gateway, { 'all.yaml': feed.config({ limits }) });
+  await feed.established();
+  const networks = Array.from({ length: networkCount }, (_, number) => number);
+  const names = networks.map((number) => `net${number}`);
+  await floorOf(idle);
+
+  await feed.announce(networks, full.slice(0, prefixCount));
+  const manyS = await reaches(egret, names, prefixCount);
+  const many = { ...(await delayOf(egret)), seconds: manyS, floor: await floorOf(idle) };
+
+  await feed.announce([0], full);
+  const fullS = await reaches(egret, names.slice(0, 1), full.length);
+  const one = { ...(await delayOf(egret)), seconds: fullS, floor: await floorOf(idle) };
+
+  const sessions = await feed.sessions();
+  const result = {
+    load,
+    networks: networkCount,
+    prefixes: prefixCount,
+    many,
+    fullTable: full.length,
+    afterFullTable: one,
+    sessionsThatStayed: sessions.filter((each) => each.isEstablished && each.opens === 1).length,
+  };
+  console.log(JSON.stringify(result, undefined, 2));
+} finally {
+  idle.kill();
+  await lab.close();
+}
