@@ -12,7 +12,7 @@
  * left, it is left as it is until they go.
  */
 import type { Clock } from '../../lib/clock.ts';
-import type { WorkQueue } from '../../lib/work-queue.ts';
+import type { Worker, WorkQueue } from '../../lib/work-queue.ts';
 
 export interface MemoryOptions {
   readonly clock: Clock;
@@ -37,7 +37,7 @@ const rounds = 2;
 /** How long V8 has, which works in small steps and on other threads. */
 const roundMs = 1000;
 
-export class Memory {
+export class Memory implements Worker {
   readonly #options: MemoryOptions;
   #peakBytes = 0;
   #isLooking = false;
@@ -46,11 +46,17 @@ export class Memory {
     this.#options = options;
   }
 
-  /** Tables may have grown or shrunk. */
+  /** Tables may have grown or shrunk. Cheap: they are asked once, however many have. */
   changed(): void {
+    this.#options.queue.add(this);
+  }
+
+  /** Adds up what the tables take. */
+  work(): boolean {
     const bytes = this.#options.tables.tableBytes;
     this.#peakBytes = Math.max(this.#peakBytes, bytes);
     if (this.#peakBytes - bytes > worthBytes && bytes * 2 < this.#peakBytes) this.#lookLater();
+    return false;
   }
 
   /** An earlier life's routes may go yet, which count in no table: looks when all has settled. */
