@@ -4,12 +4,13 @@
  * collection, and other processes that have the core.
  *
  * An idle loop shows about 0. What holds the thread up shows as its length, or up to 10 ms less: the
- * timer may have been due at any moment of it.
+ * timer may have been due at any moment of it. A finer one would show more, and wake an idle egretd
+ * more often.
  */
 import { type Clock, type DelayHistogram, systemDelayHistogram, type Timer } from './clock.ts';
 
 const resolutionMs = 10;
-const windowMs = 60_000;
+const windowMs = 30_000;
 
 interface Delays {
   readonly maxMs: number;
@@ -37,7 +38,7 @@ export class LoopDelay {
     return Math.max(this.#maxMs, this.#now.maxMs);
   }
 
-  /** Of the last one to two minutes; p99: the higher one of two windows. */
+  /** Of the last 30 to 60 s; p99: the higher one of two windows. */
   get recent(): Delays {
     const { maxMs, p99Ms } = this.#now;
     return {

@@ -3,9 +3,9 @@
 /** What each means. */
 export const daemonCounterMeanings = {
   loop_delay_microseconds_max: 'Longest delay of a timer of egretd since it started',
-  loop_delay_microseconds_max_recent: 'The same in the last one to two minutes (a gauge)',
+  loop_delay_microseconds_max_recent: 'The same in the last 30 to 60 s (a gauge)',
   loop_delay_microseconds_p99:
-    'In the same minutes, what 99 of 100 delays did not exceed (a gauge)',
+    'What 99 of 100 delays did not exceed in the last 30 to 60 s (a gauge)',
   bgp_connections_refused: 'Connections from addresses that the configuration does not name',
   forwarder_deaths: 'Times that a forwarder of this egretd died',
   forwarder_pid: 'Process id of the forwarder (a gauge; 0: none)',

@@ -107,6 +107,10 @@ describe('one named file each', () => {
     expect(using(clock)).toEqual(['src/lib/clock.ts']);
   });
 
+  test('work for later: all others ask the work queue', () => {
+    expect(using(/\bclock\.soon\(/)).toEqual(['src/lib/work-queue.ts']);
+  });
+
   test('randomness', () => {
     expect(using(/\bMath\.random\(|\brandomBytes\(|\brandomInt\(/)).toEqual(['src/lib/random.ts']);
   });
