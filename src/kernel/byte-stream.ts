@@ -35,7 +35,7 @@ export class ByteStream implements Worker {
     this.#listener = listener;
     this.#socket = new Socket({ fd, readable: true, writable: false });
     this.#socket.on('data', (chunk: Buffer) => this.#received(chunk));
-    // 'error' and 'end' both mean that the library's side is gone; 'close' follows either.
+    // 'error' and 'end' both mean that the library has closed its side; 'close' follows either.
     this.#socket.on('error', () => {});
     this.#socket.on('close', () => {
       this.#hasEnded = true;

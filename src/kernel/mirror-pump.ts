@@ -43,7 +43,7 @@ export interface MirrorPumpParts {
 export interface MirrorPumpListener extends Pick<MirrorEventListener, 'foreignChange' | 'overrun'> {
   /** A route was refused, which the table knows by now. */
   refused(): void;
-  /** The thread is gone: nothing is settled any more. */
+  /** The thread has stopped: nothing is settled any more. */
   ended(): void;
 }
 

@@ -1,6 +1,6 @@
 /**
  * The mirror: what each network's RIB selected, in the kernel's table of the same number, so that
- * the box itself, and whoever types `ip route`, sees it. Forwarding never depends on it.
+ * the box itself, and anyone who types `ip route`, sees it. Forwarding never depends on it.
  *
  *   RIB ──changes, one a prefix──▶ pump ──rows──▶ native/egretd/mirror.c ──▶ kernel
  *                                   ▲                  │
@@ -48,9 +48,9 @@ export interface MirrorStatus {
 export interface MirrorTableOptions {
   /** The table is also others' (main): their routes are no error. */
   readonly isShared?: boolean;
-  /** No earlier life mirrored here (state file): routes of our protocol are others', too. */
+  /** No previous instance mirrored here (state file): routes of our protocol are others', too. */
   readonly isNew?: boolean;
-  /** Protocols under which an earlier life mirrored (state file); those routes are removed. */
+  /** Protocols under which a previous instance mirrored (state file); those routes are removed. */
   readonly formerProtocols?: readonly number[];
 }
 
@@ -102,7 +102,7 @@ export class Mirror {
           this.#reconcileSoon();
         },
         ended: () => {
-          log.error('mirror: its thread has ended; the kernel keeps the routes that it has');
+          log.error('mirror: its thread has stopped; the kernel keeps the routes that it has');
           this.close();
         },
       },
@@ -111,7 +111,7 @@ export class Mirror {
   }
 
   /**
-   * Adds a table and reads what an earlier life left there.
+   * Adds a table and reads what a previous instance left there.
    *
    * @throws EgretError MIRROR_TABLE_FOREIGN when it holds routes of others
    */
@@ -132,7 +132,7 @@ export class Mirror {
     });
     if (!isShared) foreign.refuse(number);
     await rtnetlink.requestAll(former.map(encodeDelRoute));
-    // An interrupted dump may have been seen twice; what it saw first and not again is gone.
+    // An interrupted dump may have been seen twice; what it saw first and not again was removed.
     await this.#eachShard((shard) => table.forgetUnseen(shard));
     this.#tables.set(number, table);
     table.isDirty = true;

@@ -5,11 +5,11 @@
  *   timers ─▶ I/O ─▶ urgent ─▶ step of each customer, in turn, until the budget is used ─▶ timers …
  *             └─────────────── what counts against the budget ───────────────┘
  *
- * Urgent is what somebody waits for: an answer to a status request, a connection that was accepted, a
+ * Urgent is what a person or a neighbor waits for: an answer to a status request, a connection that was accepted, a
  * timer that first lets pending I/O through. It runs before all else. The rest is done for customers:
  * the RIB of one network, its FIB, one BGP connection, one table of the mirror. Each has a step in its
- * turn. Who takes longer than its share passes until the others have had as much; so no customer
- * starves, whatever another one's steps cost, and a customer that comes anew waits for one round.
+ * turn. One that takes longer than its share passes until the others have had as much; so no customer
+ * starves, whatever another one's steps cost, and a new customer waits for one round.
  *
  * In every turn, customers have a little time even when I/O and urgent work used the budget up; and
  * at least one urgent call is made. What continues behind a promise runs only when the queue has
@@ -71,7 +71,7 @@ export class WorkQueue {
   /**
    * Lets others have their turn, between two steps of something long that is written with `await`.
    *
-   * @param urgency - urgent: somebody waits for an answer
+   * @param urgency - urgent: an answer is waited for
    */
   pause(urgency: 'urgent' | 'ordinary' = 'ordinary'): Promise<void> {
     return new Promise((resolve) => {
@@ -144,7 +144,7 @@ export class WorkQueue {
   #runReady(endMs: number): void {
     let nowMs = this.#clock.busyMs();
     let steps = 0;
-    // Who has more goes to the end of the set, which a loop over it reaches again.
+    // One that has more goes to the end of the set, which a loop over it reaches again.
     for (const worker of this.#ready) {
       this.#ready.delete(worker);
       if (this.#owes(worker)) {
