@@ -3,7 +3,6 @@ import { expect, test } from 'vitest';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { MemoryHost, Segment } from '../../../test/support/memory-transport.ts';
 import { seededRandom } from '../../lib/random.ts';
-import { WorkQueue } from '../../lib/work-queue.ts';
 import { noBytes } from '../wire/bytes.ts';
 import { encodeMessage, messageType } from '../wire/header.ts';
 import { makeFault } from '../wire/notification.ts';
@@ -40,7 +39,7 @@ class Bench {
       clock,
       random: seededRandom(1),
       transport: near,
-      queue: new WorkQueue(clock, 6),
+      queue: clock.queue,
       settings: { connectRetryMs: 5_000, openHoldMs: 240_000 },
       connectOptions: () => ({
         remoteAddress: farAddress,

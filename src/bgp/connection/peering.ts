@@ -70,7 +70,6 @@ export interface PeeringHost {
 
 /** Of messages in one step; a full one has some hundred to two thousand prefixes. */
 const bytesPerStep = 2048;
-
 /** More than any table of ours: what waits here waits for a neighbor that does not read. */
 const queuedBytesMax = 1 << 20;
 
