@@ -219,6 +219,38 @@ describe('against a script', () => {
     expect(gaps.length).toBeGreaterThan(8);
   });
 
+  test.each([2, 3, 4, 6, 9])(
+    'comes back within a second after Cease %i, however often',
+    (subcode) => {
+      for (let round = 1; round <= 12; round += 1) {
+        script.establish();
+        script.say(messageType.notification, Uint8Array.of(6, subcode));
+        expect(a.row().state).toBe('Idle');
+        expect(script.opens()).toHaveLength(round);
+        clock.pass(1_050);
+        expect(script.opens()).toHaveLength(round + 1);
+      }
+    },
+  );
+
+  test('takes the neighbor at once after its operator has reset the session', () => {
+    script.establish();
+    script.say(messageType.notification, Uint8Array.of(6, 4));
+    const options = { remotePort: 179, localAddress: undefined, interface: 'eth0', mark: 500 };
+    const opened: Uint8Array[] = [];
+    b.host.connect(
+      { ...options, remoteAddress: addressA, ttl: { ttl: 64, minTtl: 0 }, md5Key: undefined },
+      {
+        connected: (anew) =>
+          anew.attach({ received: (chunk) => opened.push(chunk.slice()), closed: () => {} }),
+        failed: () => {},
+      },
+    );
+    clock.pass(50);
+    expect(opened).toHaveLength(1);
+    expect(a.row()).toMatchObject({ state: 'OpenSent', refusedCount: 0 });
+  });
+
   test('is quiet two seconds after the last UPDATE without End-of-RIB', () => {
     script.establish();
     clock.pass(1_500);

@@ -14,7 +14,7 @@ import type { Random } from '../lib/random.ts';
 import type { WorkQueue } from '../lib/work-queue.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import type { RibInput } from '../rib/route.ts';
-import { idleHoldMs, jittered, stableAfterMs } from './connection/backoff.ts';
+import { idleHoldFirstMs, idleHoldMs, jittered, stableAfterMs } from './connection/backoff.ts';
 import type { FsmSettings } from './connection/fsm.ts';
 import type { DampCause, FsmState } from './connection/fsm-step.ts';
 import {
@@ -33,7 +33,6 @@ import type { NeighborRow } from './status.ts';
 import { describeCapability } from './wire/capability.ts';
 import {
   type BgpFault,
-  ceaseSubcode,
   makeCease,
   type Notification,
   notificationCode,
@@ -76,7 +75,6 @@ export class Session {
   #refusesUntilMs = 0;
   /** The neighbor does not know capabilities (RFC 5492 §3). */
   #hasCapabilities = true;
-  #lastRemoteNotification: Notification | undefined;
 
   #sinceMs: number;
 
@@ -338,14 +336,9 @@ export class Session {
   #damp(peering: Peering, cause: DampCause): void {
     if (this.#isStopped) return;
     const { clock, random } = this.#around;
-    const isCollision =
-      this.#lastRemoteNotification?.code === notificationCode.cease &&
-      this.#lastRemoteNotification.subcode === ceaseSubcode.connectionCollision;
-    this.#lastRemoteNotification = undefined;
-    if (cause === 'retry' || isCollision) {
-      if (peering === this.#primary) {
-        peering.startIdleHold(jittered(settings.connectRetryMs, random));
-      }
+    if (cause === 'retry' || cause === 'administrative') {
+      const delayMs = cause === 'retry' ? settings.connectRetryMs : idleHoldFirstMs;
+      if (peering === this.#primary) peering.startIdleHold(jittered(delayMs, random));
       return;
     }
     this.#errorCount += 1;
@@ -391,7 +384,6 @@ export class Session {
   #notified(sender: 'local' | 'remote', notification: Notification, reason: string): void {
     this.#record.notified(sender, notification, reason);
     if (sender === 'local') return;
-    this.#lastRemoteNotification = notification;
     // RFC 5492 §3: a neighbor that knows no optional parameters gets an OPEN without.
     const { code, subcode } = notification;
     if (code === notificationCode.open && subcode === 4) this.#hasCapabilities = false;

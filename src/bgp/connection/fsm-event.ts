@@ -3,7 +3,7 @@
  *
  * Deliberately absent: DelayOpen (events 12, 20), an optional attribute that we do not have.
  */
-import type { BgpFault } from '../wire/notification.ts';
+import type { BgpFault, Notification } from '../wire/notification.ts';
 import type { Connection } from './transport.ts';
 
 /** Numbers of RFC 4271 §8.1; ROUTE-REFRESH (RFC 2918) has none there. */
@@ -50,10 +50,14 @@ export type FsmEvent =
       readonly keepaliveTimeMs: number;
       readonly isGraceful: boolean;
     }
+  | { readonly kind: 'notificationReceived'; readonly notification: Notification }
   /** body: the message without its header, valid until the event is done. */
   | { readonly kind: BodyEvent; readonly body: Uint8Array };
 
-type PlainEvent = Exclude<EventKind, ConnectionEvent | FaultEvent | BodyEvent | 'openReceived'>;
+type PlainEvent = Exclude<
+  EventKind,
+  ConnectionEvent | FaultEvent | BodyEvent | 'openReceived' | 'notificationReceived'
+>;
 
 /** Events of a connection that this machine may or may not have already. */
 type ConnectionEvent =

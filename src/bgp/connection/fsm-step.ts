@@ -24,9 +24,10 @@ export interface FsmState {
 
 /**
  * Why a machine waits in Idle: after an error longer each time, refusing the neighbor meanwhile; after
- * a lost connection longer each time, too, but the neighbor may come; after a failed attempt briefly.
+ * a lost connection longer each time, too, but the neighbor may come; after a failed attempt, and
+ * after an operator's reset, as long each time.
  */
-export type DampCause = 'error' | 'lost' | 'retry';
+export type DampCause = 'error' | 'lost' | 'retry' | 'administrative';
 
 export type FsmAction =
   | { readonly kind: 'startTimer'; readonly timer: TimerName; readonly delayMs: number }

@@ -28,6 +28,8 @@ function eventOf(kind: EventKind): FsmEvent {
     case 'updateReceived':
     case 'routeRefreshReceived':
       return { kind, body };
+    case 'notificationReceived':
+      return { kind, notification: fault };
     case 'openReceived':
       return { kind, holdTimeMs: 90_000, keepaliveTimeMs: 30_000, isGraceful: false };
     default:
@@ -206,6 +208,26 @@ test('an action has what its event brought', () => {
   expect(actionsOf('Established', 'routeRefreshReceived')).toEqual([
     { kind: 'processRouteRefresh', body },
   ]);
+});
+
+test.each([
+  ['Maximum Number of Prefixes', 1, 'error'],
+  ['Administrative Shutdown', 2, 'administrative'],
+  ['Peer De-configured', 3, 'administrative'],
+  ['Administrative Reset', 4, 'administrative'],
+  ['Connection Rejected', 5, 'error'],
+  ['Other Configuration Change', 6, 'administrative'],
+  ['Connection Collision', 7, 'retry'],
+  ['Out of Resources', 8, 'error'],
+  ['Hard Reset', 9, 'administrative'],
+  ['BFD Down', 10, 'error'],
+])('a Cease for %s (%i) is damped as %s', (_, subcode, cause) => {
+  const cease = makeFault(6, subcode, 'of the test');
+  const damps = (event: FsmEvent) =>
+    step(stateOf('Established'), event, settings).actions.filter(({ kind }) => kind === 'damp');
+  const expected = [{ kind: 'damp', cause }];
+  expect(damps({ kind: 'notificationReceived', notification: cease })).toEqual(expected);
+  expect(damps({ kind: 'automaticStop', fault: cease })).toEqual(expected);
 });
 
 test('a hold time of zero leaves no timer running', () => {

@@ -19,9 +19,16 @@
  * Idle runs no timer but IdleHoldTimer, which is the session's answer to `damp` (backoff.ts).
  */
 
-import { type BgpFault, makeCease, makeFault, notificationCode } from '../wire/notification.ts';
+import {
+  type BgpFault,
+  ceaseSubcode,
+  makeCease,
+  makeFault,
+  type Notification,
+  notificationCode,
+} from '../wire/notification.ts';
 import { type FsmEvent, isStart } from './fsm-event.ts';
-import { type FsmState, type Step, stay, Transition } from './fsm-step.ts';
+import { type DampCause, type FsmState, type Step, stay, Transition } from './fsm-step.ts';
 import type { Connection, Direction } from './transport.ts';
 
 export interface FsmSettings {
@@ -222,6 +229,12 @@ function stepConnected(state: FsmState, event: FsmEvent, fault: BgpFault): Step 
     case 'manualStop':
       return new Transition(state).say(shutdown).end().reset().to('Idle');
     case 'automaticStop':
+      return new Transition(state)
+        .say(event.fault)
+        .end()
+        .count()
+        .damp(causeOf(event.fault))
+        .to('Idle');
     case 'headerErrorReceived':
     case 'openErrorReceived':
       return new Transition(state).say(event.fault).end().count().damp('error').to('Idle');
@@ -238,11 +251,30 @@ function stepConnected(state: FsmState, event: FsmEvent, fault: BgpFault): Step 
       return new Transition(state).say(collision).end().count().damp('retry').to('Idle');
     case 'versionErrorReceived':
       return new Transition(state).end().damp('error').to('Idle');
-    case 'notificationReceived':
-      return new Transition(state).end().count().damp('error').to('Idle');
+    case 'notificationReceived': {
+      const cause = causeOf(event.notification);
+      return new Transition(state).end().count().damp(cause).to('Idle');
+    }
     default:
       if (isStart(event.kind)) return stay(state);
       return new Transition(state).say(fault).end().count().damp('error').to('Idle');
+  }
+}
+
+/** What an operator did is no error (RFC 4486 §4, RFC 8538 §3), and neither is a collision. */
+function causeOf({ code, subcode }: Notification): DampCause {
+  if (code !== notificationCode.cease) return 'error';
+  switch (subcode) {
+    case ceaseSubcode.administrativeShutdown:
+    case ceaseSubcode.peerDeconfigured:
+    case ceaseSubcode.administrativeReset:
+    case ceaseSubcode.configurationChange:
+    case ceaseSubcode.hardReset:
+      return 'administrative';
+    case ceaseSubcode.connectionCollision:
+      return 'retry';
+    default:
+      return 'error';
   }
 }
 

@@ -139,7 +139,7 @@ test('what ends the session as it comes up ends it after the host knows that it 
     'OpenConfirm > Established',
     'local 6/6',
     'down',
-    'damp error',
+    'damp administrative',
     'Established > Idle',
   ]);
 });

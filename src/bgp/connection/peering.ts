@@ -278,9 +278,11 @@ export class Peering implements Worker {
       return;
     }
     const { code, subcode, data } = decoded.value;
-    this.#host.notified('remote', { code, subcode, data: data.slice() }, '');
+    const notification = { code, subcode, data: data.slice() };
+    this.#host.notified('remote', notification, '');
     const isVersionError = code === notificationCode.open && subcode === 1;
-    this.dispatch({ kind: isVersionError ? 'versionErrorReceived' : 'notificationReceived' });
+    if (isVersionError) this.dispatch({ kind: 'versionErrorReceived' });
+    else this.dispatch({ kind: 'notificationReceived', notification });
   }
 
   #perform(action: FsmAction): void {
