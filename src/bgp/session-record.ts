@@ -1,9 +1,10 @@
 /**
- * What a session remembers for status: counts, the last error, the last events. Written by the
- * session, read by its snapshot.
+ * What a session remembers for status: counts, the last error, why it last went down, and the last
+ * events. Written by the session, read by its snapshot.
  */
 import type { Clock } from '../lib/clock.ts';
 import {
+  type LastDown,
   type LastError,
   type MessageCounts,
   type NeighborRow,
@@ -13,7 +14,7 @@ import {
 import { describeNotification, type Notification, shutdownText } from './wire/notification.ts';
 import type { AttributeOutcome } from './wire/path-attribute.ts';
 
-const eventsMax = 10;
+const eventsMax = 50;
 
 const messageNames: Record<number, keyof MessageCounts> = {
   1: 'open',
@@ -25,7 +26,6 @@ const messageNames: Record<number, keyof MessageCounts> = {
 
 export class SessionRecord {
   establishedCount = 0;
-  downCount = 0;
   refusedCount = 0;
   readonly #clock: Clock;
   readonly #sent = zeroCounts();
@@ -36,7 +36,9 @@ export class SessionRecord {
     'session-reset': 0,
   };
   readonly #events: SessionEvent[] = [];
+  #downCount = 0;
   #lastError: LastError | undefined;
+  #lastDown: LastDown | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -64,16 +66,25 @@ export class SessionRecord {
 
   /** A connection failed, or never came to be. */
   failed(text: string): void {
-    this.#keepError({ sender: undefined, code: undefined, subcode: undefined, text });
+    const none = { sender: undefined, code: undefined, subcode: undefined, words: undefined };
+    this.#keepError({ ...none, text });
   }
 
   /** @param reason - ours, for a NOTIFICATION that we send; else empty */
   notified(sender: 'local' | 'remote', notification: Notification, reason: string): void {
     const { code, subcode } = notification;
     const names = describeNotification(code, subcode);
-    const words = shutdownText(notification) ?? reason;
-    const isNew = !names.toLowerCase().endsWith(words.toLowerCase());
-    this.#keepError({ sender, code, subcode, text: isNew ? `${names} (${words})` : names });
+    const words = shutdownText(notification);
+    const why = words ?? reason;
+    const isNew = !names.toLowerCase().endsWith(why.toLowerCase());
+    this.#keepError({ sender, code, subcode, words, text: isNew ? `${names} (${why})` : names });
+  }
+
+  /** An established session came to its end; what failed or was notified just before is why. */
+  down(upMs: number, isGraceful: boolean): void {
+    this.#downCount += 1;
+    if (this.#lastError) this.#lastDown = { ...this.#lastError, upMs, isGraceful };
+    this.note(isGraceful ? 'down, routes kept as stale' : 'down');
   }
 
   note(text: string): void {
@@ -90,6 +101,7 @@ export class SessionRecord {
     | 'messagesReceived'
     | 'attributeFaults'
     | 'lastError'
+    | 'lastDown'
     | 'establishedCount'
     | 'downCount'
     | 'refusedCount'
@@ -100,8 +112,9 @@ export class SessionRecord {
       messagesReceived: { ...this.#received },
       attributeFaults: { ...this.#faults },
       lastError: this.#lastError,
+      lastDown: this.#lastDown,
       establishedCount: this.establishedCount,
-      downCount: this.downCount,
+      downCount: this.#downCount,
       refusedCount: this.refusedCount,
       events: [...this.#events],
     };

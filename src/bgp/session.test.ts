@@ -8,6 +8,7 @@ import {
   clock,
   config,
   ip,
+  segment,
   toB,
 } from '../../test/support/two-speakers.ts';
 import { parseIpv4Prefix } from '../net/ipv4.ts';
@@ -557,6 +558,45 @@ describe('against a script', () => {
       subcode: 2,
       text: 'Cease: Administrative Shutdown (maintenance)',
     });
+  });
+
+  test('keeps why it went down, whatever becomes of later attempts', () => {
+    script.establish();
+    clock.pass(5_000);
+    const words = new TextEncoder().encode('maintenance');
+    script.say(messageType.notification, Uint8Array.of(6, 2, words.length, ...words));
+    const wentDown = clock.wallMs();
+    const why = { sender: 'remote', code: 6, subcode: 2, words: 'maintenance', isGraceful: false };
+    expect(a.row().lastDown).toMatchObject(why);
+    expect(a.row().lastDown?.upMs).toBeCloseTo(5_010, -2);
+    segment.isCut = true;
+    clock.pass(30_000);
+    expect(a.row().lastError?.text).toBe('no answer to our connection');
+    expect(a.row().lastDown).toMatchObject(why);
+    expect(wentDown - a.row().lastDown!.wallMs).toBeLessThan(20);
+    segment.isCut = false;
+    clock.pass(10_000);
+    script.establish();
+    script.disconnect();
+    const lost = { sender: undefined, code: undefined, words: undefined, text: 'ECONNRESET' };
+    expect(a.row().lastDown).toMatchObject(lost);
+  });
+
+  test('says of a session that we ended that it was us', () => {
+    script.establish();
+    script.say(messageType.update, encodeUpdate({ withdrawn: Uint8Array.of(33, 1, 2, 3, 4, 5) }));
+    expect(a.row().lastDown).toMatchObject({ sender: 'local', code: 3, subcode: 10 });
+  });
+
+  test('keeps the last fifty events', () => {
+    for (let round = 0; round < 30; round += 1) {
+      script.establish();
+      script.say(messageType.notification, Uint8Array.of(6, 4));
+      clock.pass(1_050);
+    }
+    const { events } = a.row();
+    expect(events).toHaveLength(50);
+    expect(events.at(-1)!.wallMs).toBeGreaterThan(events[0]!.wallMs);
   });
 
   test('does not end a session whose bytes wait to be read', () => {

@@ -372,11 +372,11 @@ export class Session {
 
   #down(isGraceful: boolean): void {
     const record = this.#record;
-    if (this.#around.clock.nowMs() - this.#sinceMs >= stableAfterMs) this.#errorCount = 0;
+    const upMs = this.#around.clock.nowMs() - this.#sinceMs;
+    if (upMs >= stableAfterMs) this.#errorCount = 0;
     this.#established = undefined;
-    record.downCount += 1;
     this.#routes.down(isGraceful);
-    record.note(isGraceful ? 'down, routes kept as stale' : 'down');
+    record.down(upMs, isGraceful);
     this.#log.warn({ lastError: record.lastError?.text, isGraceful }, 'BGP session down');
     this.#around.changed('down');
   }

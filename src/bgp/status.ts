@@ -20,9 +20,19 @@ export interface LastError {
   readonly sender: 'local' | 'remote' | undefined;
   readonly code: number | undefined;
   readonly subcode: number | undefined;
-  /** The standard names, the operator's words (RFC 9003), or our reason. */
+  /** The standard names, with the operator's words or our reason. */
   readonly text: string;
+  /** What the neighbor's operator wrote (RFC 9003). */
+  readonly words: string | undefined;
   readonly wallMs: number;
+}
+
+/** How the last session that stood came to its end. */
+export interface LastDown extends LastError {
+  /** How long it had stood. */
+  readonly upMs: number;
+  /** The neighbor's routes were kept as stale. */
+  readonly isGraceful: boolean;
 }
 
 export interface SessionEvent {
@@ -62,7 +72,9 @@ export interface NeighborRow {
   readonly messagesReceived: Readonly<MessageCounts>;
   readonly attributeFaults: Readonly<Record<AttributeOutcome, number>>;
   readonly lastRefusal: string | undefined;
+  /** Of a session or of an attempt, whichever came last. */
   readonly lastError: LastError | undefined;
+  readonly lastDown: LastDown | undefined;
   readonly isEndOfRibReceived: boolean;
   /** The neighbor restarts, and its routes are kept (RFC 4724 §4.2). */
   readonly isStale: boolean;

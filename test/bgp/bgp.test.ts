@@ -96,6 +96,20 @@ test('BGP with BIRD and FRR', async (t) => {
     }
   });
 
+  await t.test('why a session went down is kept, with the words of its operator', async (t) => {
+    const why = { sender: 'remote', code: 6, subcode: 2, words: 'maintenance' };
+    const lastDown = async () => (await north())?.detail.lastDown;
+    await bird.ask('disable', 'egret', '"maintenance"');
+    await until('the session is down', async () => (await north())?.state !== 'Established');
+    t.match(await lastDown(), why);
+    await until('an attempt has failed', async () => {
+      return !(await north())?.lastError?.includes('maintenance');
+    });
+    t.match(await lastDown(), why);
+    await bird.ask('enable', 'egret');
+    await bird.established('egret');
+  });
+
   await t.test('both sides connect at once, and one session is left', async (t) => {
     for (let round = 0; round < 3; round += 1) {
       await bird.ask('restart', 'egret');

@@ -56,6 +56,7 @@ export interface Views {
       capabilitiesAdvertised: string[];
       capabilitiesReceived: string[];
       capabilitiesNegotiated: string[];
+      lastDown?: { sender?: string; code?: number; subcode?: number; words?: string };
     };
   };
   route: {

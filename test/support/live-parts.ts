@@ -2,7 +2,7 @@
  * A box as status reads it, for goldens: red with two BGP paths, blue without a ready gateway, two
  * clients, four sessions. The RIBs, the Model and the clock are real; the data plane answers from a table.
  */
-import type { NeighborRow as BgpRow } from '../../src/bgp/status.ts';
+import type { NeighborRow as BgpRow, LastError } from '../../src/bgp/status.ts';
 import { resolveDocuments } from '../../src/config/resolve/resolve.ts';
 import { parseFile } from '../../src/config/yaml/documents.ts';
 import { makeReport } from '../../src/config/yaml/located.ts';
@@ -195,6 +195,11 @@ const ports: PortChoice[] = [
 
 const counts = { open: 1, update: 3, notification: 0, keepalive: 20, routeRefresh: 0 };
 
+const shutdown: LastError = {
+  ...{ sender: 'remote', code: 6, subcode: 2, words: undefined },
+  ...{ text: 'Cease: Administrative Shutdown', wallMs: 1_700_000_000_000 },
+};
+
 const idle: BgpRow = {
   ...{ name: 'to-blue', network: 'blue', address: ip('172.16.2.1'), remoteAs: 4_200_000_001 },
   ...{ localAs: 65000, state: 'Idle', sinceMs: 4_321.9, localId: ip('10.1.0.1') },
@@ -202,14 +207,12 @@ const idle: BgpRow = {
   ...{ holdTimeConfiguredMs: 90_000, holdTimeMs: undefined, keepaliveTimeMs: undefined },
   ...{ holdRemainingMs: undefined, connectRetryRemainingMs: undefined, idleHoldRemainingMs: 800 },
   ...{ capabilitiesAdvertised: [], capabilitiesReceived: [], capabilitiesNegotiated: [] },
-  ...{ received: 0, accepted: 0, received6: 0, announced: 0 },
+  ...{ received: 0, accepted: 0, announced: 0 },
   ...{ messagesSent: { ...counts, update: 0 }, messagesReceived: { ...counts, update: 0 } },
   attributeFaults: { 'attribute-discard': 0, 'treat-as-withdraw': 0, 'session-reset': 0 },
   lastRefusal: undefined,
-  lastError: {
-    ...{ sender: 'remote', code: 6, subcode: 2, text: 'Cease: Administrative Shutdown' },
-    wallMs: 1_700_000_000_000,
-  },
+  lastError: shutdown,
+  lastDown: { ...shutdown, upMs: 60_000, isGraceful: false },
   ...{ isEndOfRibReceived: false, isStale: false, staleRemainingMs: undefined },
   ...{ establishedCount: 1, downCount: 1, refusedCount: 0 },
   events: [{ wallMs: 1_700_000_000_000, text: 'down' }],
@@ -219,7 +222,8 @@ const established: BgpRow = {
   ...idle,
   ...{ name: 'to-red', network: undefined, address: ip('172.16.1.140'), remoteAs: 64512 },
   ...{ state: 'Established', sinceMs: 93_600_000, received: 3, accepted: 2, announced: 2 },
-  ...{ remoteId: ip('172.16.1.140'), localAddress: ip('172.16.1.2'), lastError: undefined },
+  ...{ remoteId: ip('172.16.1.140'), localAddress: ip('172.16.1.2') },
+  ...{ lastError: undefined, lastDown: undefined },
 };
 
 const daemonCounters = Object.fromEntries(
