@@ -398,6 +398,12 @@ describe('against a script', () => {
       expect(a.row()).toMatchObject({ isEndOfRibReceived: true });
     });
 
+    test('the next hop of MP_REACH_NLRI counts, whatever NEXT_HOP says (RFC 4760 §3)', () => {
+      script.establish(offers(ipv4Unicast));
+      say(`${mandatory} 400304 7f000001 ${reach4}`);
+      expect(a.rib('red').attributesOf('203.0.113.0/24').nextHop).toBe(addressB);
+    });
+
     test('IPv4 in MP_REACH_NLRI is refused of a neighbor without the capability', () => {
       script.establish();
       say(`${mandatory} ${reach4}`);

@@ -3,8 +3,8 @@
  *
  * Known: 1 multiprotocol (RFC 4760 §8), 2 route refresh (RFC 2918), 6 extended message (RFC 8654),
  * 64 graceful restart (RFC 4724 §3), 65 four-octet AS (RFC 6793 §3), 70 enhanced route refresh (RFC
- * 7313), 73 FQDN. All others, and known ones of a wrong length, stay bytes and are ignored (RFC
- * 5492 §3).
+ * 7313), 73 FQDN. All others, and a malformed FQDN, which is only shown, stay bytes and are ignored
+ * (RFC 5492 §3). Others of a wrong length are an error, as in BIRD and FRR.
  */
 import { ByteWriter, u16, u32 } from './bytes.ts';
 import { afiOf, type Family, formatFamily, makeFamily, safiOf } from './family.ts';
@@ -83,8 +83,13 @@ function encodeValue(capability: Capability): Uint8Array {
   return writer.done();
 }
 
-export function decodeCapability(number: number, value: Uint8Array): Capability {
-  return decodeKnown(number, value) ?? { kind: 'unknown', code: number, value: value.slice() };
+const knownCodes: readonly number[] = Object.values(code);
+
+/** @returns undefined when the value does not have the length that its code asks for */
+export function decodeCapability(number: number, value: Uint8Array): Capability | undefined {
+  const known = decodeKnown(number, value);
+  if (known || (knownCodes.includes(number) && number !== code.fqdn)) return known;
+  return { kind: 'unknown', code: number, value: value.slice() };
 }
 
 function decodeKnown(number: number, value: Uint8Array): Capability | undefined {

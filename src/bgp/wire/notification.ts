@@ -120,12 +120,15 @@ export function describeNotification(code: number, subcode: number): string {
   return `${name}: ${subcodeNames[code]?.[subcode] ?? `subcode ${subcode}`}`;
 }
 
-/** The message's body, without header. */
+/** Of a message of 4,096 bytes, which every neighbor takes. */
+const dataBytesMax = 4096 - 19 - 2;
+
+/** The message's body, without header. Data is cut to what an ordinary message holds (RFC 8654 §4). */
 export function encodeNotification(notification: Notification): Uint8Array {
   return new ByteWriter()
     .u8(notification.code)
     .u8(notification.subcode)
-    .bytes(notification.data)
+    .bytes(notification.data.subarray(0, dataBytesMax))
     .done();
 }
 

@@ -87,19 +87,22 @@ function decodeParameters(body: Uint8Array): Result<Capability[], BgpFault> {
     if (at > end) return fail(openFault(0, 'an optional parameter longer than its message'));
     if (type !== capabilitiesParameter) return fail(openFault(4, `optional parameter ${type}`));
     if (!decodeCapabilities(body.subarray(valueStart, at), capabilities)) {
-      return fail(openFault(0, 'a capability longer than its parameter'));
+      return fail(openFault(0, 'a capability of wrong length'));
     }
   }
   return ok(capabilities);
 }
 
+/** @returns false when one is longer than its parameter, or not as long as its code asks for */
 function decodeCapabilities(bytes: Uint8Array, into: Capability[]): boolean {
   let at = 0;
   while (at < bytes.length) {
     if (at + 2 > bytes.length) return false;
     const end = at + 2 + bytes[at + 1]!;
     if (end > bytes.length) return false;
-    into.push(decodeCapability(bytes[at]!, bytes.subarray(at + 2, end)));
+    const capability = decodeCapability(bytes[at]!, bytes.subarray(at + 2, end));
+    if (!capability) return false;
+    into.push(capability);
     at = end;
   }
   return true;

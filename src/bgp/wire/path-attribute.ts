@@ -226,7 +226,7 @@ function decodeValue(
       return undefined;
     case attributeType.largeCommunities:
       if (size === 0 || size % 12 !== 0) return withdraw(9, 'malformed large communities');
-      attributes.largeCommunities = tripleWords(value);
+      attributes.largeCommunities = distinctTriples(value);
       return undefined;
     case attributeType.as4Path:
       draft.as4Path = options.isFourOctet ? undefined : decodeAsPath(value, 4);
@@ -283,12 +283,14 @@ function doubleWords(value: Uint8Array): bigint[] {
   return list;
 }
 
-function tripleWords(value: Uint8Array): (readonly [number, number, number])[] {
-  const list: (readonly [number, number, number])[] = [];
+/** RFC 8092 §3: what is there twice counts once. */
+function distinctTriples(value: Uint8Array): (readonly [number, number, number])[] {
+  const found = new Map<string, readonly [number, number, number]>();
   for (let at = 0; at < value.length; at += 12) {
-    list.push([u32(value, at), u32(value, at + 4), u32(value, at + 8)]);
+    const triple = [u32(value, at), u32(value, at + 4), u32(value, at + 8)] as const;
+    found.set(triple.join(), triple);
   }
-  return list;
+  return [...found.values()];
 }
 
 function emptyDraft(): Draft {

@@ -115,19 +115,25 @@ function onlyNegotiated(
   };
 }
 
-/** RFC 7606 §3.d: a mandatory attribute that is missing treats the UPDATE as a withdrawal. */
+/**
+ * RFC 7606 §3.d: a mandatory attribute that is missing treats the UPDATE as a withdrawal. RFC 4760 §3:
+ * where only MP_REACH_NLRI announces, NEXT_HOP is ignored, however it looks.
+ */
 function withMissing(decoded: DecodedAttributes, hasNlri: boolean): readonly AttributeFault[] {
   const hasMpNlri = (decoded.mpReach?.nlri.length ?? 0) > 0;
   if (!hasNlri && !hasMpNlri) return decoded.faults;
+  const counted = hasNlri
+    ? decoded.faults
+    : decoded.faults.filter(({ type }) => type !== attributeType.nextHop);
   const mandatory: number[] = [attributeType.origin, attributeType.asPath];
   if (hasNlri) mandatory.push(attributeType.nextHop);
   const missing = mandatory.filter((type) => !decoded.present.has(type));
-  if (missing.length === 0) return decoded.faults;
+  if (missing.length === 0) return counted;
   const added = missing.map((type): AttributeFault => {
     const reason = `well-known attribute ${type} is missing`;
     return { outcome: 'treat-as-withdraw', type, subcode: 3, reason, data: Uint8Array.of(type) };
   });
-  return [...decoded.faults, ...added];
+  return [...counted, ...added];
 }
 
 /** The fault that ends the session, if any. */
@@ -139,7 +145,7 @@ function fatalFault(
   const reset = faults.find((fault) => fault.outcome === 'session-reset');
   if (reset) return reset;
   // RFC 7606 §5.2: with nothing announced there is nothing to treat as withdrawn.
-  if (nlri.length > 0 || decoded.mpReach) return undefined;
+  if (nlri.length > 0 || (decoded.mpReach?.nlri.length ?? 0) > 0) return undefined;
   return faults.find((fault) => fault.outcome === 'treat-as-withdraw');
 }
 

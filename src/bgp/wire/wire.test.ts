@@ -71,10 +71,10 @@ describe('OPEN', () => {
   });
 
   test('several capabilities in one parameter', () => {
-    const decoded = decodeOpen(bytes('04 fc00 0000 01010101 08 02 06 02 00 41 02 beef'));
+    const decoded = decodeOpen(bytes('04 fc00 0000 01010101 08 02 06 02 00 7f 02 beef'));
     expect(decoded.ok && decoded.value.capabilities).toEqual([
       { kind: 'routeRefresh' },
-      { kind: 'unknown', code: 65, value: bytes('beef') },
+      { kind: 'unknown', code: 127, value: bytes('beef') },
     ]);
   });
 
@@ -97,6 +97,12 @@ describe('OPEN', () => {
     ['parameters shorter than said', '04 fc00 005a 01010101 04 02 02', 0],
     ['a parameter longer than all', '04 fc00 005a 01010101 02 02 09', 0],
     ['a capability longer than its parameter', '04 fc00 005a 01010101 04 02 02 40 09', 0],
+    ['multiprotocol of 3 bytes', '04 fc00 005a 01010101 07 02 05 01 03 000100', 0],
+    ['route refresh with a value', '04 fc00 005a 01010101 05 02 03 02 01 00', 0],
+    ['extended message with a value', '04 fc00 005a 01010101 05 02 03 06 01 00', 0],
+    ['graceful restart of 3 bytes', '04 fc00 005a 01010101 07 02 05 40 03 007800', 0],
+    ['an AS of two octets as one of four', '04 fc00 005a 01010101 06 02 04 41 02 fc00', 0],
+    ['enhanced route refresh with a value', '04 fc00 005a 01010101 05 02 03 46 01 00', 0],
     ['extended parameters cut short', '04 fc00 005a 01010101 ff ff 00', 0],
   ])('refuses %s', (_, hex, subcode) => {
     expect(decodeOpen(bytes(hex))).toMatchObject({ ok: false, fault: { code: 2, subcode } });
@@ -148,6 +154,13 @@ describe('NOTIFICATION', () => {
     expect(decodeNotification(bytes('06'))).toMatchObject({ ok: false });
   });
 
+  test('holds no more than an ordinary message does (RFC 8654 §4)', () => {
+    const data = new Uint8Array(60_000).fill(7);
+    const body = encodeNotification({ code: 3, subcode: 1, data });
+    expect(encodeMessage(3, body)).toHaveLength(4096);
+    expect(body.subarray(0, 3)).toEqual(Uint8Array.of(3, 1, 7));
+  });
+
   test('long words are cut between characters', () => {
     const data = encodeShutdownText('é'.repeat(200));
     expect(data[0]).toBe(254);
@@ -160,6 +173,12 @@ describe('ROUTE-REFRESH', () => {
     const refresh = { family: ipv6Unicast, subtype: 1 };
     expect(hexOf(encodeRouteRefresh(refresh))).toBe('00020101');
     expect(decodeRouteRefresh(bytes('00020101'))).toEqual({ ok: true, value: refresh });
+  });
+
+  test('of wrong length is answered with the whole message (RFC 7313 §5)', () => {
+    const data = bytes(`${'ff'.repeat(16)} 0018 05 0001010100`);
+    const fault = { code: 7, subcode: 1, data };
+    expect(decodeRouteRefresh(bytes('0001010100'))).toMatchObject({ fault });
     expect(decodeRouteRefresh(bytes('000201'))).toMatchObject({ fault: { code: 7, subcode: 1 } });
   });
 });
@@ -379,6 +398,14 @@ describe('path attributes', () => {
     expect(faults[0]).toMatchObject({ outcome, subcode });
   });
 
+  test('a large community that is there twice counts once (RFC 8092 §3)', () => {
+    const twice = `c02024 ${'000000010000000200000003'.repeat(2)} 000000010000000200000004`;
+    expect(decodePathAttributes(bytes(twice), fourOctet).attributes.largeCommunities).toEqual([
+      [1, 2, 3],
+      [1, 2, 4],
+    ]);
+  });
+
   test('unknown optional attributes: transitive ones are kept, others dropped', () => {
     const { attributes, faults } = decodePathAttributes(bytes('c06301aa 806401bb'), fourOctet);
     expect(attributes.unknown).toEqual([{ flags: 0xc0, type: 99, value: bytes('aa') }]);
@@ -424,6 +451,21 @@ describe('UPDATE', () => {
     });
   });
 
+  test.each([
+    ['faulty', '400303 ac1001'],
+    ['of no host', '400304 7f000001'],
+  ])('a NEXT_HOP %s beside MP_REACH_NLRI is ignored (RFC 4760 §3)', (_, nextHop) => {
+    const reach = '800e0d 0001 01 04 ac10018c 00 18 c00002';
+    const attributes = bytes(`400101 00 400200 ${nextHop} ${reach}`);
+    expect(decodeUpdate(encodeUpdate({ attributes }), multiprotocol)).toMatchObject({
+      ok: true,
+      value: { isTreatedAsWithdraw: false, faults: [] },
+    });
+    const both = encodeUpdate({ attributes, nlri: bytes('080a') });
+    const isTreatedAsWithdraw = nextHop.startsWith('400303');
+    expect(decodeUpdate(both, multiprotocol)).toMatchObject({ value: { isTreatedAsWithdraw } });
+  });
+
   test('prefixes of a family that was not negotiated are left out, and said', () => {
     const none = { ...multiprotocol, families: [], multiprotocolFamilies: [] };
     const attributes = bytes(`${origin} 800e08 0002 01 00 00 20 2001 800f04 0001 80 00`);
@@ -461,6 +503,11 @@ describe('UPDATE', () => {
     ['a prefix cut short', `0000 000e ${origin} 18c000`, 10],
     ['an unknown well-known attribute', '0000 0003 406300', 2],
     ['a faulty attribute and nothing announced (RFC 7606 §5.2)', '0000 0004 400101 09', 6],
+    [
+      'a faulty attribute and an MP_REACH_NLRI without prefixes (RFC 7606 §5.2)',
+      '0000 0010 400101 09 800e09 0001 01 04 ac10018c 00',
+      6,
+    ],
   ])('%s ends the session', (_, hex, subcode) => {
     const decoded = decodeUpdate(bytes(hex), { ...multiprotocol, ...internal });
     expect(decoded).toMatchObject({ ok: false, fault: { code: 3, subcode } });
