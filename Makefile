@@ -30,8 +30,6 @@ RESULTS := build/results
 JOBS ?= 3
 # A test ends on its events; the time limit only ends a file that hangs.
 TAP_RUN = @mkdir -p $(RESULTS) && tap --jobs=$(JOBS) --timeout=1800 --reporter=terse --output-file=$(RESULTS)/$@.tap
-ABI_HASH = $(shell cat native/abi.h native/arena/arena.h native/nat/session.h | cksum | cut -d' ' -f1)ull
-DEFINES = -DEGRET_ABI_HASH=$(ABI_HASH)
 
 ##@ Everyday
 .PHONY: build
@@ -159,6 +157,12 @@ build/fuzzed/%.o: native/%.c Makefile | node_modules
 	@echo '  cc (fuzz) $<'
 	@$(CLANG) $(filter-out -Werror,$(CFLAGS)) $(DEFINES) -O1 -fsanitize=fuzzer-no-link,address,undefined \
 	  -MMD -MP -Inative -c $< -o $@
+
+# What both processes read in shared memory. Only one object knows its hash.
+ABI_SHARED := native/abi.h native/arena/arena.h native/nat/session.h
+ABI_HASH_OBJECTS := $(patsubst %,build/%/lib/abi_hash.o,o sanitized fuzzed)
+$(ABI_HASH_OBJECTS): $(ABI_SHARED)
+$(ABI_HASH_OBJECTS): DEFINES = -DEGRET_ABI_HASH=$(shell cat $(ABI_SHARED) | cksum | cut -d' ' -f1)ull
 
 objects = $(patsubst native/%.c,build/$(1)/%.o,$(2))
 

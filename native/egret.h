@@ -14,10 +14,6 @@
 
 // errno of the last call that returned -EGRET_STATUS_SYSTEM.
 int egret_errno(void);
-// Hash of abi.h, arena.h and session.h, as the forwarder was built with; the same in every binary of one build.
-uint64_t egret_abi_hash(void);
-// CLOCK_MONOTONIC in nanoseconds.
-uint64_t egret_now_ns(void);
 
 // -- Log (log.c) ----------------------------------------------------------------------------------
 
@@ -75,8 +71,6 @@ int egret_fib_clear(void *arena, uint16_t network);
 // Frees what readers can no longer see. Returns 1 when everything freed so far has been reclaimed,
 // so that group numbers freed before the last call may be used again.
 int egret_fib_reclaim(void *arena);
-// Longest-prefix match in the begun generation: the group. For tests and `egret why`.
-uint32_t egret_fib_lookup(void *arena, uint16_t network, uint32_t address);
 // Plies in use and in all, for status.
 void egret_fib_usage(void *arena, uint32_t *plies_used, uint32_t *plies_max);
 

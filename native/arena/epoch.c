@@ -1,6 +1,7 @@
 #include "arena/epoch.h"
 #include "egret.h"
 #include "lib/error.h"
+#include "lib/clock.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -40,7 +41,7 @@ static int worker_is_dead(const struct arena *arena, uint32_t worker)
 	uint64_t heartbeat = __atomic_load_n(
 		&arena->header->workers[worker].heartbeat_ns, __ATOMIC_ACQUIRE);
 	// A heartbeat may be a moment ahead of this process's clock; one of the far future is none.
-	int64_t age_ns = (int64_t)(egret_now_ns() - heartbeat);
+	int64_t age_ns = (int64_t)(clock_now_ns() - heartbeat);
 	if (age_ns > -(int64_t)EPOCH_SILENCE_NS && age_ns < (int64_t)EPOCH_SILENCE_NS)
 		return 0;
 	return !epoch_is_claimed(arena);
@@ -70,9 +71,9 @@ int epoch_wait(const struct arena *arena, const struct epoch_mark *mark, uint64_
 			return 1;
 		sched_yield();
 	}
-	uint64_t end = egret_now_ns() + wait_ns;
+	uint64_t end = clock_now_ns() + wait_ns;
 	struct timespec step = {.tv_nsec = STEP_NS_MIN};
-	while (egret_now_ns() < end) {
+	while (clock_now_ns() < end) {
 		nanosleep(&step, NULL);
 		if (epoch_has_passed(arena, mark))
 			return 1;

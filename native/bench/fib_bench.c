@@ -7,6 +7,7 @@
 // addresses inside random prefixes, each independent of the one before.
 #include "egret.h"
 #include "fib/fib.h"
+#include "lib/clock.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -64,21 +65,21 @@ static uint32_t prefixes_make_up(struct egret_fib_delta *deltas)
 // Applies in batches as the control plane does; prints the rate and the longest batch.
 static void apply_all(void *arena, const char *what, struct egret_fib_delta *deltas, uint32_t count)
 {
-	uint64_t start = egret_now_ns(), longest = 0;
+	uint64_t start = clock_now_ns(), longest = 0;
 	for (uint32_t i = 0; i < count; i += BATCH) {
 		uint32_t n = count - i < BATCH ? count - i : BATCH;
-		uint64_t batch_start = egret_now_ns();
+		uint64_t batch_start = clock_now_ns();
 		if (egret_fib_apply(arena, 1, deltas + i, n) != (int)n) {
 			printf("%s stopped at %u: status %d\n", what, i,
 				egret_fib_last_status(arena));
 			exit(1);
 		}
-		uint64_t batch_ns = egret_now_ns() - batch_start;
+		uint64_t batch_ns = clock_now_ns() - batch_start;
 		longest = batch_ns > longest ? batch_ns : longest;
 	}
 	uint32_t used, max;
 	egret_fib_usage(arena, &used, &max);
-	double seconds = (double)(egret_now_ns() - start) / 1e9;
+	double seconds = (double)(clock_now_ns() - start) / 1e9;
 	printf("%-10s %8.2f M deltas/s   longest batch of %d: %.2f ms   plies %u (%.1f MiB)\n",
 		what, count / seconds / 1e6, BATCH, (double)longest / 1e6, used, used / 1024.0);
 }
@@ -87,15 +88,15 @@ static void apply_all(void *arena, const char *what, struct egret_fib_delta *del
 static void single_steps(void *arena)
 {
 	struct egret_fib_delta route = {0, 0, EGRET_GROUP_FIRST};
-	uint64_t start = egret_now_ns(), announced = start, longest = 0;
+	uint64_t start = clock_now_ns(), announced = start, longest = 0;
 	for (int applied = 0; applied == 0;) {
 		uint64_t call_start = announced;
 		applied = egret_fib_apply(arena, 1, &route, 1);
-		announced = egret_now_ns();
+		announced = clock_now_ns();
 		longest = announced - call_start > longest ? announced - call_start : longest;
 	}
 	egret_fib_clear(arena, 1);
-	uint64_t cleared = egret_now_ns();
+	uint64_t cleared = clock_now_ns();
 	printf("default route over all of it %.2f ms, longest call %.2f ms; clear %.2f ms\n",
 		(double)(announced - start) / 1e6, (double)longest / 1e6,
 		(double)(cleared - announced) / 1e6);
@@ -112,11 +113,11 @@ static void look_up(void *arena, const struct egret_fib_delta *deltas, uint32_t 
 						     : UINT32_MAX;
 		addresses[i] = delta->prefix | (random_word() & host);
 	}
-	uint64_t start = egret_now_ns();
+	uint64_t start = clock_now_ns();
 	uint32_t found = 0;
 	for (uint32_t i = 0; i < LOOKUPS; i++)
 		found += fib_lookup(&view, 1, addresses[i]) != EGRET_GROUP_NONE;
-	double seconds = (double)(egret_now_ns() - start) / 1e9;
+	double seconds = (double)(clock_now_ns() - start) / 1e9;
 	printf("%-10s %8.2f M lookups/s  %.1f ns each, %u of %u found\n", "lookup",
 		LOOKUPS / seconds / 1e6, seconds * 1e9 / LOOKUPS, found, (unsigned)LOOKUPS);
 	free(addresses);

@@ -13,7 +13,6 @@
 // were given up are skipped. The layout, HELLO, TAKE_PORTS and STOP are the same for every abi.h, so
 // that an egretd of another build can say what it costs to end the forwarder, and end it.
 #pragma once
-
 #include <stdint.h>
 
 enum {

@@ -1,7 +1,8 @@
 // egretd's side of the control socket. The protocol stands in control/control.h.
-#include "egret.h"
-
 #include "control/control.h"
+#include "egret.h"
+#include "lib/abi_hash.h"
+#include "lib/clock.h"
 #include "lib/error.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@ static int receive_answer(
 			control_inbox_reset(inbox); // of a request that was given up
 			continue;
 		}
-		uint64_t now_ns = egret_now_ns();
+		uint64_t now_ns = clock_now_ns();
 		if (now_ns >= deadline_ns)
 			return -EGRET_STATUS_TIMEOUT;
 		struct pollfd wait = {.fd = socket, .events = POLLIN};
@@ -44,7 +45,7 @@ static int receive_answer(
 static int send_request(int socket, struct control_message *request, int passed_fd)
 {
 	request->magic = CONTROL_MAGIC;
-	request->abi_hash = egret_abi_hash();
+	request->abi_hash = abi_hash();
 	request->sequence = ++last_sequence;
 	request->pid = (uint32_t)getpid();
 	return control_send(socket, request, passed_fd);
@@ -57,7 +58,7 @@ static int ask(int socket, struct control_message *message, int passed_fd, int t
 	int status = send_request(socket, message, passed_fd);
 	if (status == 0)
 		status = receive_answer(socket, message->sequence,
-			egret_now_ns() + (uint64_t)timeout_ms * 1000000, &inbox);
+			clock_now_ns() + (uint64_t)timeout_ms * 1000000, &inbox);
 	*message = inbox.message;
 	control_inbox_reset(&inbox);
 	if (status == 0 && message->status == -EGRET_STATUS_SYSTEM) {
@@ -87,7 +88,7 @@ int egret_forwarder_connect(const char *socket_path, int timeout_ms, int *fd, in
 	}
 	struct control_message hello = {.kind = CONTROL_HELLO};
 	int status = ask(stream, &hello, -1, timeout_ms > 0 ? timeout_ms : ANSWER_WAIT_MS);
-	if (status == 0 && hello.abi_hash != egret_abi_hash())
+	if (status == 0 && hello.abi_hash != abi_hash())
 		status = -EGRET_STATUS_ABI_MISMATCH;
 	if (status < 0 && status != -EGRET_STATUS_ABI_MISMATCH) {
 		close(stream);
@@ -108,7 +109,7 @@ int egret_forwarder_take_ports(int fd, int timeout_ms, uint16_t slots[EGRET_PORT
 	if (status < 0)
 		return status;
 	uint32_t count = request.count < EGRET_PORT_MAX ? request.count : EGRET_PORT_MAX;
-	uint64_t deadline_ns = egret_now_ns() + (uint64_t)timeout_ms * 1000000;
+	uint64_t deadline_ns = clock_now_ns() + (uint64_t)timeout_ms * 1000000;
 	for (uint32_t i = 0; i < count; i++) {
 		struct control_inbox inbox = {.fd = -1};
 		status = receive_answer(fd, request.sequence, deadline_ns, &inbox);

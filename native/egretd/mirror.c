@@ -1,9 +1,9 @@
 // The mirror's thread, its ring and its sockets. See mirror.h; the messages stand in route_message.c.
 #include "egretd/mirror.h"
 
-#include "lib/error.h"
 #include "egretd/route_message.h"
 #include "egretd/route_socket.h"
+#include "lib/error.h"
 
 #include <arpa/inet.h>
 #include <assert.h>

@@ -16,7 +16,6 @@
 // Absent on purpose: any memory of what is installed. src/kernel/mirror.ts keeps that, decides what
 // to repair and when to try again.
 #pragma once
-
 #include "egret.h"
 
 #include <stdint.h>

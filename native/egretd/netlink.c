@@ -6,9 +6,8 @@
 // socket pair fills, the thread waits, and the kernel's queue overruns: a length of 0 then says that
 // messages were lost. The thread lives until the other end of the pair is closed.
 #include "egret.h"
-
-#include "lib/error.h"
 #include "egretd/route_socket.h"
+#include "lib/error.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

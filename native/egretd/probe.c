@@ -5,9 +5,9 @@
 // target that came by that interface. RFC 792 (Echo or Echo Reply Message).
 //
 // Absent: IPv6; ICMP errors, which say no more than that nothing answers.
-#include "wire/checksum.h"
 #include "egret.h"
 #include "lib/error.h"
+#include "wire/checksum.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -6,7 +6,6 @@
 // Absent: everything that a notification says beside the route's name, and its next hops; dumps,
 // which src/kernel/route-codec.ts reads.
 #pragma once
-
 #include "egret.h"
 
 #include <linux/rtnetlink.h>

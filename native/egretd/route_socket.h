@@ -4,7 +4,6 @@
 // Of three users: Node's reader (netlink.c), the mirror's thread (mirror.c) and the forwarder, for
 // which egretd opens one (sockets.c). What they send and read is theirs.
 #pragma once
-
 #include <linux/filter.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
 // A slot keeps its meaning for the arena's life, so that a session record, a counter or a FIB means
 // the same to every life of both processes. Only egretd writes them.
 #include "arena/arena.h"
-#include "egret.h"
 #include "arena/epoch.h"
+#include "egret.h"
 #include "plan/plan.h"
 
 #include <string.h>

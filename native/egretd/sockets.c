@@ -3,9 +3,8 @@
 // RFC 2385 (TCP-MD5), RFC 5082 (GTSM), RFC 4271 §5.1.1 leaves precedence to RFC 791: BGP is sent with
 // CS6. TCP-AO (RFC 5925) is deliberately absent: the kernels that we run on are built without it.
 #include "egret.h"
-
-#include "lib/error.h"
 #include "egretd/route_socket.h"
+#include "lib/error.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,8 +1,9 @@
 // What status reads from the arena: live views of counters, and copies of rows that others write.
-#include "plan/decide.h"
 #include "egret.h"
-#include "wire/header.h"
+#include "lib/clock.h"
 #include "nat/session.h"
+#include "plan/decide.h"
+#include "wire/header.h"
 
 #include <string.h>
 
@@ -59,7 +60,7 @@ int egret_sessions_read(void *handle, uint32_t *cursor, struct egret_session_row
 	const struct arena *arena = handle;
 	const struct session_record *records = arena_at(arena, arena->header->at_sessions);
 	uint32_t max = arena->header->limits.sessions, written = 0;
-	uint64_t now_ns = egret_now_ns();
+	uint64_t now_ns = clock_now_ns();
 	if (!cursor || !rows || n > INT32_MAX)
 		return -EGRET_STATUS_BAD_ARGUMENT;
 	uint32_t end = max - *cursor > SCAN_MAX && *cursor < max ? *cursor + SCAN_MAX : max;

@@ -126,22 +126,6 @@ int egret_fib_reclaim(void *handle)
 	return writer ? fib_write_reclaim(writer) : -EGRET_STATUS_BAD_ARGUMENT;
 }
 
-uint32_t egret_fib_lookup(void *handle, uint16_t network, uint32_t address)
-{
-	const struct arena *arena = handle;
-	const struct fib_writer *writer = writer_of(handle);
-	struct fib_view view;
-	if (network >= arena->header->limits.networks)
-		return EGRET_GROUP_NONE;
-	if (!writer) {
-		fib_view_take(arena, &view);
-	} else {
-		fib_half_view(arena, writer->half, &view);
-		view.generation_number = 1;
-	}
-	return fib_lookup(&view, network, address);
-}
-
 void egret_fib_usage(void *handle, uint32_t *plies_used, uint32_t *plies_max)
 {
 	const struct arena *arena = handle;

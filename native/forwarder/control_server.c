@@ -8,6 +8,7 @@
 #include "control/control.h"
 #include "egret.h"
 #include "forwarder/ports.h"
+#include "lib/abi_hash.h"
 #include "lib/error.h"
 #include "neighbor/neighbor.h"
 #include "port/port_packet.h"
@@ -212,7 +213,7 @@ static int send_ports(const struct worker *worker, int fd, struct control_messag
 static int is_allowed(const struct peer *peer, uint32_t kind)
 {
 	return kind == CONTROL_HELLO || kind == CONTROL_TAKE_PORTS || kind == CONTROL_STOP ||
-		peer->abi_hash == egret_abi_hash();
+		peer->abi_hash == abi_hash();
 }
 
 // Serves one message. Returns a negative status when the connection must end.
@@ -234,7 +235,7 @@ static int serve_message(struct control_server *server, struct peer *peer)
 	struct control_message answer = {
 		.magic = CONTROL_MAGIC,
 		.kind = request.kind,
-		.abi_hash = egret_abi_hash(),
+		.abi_hash = abi_hash(),
 		.sequence = request.sequence,
 		.pid = (uint32_t)getpid(),
 	};

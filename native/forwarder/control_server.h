@@ -1,6 +1,5 @@
 // The forwarder's side of the control socket (control/control.h): listens, and does what it is asked.
 #pragma once
-
 #include <stdint.h>
 
 struct pollfd;

@@ -12,12 +12,13 @@
 #include "forwarder/loop.h"
 #include "forwarder/ports.h"
 #include "forwarder/worker.h"
+#include "lib/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -150,9 +151,9 @@ static int write_pid(const char *path)
 // One process runs the workers of an arena. One that was just killed may still hold the claim.
 static int claim(struct arena *arena)
 {
-	uint64_t give_up_ns = egret_now_ns() + CLAIM_WAIT_NS;
+	uint64_t give_up_ns = clock_now_ns() + CLAIM_WAIT_NS;
 	int status;
-	while ((status = epoch_claim(arena)) < 0 && egret_now_ns() < give_up_ns)
+	while ((status = epoch_claim(arena)) < 0 && clock_now_ns() < give_up_ns)
 		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
 	return status;
 }
@@ -160,7 +161,7 @@ static int claim(struct arena *arena)
 // Builds the worker, and says what became of the sessions.
 static int make_worker(struct arena *arena, struct worker **worker)
 {
-	uint64_t begin_ns = egret_now_ns();
+	uint64_t begin_ns = clock_now_ns();
 	uint32_t life = ++arena->header->forwarder_life;
 	int status = worker_make(arena, worker);
 	if (status < 0)
@@ -170,7 +171,7 @@ static int make_worker(struct arena *arena, struct worker **worker)
 		",\"life\":%" PRIu32 ",\"sessions\":%" PRIu64 ",\"bindings\":%" PRIu64
 		",\"durationMs\":%.3f",
 		life, counters[EGRET_WORKER_COUNTER_SESSIONS],
-		counters[EGRET_WORKER_COUNTER_BINDINGS], (double)(egret_now_ns() - begin_ns) / 1e6);
+		counters[EGRET_WORKER_COUNTER_BINDINGS], (double)(clock_now_ns() - begin_ns) / 1e6);
 	return 0;
 }
 

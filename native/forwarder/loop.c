@@ -13,6 +13,7 @@
 #include "forwarder/control_server.h"
 #include "forwarder/ports.h"
 #include "forwarder/worker.h"
+#include "lib/clock.h"
 #include "neighbor/neighbor.h"
 #include "port/port_packet.h"
 
@@ -44,7 +45,7 @@ struct loop {
 
 static void set_time(struct worker *worker)
 {
-	worker->now_ns = egret_now_ns();
+	worker->now_ns = clock_now_ns();
 	worker->now_tick = (uint32_t)(worker->now_ns / EGRET_TICK_NS);
 }
 
@@ -82,7 +83,7 @@ static uint64_t tick_interval_ns(const struct worker *worker)
 
 static void wait_for_work(struct loop *loop)
 {
-	uint64_t now_ns = egret_now_ns();
+	uint64_t now_ns = clock_now_ns();
 	uint64_t due_ns = loop->tick_ns + tick_interval_ns(loop->worker);
 	int must_return = loop->has_more || now_ns >= due_ns || now_ns - loop->packet_ns < SPIN_NS;
 	uint64_t wait_ns = must_return ? 0 : due_ns - now_ns;
@@ -167,7 +168,7 @@ static void run_round(struct loop *loop)
 void loop_run(struct worker *worker, struct control_server *control, int signal_fd)
 {
 	struct loop loop = {.worker = worker, .control = control};
-	epoch_online(worker->arena, 0, egret_now_ns());
+	epoch_online(worker->arena, 0, clock_now_ns());
 	while (!control_server_is_stopping(control)) {
 		gather_polls(&loop, signal_fd);
 		wait_for_work(&loop);

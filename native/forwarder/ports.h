@@ -1,6 +1,5 @@
 // A worker's ports: into their slots, out of them, and what was lost on the way.
 #pragma once
-
 #include "packet/worker.h"
 
 // Puts a port into its slot, in place of the one that is there. The same interface keeps its

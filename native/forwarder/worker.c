@@ -2,6 +2,7 @@
 
 #include "arena/epoch.h"
 #include "egret.h"
+#include "lib/clock.h"
 #include "nat/session.h"
 #include "neighbor/neighbor.h"
 #include "pipeline/icmp.h"
@@ -46,7 +47,7 @@ int worker_make(struct arena *arena, struct worker **result)
 	worker->port_counters = &arena->counters->ports[0][0];
 	worker->drop_counters = &arena->counters->drops[0][0];
 	worker->counters = arena->counters->worker;
-	worker->now_ns = egret_now_ns();
+	worker->now_ns = clock_now_ns();
 	worker->now_tick = (uint32_t)(worker->now_ns / EGRET_TICK_NS);
 	for (uint32_t slot = 0; slot < EGRET_PORT_MAX; slot++)
 		worker->ports[slot].fd = -1;

@@ -1,6 +1,5 @@
 // A worker's life: making it over an arena, a batch, housekeeping. What it knows: packet/worker.h.
 #pragma once
-
 #include "packet/worker.h"
 
 // Makes a worker over an arena: private tables are built, sessions and ports rebuilt from records. All

@@ -8,6 +8,7 @@
 #include "input.h"
 
 #include "plan/plan_buffer.h"
+#include "lib/clock.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -183,7 +184,7 @@ static void use(struct arena *opened)
 {
 	struct arena *own = g->arena;
 	g->arena = opened;
-	g->now_ns = egret_now_ns();
+	g->now_ns = clock_now_ns();
 	read_status(opened);
 	gateway_start_worker(g);
 	check_rebuilt();

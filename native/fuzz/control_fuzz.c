@@ -6,11 +6,11 @@
 #include "../test/descriptors.h"
 #include "../test/memory_gateway.h"
 #include "../test/netns.h"
-#include "input.h"
-
 #include "control/control.h"
 #include "forwarder/control_server.h"
 #include "forwarder/ports.h"
+#include "input.h"
+#include "lib/abi_hash.h"
 
 #include <fcntl.h>
 #include <net/if.h>
@@ -78,7 +78,7 @@ static void send_request(struct input *input, int client)
 	struct control_message message = {
 		.magic = CONTROL_MAGIC,
 		.kind = take(input) % 10,
-		.abi_hash = how & 64 ? ~egret_abi_hash() : egret_abi_hash(),
+		.abi_hash = how & 64 ? ~abi_hash() : abi_hash(),
 		.sequence = how,
 		.slot = take(input),
 		.ifindex = how & 128 ? take(input) : loopback,
@@ -94,7 +94,7 @@ static void send_bytes(struct input *input, int client)
 {
 	uint8_t bytes[2 * CONTROL_BYTES], count = take(input) % sizeof bytes;
 	struct control_message sound = {
-		.magic = CONTROL_MAGIC, .kind = CONTROL_HELLO, .abi_hash = egret_abi_hash()};
+		.magic = CONTROL_MAGIC, .kind = CONTROL_HELLO, .abi_hash = abi_hash()};
 	uint8_t as_is = take(input); // so many bytes are those of a sound message
 	memcpy(bytes, &sound, sizeof sound);
 	for (uint32_t i = 0; i < count; i++)

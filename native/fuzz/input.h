@@ -1,7 +1,6 @@
 // What fuzzers have in common: numbers out of the input's bytes, zeros when they have run out, and the
 // end when something that must hold does not.
 #pragma once
-
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>

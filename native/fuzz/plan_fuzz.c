@@ -2,8 +2,8 @@
 //
 // The first eight bytes of the input choose what is asked; the rest is the encoded plan. Sizes are
 // corrected to what the counts say, so that the fuzzer comes past the first check.
-#include "plan/decide.h"
 #include "egret.h"
+#include "plan/decide.h"
 #include "plan/plan.h"
 #include "plan/plan_buffer.h"
 

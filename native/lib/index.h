@@ -6,7 +6,6 @@
 // hash and a value; the caller compares the key itself with the record. Made at most half full, so
 // that both buckets of a key being full is out of reach; insertion then refuses and evicts nothing.
 #pragma once
-
 #include "abi.h"
 
 #include <stdint.h>

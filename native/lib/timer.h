@@ -4,7 +4,6 @@
 // it and is set again from there. Sessions do not move with every packet: their timer runs out, the
 // owner looks at the record's last packet and sets it again (session_expire).
 #pragma once
-
 #include "abi.h"
 
 #include <stdint.h>

@@ -1,6 +1,5 @@
 // The inside of a memory port: what has left by it, kept until it is taken.
 #pragma once
-
 #include "packet/port.h"
 
 #include <stdint.h>

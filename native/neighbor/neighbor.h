@@ -10,7 +10,6 @@
 // forwarder: the next one forwards by them at once, and its first dump of the kernel's table corrects
 // them. What waits is private memory and dies with its process.
 #pragma once
-
 #include "arena/arena.h"
 #include "packet/packet.h"
 

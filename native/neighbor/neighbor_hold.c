@@ -4,7 +4,6 @@
 // last stages in a batch of its own; when the oldest has waited for NEIGHBOR_HOLD_NS the neighbor
 // counts as failed for as long again, and everything that waits drops with host unreachable.
 #include "neighbor/neighbor.h"
-
 #include "neighbor/neighbor_table.h"
 #include "packet/worker.h"
 

@@ -1,6 +1,5 @@
 // Making and freeing the table, and taking over the rows that the previous forwarder left.
 #include "neighbor/neighbor.h"
-
 #include "neighbor/neighbor_table.h"
 
 #include <stdlib.h>

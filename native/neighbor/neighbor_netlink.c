@@ -7,7 +7,6 @@
 // A request takes the kernel's RTNL lock and so may wait for whoever holds it; only unresolved
 // neighbors cost one, and next hops are kept resolved by the kernel (NTF_EXT_MANAGED).
 #include "neighbor/neighbor.h"
-
 #include "neighbor/neighbor_table.h"
 #include "packet/worker.h"
 

@@ -10,7 +10,6 @@
 // Quiet neighbors cost nothing, and all of them together POLL_BUDGET frames in POLL_BUDGET_NS: where
 // thousands are used, each waits for its turn.
 #include "neighbor/neighbor.h"
-
 #include "neighbor/neighbor_table.h"
 #include "packet/arp_frame.h"
 #include "packet/generate.h"

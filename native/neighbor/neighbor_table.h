@@ -2,7 +2,6 @@
 // neighbor_make.c, neighbor_hold.c (packets that wait), neighbor_poll.c (is it still there?) and
 // neighbor_netlink.c (the kernel's table).
 #pragma once
-
 #include "neighbor/neighbor.h"
 
 enum {

@@ -3,7 +3,6 @@
 // They take the batch's slots behind those of the packets that came, and are counted as generated on
 // the port of the packet that caused them.
 #pragma once
-
 #include "packet/worker.h"
 
 // A fresh packet of the batch for something that `cause` brings about, or NULL when there is no room.

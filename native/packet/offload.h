@@ -3,7 +3,6 @@
 // Packets keep the offload with which they came (struct virtio_net_hdr) whenever they can. They lose
 // it before they are quoted, fragmented or cut here.
 #pragma once
-
 #include "packet/packet.h"
 
 #include <stdint.h>

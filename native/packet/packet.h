@@ -4,7 +4,6 @@
 // knew of checksums and segmentation (struct virtio_net_hdr) stands beside it: a superframe of 64 KB
 // is one packet here. Stages fill in what they learn, set a verdict, and touch only live packets.
 #pragma once
-
 #include "abi.h"
 
 #include <stdint.h>

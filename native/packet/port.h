@@ -1,6 +1,5 @@
 // A port: receive a batch, transmit a batch. Drivers: port/, memory/port_memory.c.
 #pragma once
-
 #include "packet/packet.h"
 
 #include <stdint.h>

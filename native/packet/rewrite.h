@@ -1,7 +1,6 @@
 // Changes of a packet's endpoints, with their checksums (RFC 1624), on whole packets and on the
 // headers that ICMP errors quote.
 #pragma once
-
 #include "packet/packet.h"
 
 #include <stdint.h>

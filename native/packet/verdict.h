@@ -5,7 +5,6 @@
 //   received + generated = sent + kernel + dropped + absorbed + held
 // holds whenever no batch is in flight.
 #pragma once
-
 #include "packet/worker.h"
 
 // Counts one packet's verdict; its slot may then be used again.

@@ -3,12 +3,11 @@
 // A worker is one thread that takes batches from its ports, runs the pipeline and sends. It alone
 // writes its sessions, bindings, port pools and counters. How it is made and run: forwarder/worker.h.
 #pragma once
-
 #include "arena/arena.h"
 #include "fib/fib.h"
 #include "packet/packet.h"
-#include "plan/plan.h"
 #include "packet/port.h"
+#include "plan/plan.h"
 
 #include <stdint.h>
 

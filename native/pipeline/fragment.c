@@ -2,10 +2,10 @@
 #include "pipeline/fragment.h"
 
 #include "nat/session.h"
-#include "wire/checksum.h"
-#include "wire/header.h"
 #include "packet/offload.h"
 #include "packet/rewrite.h"
+#include "wire/checksum.h"
+#include "wire/header.h"
 
 #include <netinet/in.h>
 #include <string.h>

@@ -4,7 +4,6 @@
 // cut into their datagrams before. The packet itself becomes the first piece; the others are made
 // here and counted as generated.
 #pragma once
-
 #include "packet/worker.h"
 
 // Takes a piece that is ready to be sent, in order.

@@ -1,14 +1,14 @@
 // ICMP errors of our own. See icmp.h.
 #include "pipeline/icmp.h"
 
-#include "wire/checksum.h"
-#include "plan/decide.h"
-#include "wire/header.h"
+#include "nat/session.h"
 #include "packet/generate.h"
 #include "packet/offload.h"
 #include "packet/rewrite.h"
-#include "nat/session.h"
 #include "pipeline/stage.h"
+#include "plan/decide.h"
+#include "wire/checksum.h"
+#include "wire/header.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>

@@ -4,7 +4,6 @@
 // packet arrived, which is what a traceroute expects to see. Errors that pass through are not made
 // here: stage_rewrite.c translates them.
 #pragma once
-
 #include "packet/worker.h"
 
 // A token bucket for each address that gets errors (RFC 1812 §4.3.2.8).

@@ -10,9 +10,9 @@
 #include "pipeline/pipeline.h"
 
 #include "packet/verdict.h"
-#include "wire/header.h"
 #include "pipeline/icmp.h"
 #include "pipeline/stage.h"
+#include "wire/header.h"
 
 static void count_all(struct worker *worker)
 {

@@ -1,6 +1,5 @@
 // The order of the stages: see pipeline.c.
 #pragma once
-
 #include "packet/worker.h"
 
 // Runs worker->batch through all stages and counts every verdict.

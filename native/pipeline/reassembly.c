@@ -1,9 +1,9 @@
 // Fragments that arrive. See reassembly.h.
 #include "pipeline/reassembly.h"
 
-#include "wire/header.h"
-#include "packet/verdict.h"
 #include "packet/rewrite.h"
+#include "packet/verdict.h"
+#include "wire/header.h"
 
 #include <netinet/in.h>
 #include <stddef.h>

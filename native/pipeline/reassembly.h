@@ -7,7 +7,6 @@
 // what waits is never evicted.
 // Absent: fragments of one datagram that arrive by two ports.
 #pragma once
-
 #include "packet/worker.h"
 
 enum { REASSEMBLY_DATAGRAMS = 64, REASSEMBLY_PER_SOURCE = 16, REASSEMBLY_WAIT_TICKS = 20 };

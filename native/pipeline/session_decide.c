@@ -6,7 +6,6 @@
 // route, or a gateway whose only address is not ready, keeps its sessions: their packets are dropped
 // with an unreachable and go on when it is back.
 #include "pipeline/stage.h"
-
 #include "plan/decide.h"
 
 #include <stddef.h>

@@ -4,10 +4,9 @@
 // have all that stage_transmit needs. Tables are looked up in two passes: hash and prefetch for the
 // whole batch, then probe. No allocation, no system call (but the port's), no log.
 #pragma once
-
-#include "wire/header.h"
 #include "nat/session.h"
 #include "packet/worker.h"
+#include "wire/header.h"
 
 #include <netinet/in.h>
 

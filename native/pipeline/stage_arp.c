@@ -5,11 +5,10 @@
 // port's network, and that network (or the main table, for a port without one) says that the address
 // is on the port's own link. The request itself stays with the kernel, which learns the sender from
 // it. Absent: gratuitous announcements.
-#include "pipeline/stage.h"
-
 #include "neighbor/neighbor.h"
 #include "packet/arp_frame.h"
 #include "packet/generate.h"
+#include "pipeline/stage.h"
 #include "wire/header.h"
 
 // 1 when a member of the group leaves by this port, and with `is_direct` without a next hop.

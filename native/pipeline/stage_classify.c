@@ -6,11 +6,10 @@
 // with nothing. Rules without gateway (EGRET_ACTION_MAIN) are routed by the main table without session;
 // their return traffic is what comes for a client, by a port that is no network's, from where such a
 // rule leads.
+#include "pipeline/icmp.h"
 #include "pipeline/stage.h"
-
 #include "plan/decide.h"
 #include "wire/header.h"
-#include "pipeline/icmp.h"
 
 #include <netinet/in.h>
 

@@ -4,12 +4,11 @@
 // RFC 7126 (source routes), RFC 5508 §3.2 (ICMP errors and their quotes). AF_PACKET only taps, so
 // "left to the kernel" means that nothing is done: the kernel has its own copy.
 // Absent: VLAN tags (a tagged frame belongs to an interface of its own), IPv6 beyond recognizing it.
-#include "pipeline/stage.h"
-
-#include "wire/checksum.h"
-#include "wire/header.h"
 #include "packet/offload.h"
 #include "pipeline/reassembly.h"
+#include "pipeline/stage.h"
+#include "wire/checksum.h"
+#include "wire/header.h"
 
 #include <netinet/in.h>
 #include <string.h>

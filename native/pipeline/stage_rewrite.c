@@ -4,11 +4,10 @@
 // RFC 1812 §5.3.1 (TTL), RFC 5508 §4.2 (errors: the quote is translated back, the router that sent an
 // error from outside stays its source, one from inside is shown as the gateway address). Errors
 // neither refresh nor end a session (RFC 5508 REQ-6, RFC 7857 §7).
+#include "packet/rewrite.h"
 #include "pipeline/stage.h"
-
 #include "wire/checksum.h"
 #include "wire/header.h"
-#include "packet/rewrite.h"
 
 // Changes an address of the outer header alone.
 static void replace_address(uint8_t *ip, uint32_t at, uint32_t address)

@@ -4,13 +4,12 @@
 // RFC 1812 §5.2.4.3 (longest match), §5.3.1 (TTL), RFC 1191 (path MTU), RFC 2992 (a flow keeps its
 // path). All judgments that end in an ICMP error stand before the packet is rewritten, so that the
 // error quotes what its sender sent. A superframe is judged by its segments.
-#include "pipeline/stage.h"
-
-#include "plan/decide.h"
-#include "wire/header.h"
-#include "pipeline/icmp.h"
 #include "neighbor/neighbor.h"
 #include "packet/offload.h"
+#include "pipeline/icmp.h"
+#include "pipeline/stage.h"
+#include "plan/decide.h"
+#include "wire/header.h"
 
 #include <stddef.h>
 

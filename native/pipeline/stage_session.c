@@ -8,10 +8,9 @@
 // clients: the main table must reach the client by the arrival port. A session that is found is
 // checked against the current plan and FIB (session_decide.c).
 // RFC 5508 REQ-1, REQ-4, REQ-5: ICMP queries by id, errors by what they quote.
-#include "pipeline/stage.h"
-
-#include "wire/header.h"
 #include "pipeline/icmp.h"
+#include "pipeline/stage.h"
+#include "wire/header.h"
 
 #include <netinet/in.h>
 

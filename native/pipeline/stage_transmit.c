@@ -3,15 +3,14 @@
 // RFC 826, RFC 1122 §2.3.2.2 (packets wait for ARP; neighbor_hold.c). Frames for one port leave in one
 // call, in the order in which they came. A packet that must be cut sends what waits whenever the
 // batch has no room for more pieces.
-#include "pipeline/stage.h"
-
-#include "pipeline/fragment.h"
-#include "wire/header.h"
-#include "pipeline/icmp.h"
 #include "neighbor/neighbor.h"
-#include "packet/offload.h"
 #include "packet/generate.h"
+#include "packet/offload.h"
 #include "packet/verdict.h"
+#include "pipeline/fragment.h"
+#include "pipeline/icmp.h"
+#include "pipeline/stage.h"
+#include "wire/header.h"
 
 #include <string.h>
 

@@ -7,7 +7,6 @@
 // Nothing here changes anything; the same arguments over the same tables give the same answer.
 // Deliberately absent: reverse-path checks of the arrival port, sessions, ports of the pool.
 #pragma once
-
 #include "fib/fib.h"
 #include "plan/plan.h"
 

@@ -1,4 +1,5 @@
 #include "plan/plan.h"
+
 #include "plan/plan_buffer.h"
 
 #include <string.h>

@@ -5,7 +5,6 @@
 // a short scan (longest first), gateway addresses by highest random weight of the client's address,
 // so that a client stays where it is when others come and go.
 #pragma once
-
 #include "arena/arena.h"
 
 #include <stdint.h>

@@ -4,7 +4,6 @@
 // `owners` says which client has the addresses from there on, `interval_at` finds the intervals of a /16,
 // between which a lookup searches by halves. Addresses are found by hash, linear probing.
 #pragma once
-
 #include "plan/plan.h"
 
 #include <stdint.h>

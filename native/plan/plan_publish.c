@@ -1,7 +1,7 @@
 // Takes plans from egretd: checks, derives in private memory, then writes the buffer that no worker
 // reads and makes it current with one release store.
-#include "egret.h"
 #include "arena/epoch.h"
+#include "egret.h"
 #include "plan/plan.h"
 #include "plan/plan_buffer.h"
 

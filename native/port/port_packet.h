@@ -1,6 +1,5 @@
 // The driver over an AF_PACKET socket.
 #pragma once
-
 #include "packet/port.h"
 
 // Takes over an AF_PACKET socket made by egret_packet_socket; closes it in any case of failure.

@@ -6,6 +6,7 @@
 #include "lib/error.h"
 #include "nat/session.h"
 #include "plan/plan.h"
+#include "lib/abi_hash.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -83,7 +84,7 @@ static int header_fill(struct arena *arena, const struct arena_header *template)
 	if (getrandom(header->hash_key, sizeof header->hash_key, 0) != sizeof header->hash_key)
 		return error_system();
 	header->magic = ARENA_MAGIC;
-	header->abi_hash = egret_abi_hash();
+	header->abi_hash = abi_hash();
 	header->record_version = ARENA_RECORD_VERSION;
 	header->generation = UINT32_MAX;
 	header->plan = UINT32_MAX;
@@ -123,7 +124,7 @@ static int arena_check(const struct arena_header *header, uint64_t bytes)
 {
 	if (header->magic != ARENA_MAGIC)
 		return -EGRET_STATUS_BAD_ARENA;
-	if (header->abi_hash != egret_abi_hash() || header->record_version != ARENA_RECORD_VERSION)
+	if (header->abi_hash != abi_hash() || header->record_version != ARENA_RECORD_VERSION)
 		return -EGRET_STATUS_ABI_MISMATCH;
 	struct arena_header want = {0};
 	if (!arena_layout(&want, &header->limits))

@@ -1,6 +1,5 @@
 // Small arenas for the C tests: created under a name of their own, unlinked at once.
 #pragma once
-
 #include "arena/arena.h"
 #include "egret.h"
 

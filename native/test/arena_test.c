@@ -5,6 +5,7 @@
 #include "plan_fixture.h"
 #include "nat/session.h"
 #include "tap.h"
+#include "lib/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -230,7 +231,7 @@ static void test_reading(void)
 	struct egret_session_row rows[4];
 	uint32_t cursor = 0;
 	tap_ok(egret_sessions_read(arena, &cursor, rows, 4) == 0 && cursor == 4, "no session");
-	uint32_t now_tick = (uint32_t)(egret_now_ns() / EGRET_TICK_NS);
+	uint32_t now_tick = (uint32_t)(clock_now_ns() / EGRET_TICK_NS);
 	for (uint32_t i = 0; i < 4; i++)
 		records[i] = (struct session_record){.state = i == 1 ? 2 : 2 * i + 1,
 			.inside_addr = 10 + i,
@@ -270,7 +271,7 @@ static void test_claim(void)
 		// Another process, as the forwarder is: claims, and dies inside a batch.
 		if (egret_arena_open(path, NULL, &forwarder) != 0 || epoch_claim(forwarder) != 0)
 			_exit(1);
-		epoch_online(forwarder, 0, egret_now_ns() - 2 * EPOCH_SILENCE_NS);
+		epoch_online(forwarder, 0, clock_now_ns() - 2 * EPOCH_SILENCE_NS);
 		epoch_enter(forwarder, 0);
 		pause();
 	}
@@ -281,7 +282,7 @@ static void test_claim(void)
 	epoch_mark(control, &mark);
 	tap_ok(epoch_is_claimed(control), "a forwarder runs");
 	uint64_t beat_ns = egret_forwarder_heartbeat_ns(control);
-	tap_ok(beat_ns > 0 && egret_now_ns() - beat_ns >= 2 * EPOCH_SILENCE_NS,
+	tap_ok(beat_ns > 0 && clock_now_ns() - beat_ns >= 2 * EPOCH_SILENCE_NS,
 		"and when it last gave a sign of life is known");
 	tap_ok(!epoch_has_passed(control, &mark), "silent, but alive: it may still read");
 	egret_arena_open(path, NULL, &forwarder);
@@ -293,7 +294,7 @@ static void test_claim(void)
 	uint64_t *heartbeat_ns = &((struct arena *)control)->header->workers[0].heartbeat_ns;
 	*heartbeat_ns = UINT64_MAX / 2;
 	tap_ok(epoch_has_passed(control, &mark), "whatever its heartbeat says of the future");
-	*heartbeat_ns = egret_now_ns() + EPOCH_SILENCE_NS / 2;
+	*heartbeat_ns = clock_now_ns() + EPOCH_SILENCE_NS / 2;
 	tap_ok(!epoch_has_passed(control, &mark), "but for one of the next moment");
 	tap_ok(epoch_claim(forwarder) == 0, "and another may follow");
 	epoch_enter(forwarder, 0);

@@ -1,10 +1,9 @@
 // Incremental checksums against full ones (RFC 1071, RFC 1624), on random and on nasty values.
-#include "wire/checksum.h"
-
 #include "arena_fixture.h"
-#include "wire/header.h"
 #include "packet/rewrite.h"
 #include "tap.h"
+#include "wire/checksum.h"
+#include "wire/header.h"
 
 #include <netinet/in.h>
 #include <string.h>

@@ -5,10 +5,11 @@
 #include "egret.h"
 #include "forwarder/control_server.h"
 #include "forwarder/ports.h"
+#include "lib/abi_hash.h"
 #include "neighbor/neighbor.h"
 #include "netns.h"
-#include "tap.h"
 #include "packet/worker.h"
+#include "tap.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -176,7 +177,7 @@ static void test_rubbish(int fd)
 	close(raw);
 	raw = connect_raw();
 	struct control_message message = {
-		.magic = CONTROL_MAGIC, .kind = CONTROL_SET_NETLINK, .abi_hash = egret_abi_hash()};
+		.magic = CONTROL_MAGIC, .kind = CONTROL_SET_NETLINK, .abi_hash = abi_hash()};
 	control_send(raw, &message, STDIN_FILENO);
 	tap_ok(is_closed_soon(raw), "so does a request before hello");
 	close(raw);
@@ -188,7 +189,7 @@ static void test_rubbish(int fd)
 	send(raw, (char *)&message + 20, sizeof message - 20, 0);
 	struct control_message answer = {0};
 	tap_ok(recv(raw, &answer, sizeof answer, MSG_WAITALL) == sizeof answer &&
-			answer.abi_hash == egret_abi_hash(),
+			answer.abi_hash == abi_hash(),
 		"and is a message then");
 	message.kind = 77;
 	control_send(raw, &message, -1);
@@ -202,7 +203,7 @@ static void test_other_abi(void)
 {
 	int raw = connect_raw();
 	struct control_message message = {
-		.magic = CONTROL_MAGIC, .kind = CONTROL_HELLO, .abi_hash = ~egret_abi_hash()};
+		.magic = CONTROL_MAGIC, .kind = CONTROL_HELLO, .abi_hash = ~abi_hash()};
 	struct control_message answer = {0};
 	control_send(raw, &message, -1);
 	recv(raw, &answer, sizeof answer, MSG_WAITALL);

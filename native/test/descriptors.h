@@ -1,6 +1,5 @@
 // How many descriptors this process has open: what was passed on is to be closed.
 #pragma once
-
 #include <dirent.h>
 #include <stdint.h>
 

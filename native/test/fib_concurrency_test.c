@@ -2,9 +2,10 @@
 // while plies above, below and beside its prefix come, go and are used again.
 //
 // Worth running under ThreadSanitizer too.
-#include "arena_fixture.h"
 #include "arena/epoch.h"
+#include "arena_fixture.h"
 #include "fib/fib.h"
+#include "lib/clock.h"
 #include "tap.h"
 
 #include <pthread.h>
@@ -34,14 +35,14 @@ static void *read_on(void *argument)
 {
 	struct reader *reader = argument;
 	struct fib_view view;
-	epoch_online(reader->arena, 0, egret_now_ns());
+	epoch_online(reader->arena, 0, clock_now_ns());
 	while (!__atomic_load_n(&reader->must_end, __ATOMIC_RELAXED)) {
 		epoch_enter(reader->arena, 0);
 		fib_view_take(reader->arena, &view);
 		for (int i = 0; i < 64; i++)
 			reader->wrong += fib_lookup(&view, 0, stable_address) != STABLE_GROUP;
 		__atomic_fetch_add(&reader->lookups, 64, __ATOMIC_RELAXED);
-		epoch_leave(reader->arena, 0, egret_now_ns());
+		epoch_leave(reader->arena, 0, clock_now_ns());
 	}
 	epoch_offline(reader->arena, 0);
 	return NULL;

@@ -1,7 +1,10 @@
 // The FIB against a linear scan, the life of its plies, groups and generations.
-#include "arena_fixture.h"
 #include "arena/epoch.h"
+#include "arena_fixture.h"
 #include "fib/fib.h"
+#include "fib/fib_apply.h"
+#include "fib/fib_write.h"
+#include "lib/clock.h"
 #include "tap.h"
 
 #include <string.h>
@@ -28,6 +31,15 @@ static struct arena *begun(const struct egret_limits *limits)
 		exit(1);
 	}
 	return arena;
+}
+
+// Longest-prefix match in the generation that is written, forwarding or not.
+static uint32_t written_group(struct arena *arena, uint16_t network, uint32_t address)
+{
+	struct fib_view view;
+	fib_half_view(arena, ((struct arena_handle *)arena)->writer->half, &view);
+	view.generation_number = 1;
+	return fib_lookup(&view, network, address);
 }
 
 static uint32_t plies_used(struct arena *arena)
@@ -159,8 +171,8 @@ static void test_random(uint64_t seed)
 		"withdrawing everything frees every ply, %u left", plies_used(arena));
 	uint32_t found = 0;
 	for (uint32_t i = 0; i < 1000; i++)
-		found += egret_fib_lookup(
-				 arena, (uint16_t)(i % NETWORKS), fixture_random(&state)) != 0;
+		found += written_group(arena, (uint16_t)(i % NETWORKS), fixture_random(&state)) !=
+			0;
 	tap_ok(found == 0, "and leaves no route");
 	free(oracles);
 	egret_arena_close(arena);
@@ -176,17 +188,16 @@ static void test_space(void)
 	tap_ok(egret_fib_apply(arena, 0, deltas, 4) == 2 &&
 			egret_fib_last_status(arena) == -EGRET_STATUS_NO_SPACE,
 		"a delta that needs two plies is not applied when one is free");
-	tap_ok(egret_fib_lookup(arena, 0, 0x0a000001) == 3 &&
-			egret_fib_lookup(arena, 0, 0x0a000002) == 2 &&
-			egret_fib_lookup(arena, 0, 0x0b000001) == 0 && plies_used(arena) == 2,
+	tap_ok(written_group(arena, 0, 0x0a000001) == 3 &&
+			written_group(arena, 0, 0x0a000002) == 2 &&
+			written_group(arena, 0, 0x0b000001) == 0 && plies_used(arena) == 2,
 		"and the tables are as before it");
 	tap_ok(apply_one(arena, 0, 0x0b000000, 24, 4) == 1, "one that needs one ply is");
 	tap_ok(apply_one(arena, 0, 0x0a000001, 32, 0) == 1 &&
 			egret_fib_apply(arena, 0, deltas + 2, 2) == 2 &&
 			egret_fib_last_status(arena) == 0,
 		"plies of a withdrawn prefix are used again when they are needed");
-	tap_ok(egret_fib_lookup(arena, 0, 0x0b000001) == 4 &&
-			egret_fib_lookup(arena, 0, 0x0a000001) == 2,
+	tap_ok(written_group(arena, 0, 0x0b000001) == 4 && written_group(arena, 0, 0x0a000001) == 2,
 		"lookups agree");
 	tap_ok(apply_one(arena, 0, 0x0a000001, 8, 2) == 0 &&
 			egret_fib_last_status(arena) == -EGRET_STATUS_BAD_ARGUMENT,
@@ -197,7 +208,7 @@ static void test_space(void)
 	tap_ok(egret_fib_apply(arena, 4, deltas, 1) == -EGRET_STATUS_BAD_ARGUMENT,
 		"a network over the limit is refused");
 	tap_ok(egret_fib_clear(arena, 0) == 0 && egret_fib_reclaim(arena) == 1 &&
-			plies_used(arena) == 0 && egret_fib_lookup(arena, 0, 0x0c000001) == 0,
+			plies_used(arena) == 0 && written_group(arena, 0, 0x0c000001) == 0,
 		"clearing a network frees all it had");
 	egret_arena_close(arena);
 }
@@ -208,22 +219,22 @@ static void test_quiet_points(void)
 	egret_arena_commit_generation(arena);
 	apply_one(arena, 0, 0x0a000001, 32, 2);
 	tap_ok(egret_fib_reclaim(arena) == 1, "nobody reads: reclaimed at once");
-	epoch_online(arena, 0, egret_now_ns());
+	epoch_online(arena, 0, clock_now_ns());
 	epoch_enter(arena, 0);
 	apply_one(arena, 0, 0x0a000001, 32, 0);
 	tap_ok(egret_fib_reclaim(arena) == 0 && plies_used(arena) == 2,
 		"a worker in a batch keeps unlinked plies");
-	epoch_leave(arena, 0, egret_now_ns());
+	epoch_leave(arena, 0, clock_now_ns());
 	epoch_enter(arena, 0);
 	tap_ok(egret_fib_reclaim(arena) == 1 && plies_used(arena) == 0, "its next batch does not");
 	apply_one(arena, 0, 0x0a000001, 32, 2);
 	tap_ok(egret_fib_reclaim(arena) == 0, "a group that was freed in this batch is not free");
 	epoch_offline(arena, 0);
 	tap_ok(egret_fib_reclaim(arena) == 1, "an offline worker is quiet");
-	epoch_online(arena, 0, egret_now_ns());
+	epoch_online(arena, 0, clock_now_ns());
 	apply_one(arena, 0, 0x0a000001, 32, 0);
 	tap_ok(egret_fib_reclaim(arena) == 0, "online again, in the same batch");
-	arena->header->workers[0].heartbeat_ns = egret_now_ns() - EPOCH_SILENCE_NS - 1;
+	arena->header->workers[0].heartbeat_ns = clock_now_ns() - EPOCH_SILENCE_NS - 1;
 	tap_ok(egret_fib_reclaim(arena) == 1, "a silent worker that no process claims is dead");
 	egret_arena_close(arena);
 }
@@ -241,7 +252,7 @@ static void test_generations(void)
 	fib_view_take(arena, &view);
 	tap_ok(fib_lookup(&view, 0, 0x0a000001) == EGRET_GROUP_NONE,
 		"readers see nothing before the commit");
-	tap_ok(egret_fib_lookup(arena, 0, 0x0a000001) == 2, "the writer does");
+	tap_ok(written_group(arena, 0, 0x0a000001) == 2, "the writer does");
 	egret_arena_commit_generation(arena);
 	fib_view_take(arena, &view);
 	uint32_t first = view.generation_number;
@@ -258,7 +269,7 @@ static void test_generations(void)
 			fib_lookup(&view, 0, 0x0b000001) == 0,
 		"the old generation forwards until the commit");
 	egret_arena_begin_generation(arena);
-	tap_ok(egret_fib_lookup(arena, 0, 0x0b000001) == 0 && fib_lookup(&view, 0, 0x0a000001) == 3,
+	tap_ok(written_group(arena, 0, 0x0b000001) == 0 && fib_lookup(&view, 0, 0x0a000001) == 3,
 		"a life that follows one without a commit begins the same half again");
 	apply_one(arena, 0, 0x0c000000, 8, 5);
 	egret_arena_commit_generation(arena);
@@ -275,7 +286,7 @@ static void test_hung_reader(void)
 	struct arena *arena = begun(&fixture_limits);
 	struct arena_header *header = arena->header;
 	egret_arena_commit_generation(arena);
-	epoch_online(arena, 0, egret_now_ns());
+	epoch_online(arena, 0, clock_now_ns());
 	epoch_enter(arena, 0);
 	tap_ok(egret_arena_begin_generation(arena) == -EGRET_STATUS_TIMEOUT,
 		"it may read the half from before the commit");
@@ -284,7 +295,7 @@ static void test_hung_reader(void)
 	egret_arena_commit_generation(arena);
 	tap_ok(egret_arena_begin_generation(arena) == -EGRET_STATUS_TIMEOUT,
 		"which the next commit makes the one before");
-	epoch_leave(arena, 0, egret_now_ns());
+	epoch_leave(arena, 0, clock_now_ns());
 	tap_ok(egret_arena_begin_generation(arena) == 0, "until the batch is over");
 	egret_arena_close(arena);
 }
@@ -380,7 +391,7 @@ static uint32_t count_led(struct arena *arena, uint16_t network, uint32_t group)
 {
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < FIB_ROOT_ENTRIES; i++)
-		count += egret_fib_lookup(arena, network, i << 16) == group;
+		count += written_group(arena, network, i << 16) == group;
 	return count;
 }
 
@@ -413,7 +424,7 @@ static void test_short_prefix(void)
 		"elsewhere, too");
 	route.group = EGRET_GROUP_NONE;
 	tap_ok(apply_all(arena, 1, &route, 1) > 1 && count_led(arena, 1, 0) == FIB_ROOT_ENTRIES &&
-			egret_fib_lookup(arena, 1, 0xff00) == SPECIFIC,
+			written_group(arena, 1, 0xff00) == SPECIFIC,
 		"and nowhere");
 	route.group = FIRST;
 	egret_fib_apply(arena, 1, &route, 1);

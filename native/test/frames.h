@@ -6,10 +6,9 @@
 // Each constructor returns a frame out of a small ring, checksums complete; with_* change one thing and
 // mend the IPv4 checksum. frame_sums_error says what is wrong with a frame that came out.
 #pragma once
-
+#include "packet/packet.h"
 #include "wire/checksum.h"
 #include "wire/header.h"
-#include "packet/packet.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

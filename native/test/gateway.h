@@ -5,7 +5,6 @@
 //
 // Needs netns_enter first.
 #pragma once
-
 #include "arena/arena.h"
 #include "egret.h"
 #include "netns.h"

@@ -8,14 +8,14 @@
 //
 // Every neighbor's MAC is 02:01 followed by its address.
 #pragma once
-
 #include "arena_fixture.h"
+#include "forwarder/worker.h"
 #include "frames.h"
-#include "neighbor/neighbor.h"
-#include "plan_fixture.h"
+#include "lib/clock.h"
 #include "memory/port_memory.h"
 #include "nat/session.h"
-#include "forwarder/worker.h"
+#include "neighbor/neighbor.h"
+#include "plan_fixture.h"
 
 enum { CLIENT_PORT = 0, RED_PORT = 1, BLUE_PORT = 2, OFFICE_PORT = 3 };
 enum { RED = 1, BLUE = 2 };
@@ -299,7 +299,7 @@ static inline struct gateway *gateway_make_with(uint32_t sessions, uint32_t bind
 	gateway_routes(g);
 	egret_arena_commit_generation(g->arena);
 	gateway_publish(g);
-	g->now_ns = egret_now_ns();
+	g->now_ns = clock_now_ns();
 	gateway_start_worker(g);
 	return g;
 }

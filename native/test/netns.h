@@ -1,6 +1,5 @@
 // A network namespace of the test's own, gone when it ends. Needs root and iproute2.
 #pragma once
-
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>

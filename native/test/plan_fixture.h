@@ -1,6 +1,5 @@
 // Builds encoded plans for the C tests: rows are added in any order, plan_encode lays them out.
 #pragma once
-
 #include "abi.h"
 
 #include <stdint.h>

@@ -1,7 +1,8 @@
 // Plans: what is refused, who is whose client, which gateway address, and why.
-#include "arena_fixture.h"
-#include "plan/decide.h"
 #include "arena/epoch.h"
+#include "arena_fixture.h"
+#include "lib/clock.h"
+#include "plan/decide.h"
 #include "plan/plan.h"
 #include "plan_fixture.h"
 #include "tap.h"
@@ -305,7 +306,7 @@ static void test_turns(void)
 	tap_ok(egret_plan_acknowledged(arena) == 0, "no plan, none acknowledged");
 	tap_ok(publish(arena, fixture) == 1 && publish(arena, fixture) == 2,
 		"without workers plans follow each other");
-	epoch_online(arena, 0, egret_now_ns());
+	epoch_online(arena, 0, clock_now_ns());
 	epoch_enter(arena, 0);
 	struct plan_view view;
 	plan_view_take(arena, &view);
@@ -321,7 +322,7 @@ static void test_turns(void)
 	arena->header->workers[0].plan_seen = view.number;
 	tap_ok(egret_plan_acknowledged(arena) == 3 && publish(arena, fixture) == 4,
 		"until it has taken up the current one");
-	epoch_leave(arena, 0, egret_now_ns());
+	epoch_leave(arena, 0, clock_now_ns());
 	tap_ok(publish(arena, fixture) == 5, "nor one that is quiet");
 	epoch_offline(arena, 0);
 	tap_ok(egret_plan_acknowledged(arena) == 3, "offline: what it saw last");

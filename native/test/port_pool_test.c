@@ -1,7 +1,6 @@
 // Every outside port can be handed out, to the last one, and comes back.
-#include "nat/port_pool.h"
-
 #include "arena_fixture.h"
+#include "nat/port_pool.h"
 #include "tap.h"
 
 #include <netinet/in.h>

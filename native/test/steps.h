@@ -1,6 +1,5 @@
 // One step against the gateway of memory_gateway.h, and what came of it.
 #pragma once
-
 #include "memory_gateway.h"
 #include "tap.h"
 

@@ -5,7 +5,6 @@
 //
 // A failed test prints where it stands and goes on; tap_done prints the plan and gives main's result.
 #pragma once
-
 #include <stdio.h>
 
 // How long anything is waited for, in milliseconds. A wait ends on its event; the bound only makes a

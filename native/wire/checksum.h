@@ -4,7 +4,6 @@
 // folded at the end. A field on the wire holds the complement of the sum; a partial field
 // (CHECKSUM_PARTIAL) holds the sum itself, of the pseudo-header alone.
 #pragma once
-
 #include <stdint.h>
 #include <string.h>
 

@@ -2,7 +2,6 @@
 //
 // RFC 791, 792, 768, 9293, 826, and IEEE 802.3. Values are in host order once read.
 #pragma once
-
 #include <stdint.h>
 
 enum {
