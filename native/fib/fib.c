@@ -78,7 +78,7 @@ uint32_t fib_group_read(const struct fib_view *view, uint32_t group,
 	const struct fib_group *row = &view->groups[group];
 	uint32_t count = __atomic_load_n(&row->count, __ATOMIC_ACQUIRE);
 	if (count > EGRET_GROUP_PATHS_MAX)
-		return 0; // nobody writes so many
+		return 0; // no writer makes so many
 	for (uint32_t i = 0; i < count; i++) {
 		fib_adjacency_word word = __atomic_load_n(
 			fib_adjacency_word_of(&row->paths[i]), __ATOMIC_RELAXED);

@@ -13,6 +13,6 @@ struct arena_handle {
 	struct fib_writer *writer; // only in egretd, from egret_arena_begin_generation on
 };
 
-// Empties a generation that nobody reads and makes it the one that egret_fib_* write.
+// Empties a generation that no reader uses and makes it the one that egret_fib_* write.
 int fib_writer_begin(struct arena_handle *handle, uint32_t half);
 void fib_writer_free(struct arena_handle *handle);

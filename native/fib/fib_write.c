@@ -283,7 +283,7 @@ static int enter(struct fib_writer *writer, uint16_t network, const struct egret
 		return 0;
 	const uint32_t *root = root_of(writer, network);
 	if (plies_missing(writer, root, prefix, length) > plies_free(writer)) {
-		// Whoever cached a route that leads through these plies must hear of it first.
+		// Sessions that cached a route through these plies must see the change first.
 		fib_write_bump(writer, network);
 		fib_write_reclaim(writer);
 		if (plies_missing(writer, root, prefix, length) > plies_free(writer))

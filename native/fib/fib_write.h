@@ -1,4 +1,4 @@
-// The FIB's writer: what egretd keeps besides the tables, and how entries change (fib_apply.c calls
+// The FIB's writer: what egretd keeps in addition to the tables, and how entries change (fib_apply.c calls
 // it).
 //
 // Every change keeps what readers see whole: a ply is filled before an entry leads to it, a ply that
@@ -20,7 +20,8 @@ struct fib_writer {
 	uint32_t *roots, *plies, *versions;
 	struct fib_group *groups;
 	struct prefix_table *tables; // [network_max]
-	uint32_t *resume_at; // [network_max] root entry where a change goes on; 0: all are finished
+	uint32_t *
+		resume_at; // [network_max] root entry where a change continues; 0: all are finished
 	uint32_t entries_left; // that this call may change
 	uint32_t *ply_next; // list of each ply that is not in use
 	uint16_t *ply_specific; // entries of a ply that need it: longer prefixes, deeper plies

@@ -1,4 +1,4 @@
-// The log's way out: standard error, which may be a pipe that nobody reads any more. Neither egretd
+// The log's way out: standard error, which may be a pipe without a reader. Neither egretd
 // nor the forwarder waits for a reader: a line that finds no room is lost.
 #include "egret.h"
 

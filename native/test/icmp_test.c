@@ -94,7 +94,7 @@ static void test_ttl_and_arrival_address(void)
 		(unsigned)limited);
 	gateway_send(g, CLIENT_PORT, with_ttl(udp("10.1.0.2", 4001, "192.0.2.10", 1), 1));
 	tap_ok(gateway_counter(g, CLIENT_PORT, EGRET_PORT_COUNTER_GENERATED) == sent + 1,
-		"a flow that was told nothing yet is told at once");
+		"a flow's first error is sent at once");
 	for (uint16_t i = 0; i < 30; i++)
 		gateway_send(
 			g, CLIENT_PORT, with_ttl(udp("10.1.0.2", 5000 + i, "192.0.2.10", 1), 1));

@@ -1,4 +1,4 @@
-// A log line goes out whole, in pieces, or not at all; nobody waits for its reader.
+// A log line is written whole, in pieces, or not at all; the writer never waits for its reader.
 #include "egret.h"
 #include "tap.h"
 
@@ -40,9 +40,9 @@ int main(void)
 	int written = 0;
 	while (written < PIPE_BYTES && egret_log_write(ends[1], line, bytes) == 1)
 		written++;
-	tap_ok(written > 1 && written < PIPE_BYTES, "nobody reads: lost, after %d lines", written);
+	tap_ok(written > 1 && written < PIPE_BYTES, "no reader: lost, after %d lines", written);
 	tap_ok(drain(ends[0]) == written * (ssize_t)bytes, "those before are whole");
-	tap_ok(egret_log_write(ends[1], line, bytes) == 1, "somebody reads again");
+	tap_ok(egret_log_write(ends[1], line, bytes) == 1, "a reader again");
 	tap_ok(drain(ends[0]) == (ssize_t)bytes, "and the next is whole, too");
 
 	egret_log_write(ends[1], line, bytes);
@@ -53,7 +53,7 @@ int main(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	close(ends[0]);
-	tap_ok(egret_log_write(ends[1], line, bytes) == 0, "the reader is gone: lost");
+	tap_ok(egret_log_write(ends[1], line, bytes) == 0, "the reader has closed: lost");
 	close(ends[1]);
 	return tap_done();
 }

@@ -111,7 +111,7 @@ static void test_fragments(void)
 		struct frame *out = gateway_send(g, CLIENT_PORT, is_reversed ? one : two);
 		tap_ok(is_from(out, "10.50.0.2", "192.0.2.10") && out->bytes == 34 + 1200 &&
 				memcmp(frame_l4(out) + 8, frame_l4(whole) + 8, 1192) == 0,
-			"the whole goes on (%s)", is_reversed ? "out of order" : "in order");
+			"the whole is forwarded (%s)", is_reversed ? "out of order" : "in order");
 		CLEAN();
 	}
 	struct frame *whole = frame_udp(frame_ipv4("10.1.0.2", "192.0.2.10"), 4000, 53, 1192);
@@ -126,7 +126,7 @@ static void test_fragments(void)
 	frame_l4(forged)[599] ^= 1;
 	gateway_send(g, CLIENT_PORT, forged);
 	tap_ok(g->out_count == 0 && gateway_drops(g, EGRET_DROP_FRAGMENT) == 3,
-		"another one in its place condemns the datagram");
+		"another one in its place: the datagram is dropped");
 	whole = with_id(whole, 997);
 	gateway_send(g, CLIENT_PORT, frame_fragment(whole, 0, 600, 0));
 	gateway_send(g, CLIENT_PORT, frame_fragment(whole, 592, 608, 1));
@@ -142,7 +142,7 @@ static void test_fragments(void)
 	gateway_send(g, CLIENT_PORT, frame_fragment(whole, 1200, 600, 1));
 	gateway_send(g, CLIENT_PORT, frame_fragment(whole, 0, 600, 0));
 	tap_ok(g->out_count == 0 && gateway_drops(g, EGRET_DROP_FRAGMENT) == 9,
-		"a fragment behind the last one's end condemns, too: no gap passes for a whole");
+		"one behind the last one's end, too: no gap passes for a whole");
 	struct frame *tiny = frame_fragment(
 		with_id(tcp("10.1.0.2", 1, "192.0.2.10", 80, TCP_SYN), 999), 0, 8, 0);
 	DROPPED(CLIENT_PORT, tiny, FRAGMENT, "RFC 1858: a first fragment without TCP's flags");

@@ -36,10 +36,10 @@ static void test_two_networks(void)
 	DROPPED(RED_PORT, udp("192.0.2.10", 53, "192.0.2.99", 1), NOT_FORWARDED,
 		"transit between networks");
 	DROPPED(RED_PORT, udp("192.0.2.10", 53, "10.50.0.2", (uint16_t)(red_port ^ 1)), NO_SESSION,
-		"a port of the pool that nobody has");
+		"a port of the pool that is not in use");
 	DROPPED(RED_PORT, udp("192.0.2.11", 53, "10.50.0.2", red_port), FILTERED,
 		"another remote on a live port");
-	DROPPED(CLIENT_PORT, udp("10.1.0.99", 53, "192.0.2.10", 53), NOT_A_CLIENT, "a stranger");
+	DROPPED(CLIENT_PORT, udp("10.1.0.99", 53, "192.0.2.10", 53), NOT_A_CLIENT, "no client");
 	DROPPED(RED_PORT, frame_echo(frame_ipv4("192.0.2.10", "10.50.0.2"), ICMP_IS_ECHO, 1, 8),
 		NO_SESSION, "a ping to the pool");
 	gateway_free(g);
@@ -62,7 +62,7 @@ static void test_two_networks_of_one_gateway(void)
 	gateway_route(g, BLUE, "192.0.2.128", 25, EGRET_GROUP_NONE);
 	out = gateway_send(g, CLIENT_PORT, udp("10.1.0.5", 2, "192.0.2.200", 53));
 	tap_ok(out->port == RED_PORT && worker_counter(EGRET_WORKER_COUNTER_SESSIONS_REVOKED) == 1,
-		"when the route moves to the other network the session begins anew");
+		"when the route moves to the other network the session begins again");
 	CLEAN();
 	gateway_free(g);
 }
@@ -108,7 +108,7 @@ static void test_plan_changes(void)
 	DROPPED(RED_PORT, udp("192.0.2.10", 53, "10.50.0.2", red), NO_SESSION,
 		"an answer to an address that the policy no longer gives");
 	struct frame *out = gateway_send(g, CLIENT_PORT, udp("10.1.0.2", 4000, "192.0.2.10", 53));
-	tap_ok(is_from(out, "10.50.0.3", "192.0.2.10"), "the next packet begins anew");
+	tap_ok(is_from(out, "10.50.0.3", "192.0.2.10"), "the next packet begins a new one");
 	tap_ok(worker_counter(EGRET_WORKER_COUNTER_SESSIONS) == 2,
 		"the other client's session is untouched");
 	g->plan.clients[0].rule_count = 0;
@@ -131,7 +131,7 @@ static void test_route_withdrawn(void)
 	struct frame *out = gateway_send(g, CLIENT_PORT, udp("10.1.0.2", 4000, "192.0.2.10", 53));
 	tap_ok(is_from(out, "10.1.0.1", "10.1.0.2") && frame_l4(out)[0] == 3 &&
 			frame_l4(out)[1] == UNREACHABLE_NETWORK,
-		"a session whose route is gone: network unreachable at once");
+		"a session whose route was withdrawn: network unreachable at once");
 	out = gateway_send(g, CLIENT_PORT, udp("10.1.0.2", 4001, "192.0.2.10", 53));
 	tap_ok(frame_l4(out)[0] == 3 && gateway_drops(g, EGRET_DROP_NO_ROUTE) == 2,
 		"and a first packet too");
@@ -198,7 +198,7 @@ static void test_neighbors(void)
 	gateway_neighbor(g, RED_PORT, "172.16.1.99");
 	gateway_wait(g, 1000000);
 	tap_ok(g->out_count == 1 && is_from(g->out[0], "10.50.0.2", "192.0.2.10"),
-		"and goes when the neighbor answers");
+		"and is sent when the neighbor answers");
 	CLEAN();
 	gateway_group(g, GROUP_RED, "172.16.1.98", RED_PORT);
 	struct frame *asked = udp("10.1.0.2", 4000, "192.0.2.10", 53);
@@ -263,7 +263,7 @@ static void test_ecmp(void)
 				udp("10.1.0.2", (uint16_t)(4000 + i), "192.0.2.10", 53))
 				->data[5] == 141;
 	tap_ok(back == by[1], "and taken again when it answers");
-	paths[1].next_hop = address_of("172.16.1.142"); // nobody there
+	paths[1].next_hop = address_of("172.16.1.142"); // no neighbor there
 	egret_fib_set_group(g->arena, GROUP_RED, paths, 2);
 	uint32_t sent = 0;
 	for (uint16_t i = 0; i < 64; i++)

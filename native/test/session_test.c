@@ -44,7 +44,7 @@ static void test_limits(void)
 			is_from(out, "10.1.0.1", "10.1.0.3") && frame_l4(out)[1] == 13,
 		"a full table: dropped and said so (RFC 5508 REQ-8)");
 	out = gateway_send(g, CLIENT_PORT, udp("10.1.0.2", 4000, "192.0.2.10", 53));
-	tap_ok(is_from(out, "10.50.0.2", "192.0.2.10"), "nobody was evicted");
+	tap_ok(is_from(out, "10.50.0.2", "192.0.2.10"), "no session was evicted");
 	CLEAN();
 	gateway_free(g);
 
@@ -135,7 +135,7 @@ static void test_tcp(void)
 	gateway_wait(g, 239000000000ull);
 	tap_ok(only_phase() == EGRET_SESSION_STATE_TCP_OPENING, "transitory: there at 239 s");
 	gateway_wait(g, 2000000000ull);
-	tap_ok(only_phase() == 255, "gone at 241 s");
+	tap_ok(only_phase() == 255, "removed at 241 s");
 	CLEAN();
 	gateway_free(g);
 }
