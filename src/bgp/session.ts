@@ -292,7 +292,7 @@ export class Session {
   }
 
   /**
-   * RFC 4724 §5: a neighbor that can restart gracefully and connects anew has lost the old connection.
+   * RFC 4724 §5: a neighbor that can restart gracefully and connects again has lost the old connection.
    * Just after the first has come up it is a late collision instead.
    */
   #settleWithEstablished(peering: Peering, other: Peering): boolean {

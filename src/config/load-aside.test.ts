@@ -42,7 +42,7 @@ test('a small configuration and one that is not there are read as well', async (
   expect(none).toMatchObject({ kind: 'errors', errors: [{ at: { file: join(folder, 'none') } }] });
 });
 
-test('this thread goes on meanwhile', async () => {
+test('this thread is not blocked meanwhile', async () => {
   writePods(2500);
   let turns = 0;
   const timer = setInterval(() => {

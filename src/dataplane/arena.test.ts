@@ -31,7 +31,7 @@ const portNamed = (name: string, i: number): PlanPort => ({
   ...{ role: 'Any', network: undefined },
 });
 
-test('interfaces past the limit have no port, and harm nobody', () => {
+test('interfaces past the limit have no port, and harm no other', () => {
   const dataPlane = ArenaDataPlane.open(
     join(folder, 'link'),
     join(folder, 'a'),

@@ -56,7 +56,7 @@ test('an address outside a changed pool is given up, a smaller gateway keeps its
   ]);
 });
 
-test("an address that is somebody else's is passed over, also when the gateway had it", () => {
+test('a reserved address is passed over, also when the gateway had it', () => {
   const before = assignAddresses([gateway('a', 1, '10.50.0.0/31')], new Map());
   expect(text(before, 'a')).toEqual(['10.50.0.0']);
   const isTaken = (_: Gateway, address: number) => address === parseIpv4('10.50.0.0');

@@ -16,7 +16,7 @@ export type IsReserved = (gateway: Gateway, address: Ipv4) => boolean;
 
 /**
  * @param before - the assignment so far, whatever configuration it was made for
- * @param isReserved - whether an address is somebody else's, whatever the gateway's pools say
+ * @param isReserved - whether an address belongs to the host, whatever the gateway's pools say
  * @returns a new assignment for exactly these gateways; a gateway whose pools are exhausted gets fewer
  */
 export function assignAddresses(

@@ -65,6 +65,6 @@ export interface PlanClient {
   readonly prefix: Ipv4Prefix;
   /** Index into policies; undefined: the policy does not exist, everything is dropped. */
   readonly policy: number | undefined;
-  /** Number of the client in Model.clients; undefined: nobody's, a hole in a shorter prefix. */
+  /** Number of the client in Model.clients; undefined: none, a hole in a shorter prefix. */
   readonly identity: number | undefined;
 }

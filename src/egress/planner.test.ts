@@ -25,7 +25,7 @@ function clientsOf(...clients: Partial<Client>[]): string[] {
 
 const net = (text: string) => [parseIpv4Prefix(text)!];
 
-test('a client that asks for no gateway is nobody, also inside the net of another', () => {
+test('a client that asks for no gateway is none, also inside the net of another', () => {
   expect(
     clientsOf(
       { name: 'everybody', prefixes: net('10.0.0.0/8'), policy: 'p' },

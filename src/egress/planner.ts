@@ -4,8 +4,8 @@
  *
  * Fail closed: a rule whose gateways have no ready address keeps its place with an empty list, so that
  * the packet drops with no_gateway rather than matching a shorter prefix; a client whose policy does
- * not exist keeps its prefix with no rules; and one that asks for no gateway keeps its prefix as
- * nobody's, so that a GlobalNetworkSet around it does not speak for it.
+ * not exist keeps its prefix with no rules; and one that asks for no gateway keeps its prefix
+ * without owner, so that a GlobalNetworkSet around it does not speak for it.
  */
 import { gatewayKey } from '../model/gateway-key.ts';
 import type { Model, Policy } from '../model/model.ts';

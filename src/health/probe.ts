@@ -42,7 +42,7 @@ export interface TargetReport {
   readonly state: TargetState;
   /** Since its last answer, or its beginning. */
   readonly silentMs: number;
-  /** Why the last attempt failed; undefined: nobody answered, or nothing was tried yet. */
+  /** Why the last attempt failed; undefined: no answer came, or nothing was tried yet. */
   readonly failure: string | undefined;
 }
 

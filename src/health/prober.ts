@@ -1,7 +1,7 @@
 /**
  * The probes of all gateways with spec.egressGatewayFailureDetection, following the Model.
  *
- * A probe is (gateway, kind, target). What did not change goes on as it was; another interval or
+ * A probe is (gateway, kind, target). What did not change continues as it was; another interval or
  * timeout is taken up without forgetting when the target last answered.
  */
 import type { Clock } from '../lib/clock.ts';

@@ -71,7 +71,7 @@ test('endless headers are cut off', async () => {
   expect(await get(`http://a.example:${await listening(server)}/`)).toBe('HPE_HEADER_OVERFLOW');
 });
 
-test('a port where nobody listens', async () => {
+test('a port without a listener', async () => {
   const server = net.createServer();
   const port = await listening(server);
   await new Promise((resolve) => server.close(resolve));

@@ -2,14 +2,14 @@
  * Probes on the wire: the only file of this folder with sockets.
  *
  * Node can neither open a raw socket nor bind one to a device and a mark, so descriptors come from
- * the native library, handed in as ProbeSockets. Node tells nobody when a raw socket becomes
+ * the native library, handed in as ProbeSockets. Node does not report when a raw socket becomes
  * readable or a connection that it did not start comes up; both are polled, less and less often,
  * and only while a probe is outstanding.
  *
  * HTTP: one GET on a connection of its own; any 2xx or 3xx is an answer, a redirect is not followed,
  * the body is not read. With https the certificate must be valid for the URL's host. Names are
  * resolved by the box's own resolver (/etc/resolv.conf, by the main table), whatever network the
- * probe goes through. Absent: IPv6, proxies.
+ * probe uses. Absent: IPv6, proxies.
  */
 import { lookup } from 'node:dns';
 import http from 'node:http';

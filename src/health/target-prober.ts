@@ -91,7 +91,7 @@ export class TargetProber {
     this.#expireLater();
   }
 
-  /** As long as nothing was learned, what was presumed at the beginning is presumed anew. */
+  /** As long as nothing was learned, what was presumed at the beginning is presumed again. */
   presumeAgain(): void {
     if (this.#answers.kind !== 'presumed') return;
     this.#answers = begunInUse(this.#options.clock.nowMs());
@@ -190,7 +190,7 @@ export class TargetProber {
     }
     const remainingMs = this.#pace.timeoutMs - this.silentMs;
     if (remainingMs <= 0) return;
-    // Timers may be a little early, and cannot wait for ever.
+    // Timers may be a little early, and cannot wait for any length of time.
     const delayMs = Math.min(Math.max(1, remainingMs), delayMsMax);
     this.#expiry = clock.after(delayMs, () => this.#expireLater());
   }

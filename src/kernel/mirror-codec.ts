@@ -1,5 +1,5 @@
 /**
- * What goes to the mirror's thread and comes back: rows of struct egret_mirror_route
+ * What is passed to the mirror's thread and comes back: rows of struct egret_mirror_route
  * (native/egret.h) and struct mirror_event (native/egretd/mirror.h), in host order.
  */
 import type { Ipv4 } from '../net/ipv4.ts';
@@ -50,7 +50,7 @@ export interface MirrorEventListener {
   progressed(sequence: number): void;
   /** Comes before the progress that covers it. */
   failed(sequence: number, errno: number): void;
-  /** Somebody else removed or replaced a route. */
+  /** Another program removed or replaced a route. */
   foreignChange(table: number, address: Ipv4, length: number): void;
   /** Notifications were lost. */
   overrun(): void;

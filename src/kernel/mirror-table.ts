@@ -39,11 +39,11 @@ export class MirrorTable {
   readonly source: MirrorSource;
   /** Prefixes that the kernel holds; the value is the number of their next hops in PathSets. */
   readonly installed = new PrefixMap();
-  /** Prefixes that the kernel refused, or lost to somebody else; the value is the errno. */
+  /** Prefixes that the kernel refused, or that another program removed; the value is the errno. */
   readonly failed = new PrefixMap();
   /** Routes of a prefix that are submitted and not settled. */
   readonly inFlight = new Map<number, number>();
-  /** Mark of what the kernel was seen to hold, or was told to since. */
+  /** Mark of what the kernel was seen to hold, or was sent since. */
   mark = 0;
   /** The table is being emptied: its source counts no more. */
   isClosing = false;
@@ -68,8 +68,8 @@ export class MirrorTable {
   }
 
   /**
-   * Routes that the kernel holds, less those whose next hops it has yet to be told. What is pending is
-   * to come, to go or to be replaced; those that come or go are already the difference to the source.
+   * Routes that the kernel holds, less those whose new next hops were not sent yet. What is pending will
+   * be added, removed or replaced; additions and removals are already the difference to the source.
    * With both at once the count may be too small, never too large.
    */
   get mirroredCount(): number {
@@ -90,12 +90,12 @@ export class MirrorTable {
     return this.inFlight.size === 0 && this.repairCount === 0 && !hasChanges;
   }
 
-  /** Looks at a prefix again when its turn comes. */
+  /** Checks a prefix again when its turn comes. */
   repair(address: Ipv4, length: number): void {
     this.#repairs.push(address, length);
   }
 
-  /** Takes the oldest prefix that must be looked at again. */
+  /** Takes the oldest prefix that must be checked again. */
   takeRepair(visit: (address: Ipv4, length: number) => void): boolean {
     if (this.#repairHead === this.#repairs.length) return false;
     const address = this.#repairs[this.#repairHead]!;
@@ -149,7 +149,7 @@ export class MirrorTable {
     this.mark = (this.mark + 1) & 0xff;
   }
 
-  /** After reading: forgets, in one shard, what is gone; asks again for what has no route. */
+  /** After reading: forgets, in one shard, what the kernel no longer has; checks again what has no route. */
   sweep(shard: number): void {
     this.forgetUnseen(shard);
     this.installed.forEachInShard(shard, (address, length) => {
@@ -166,7 +166,7 @@ export class MirrorTable {
     for (let i = 0; i < gone.length; i += 2) this.installed.delete(gone[i]!, gone[i + 1]!);
   }
 
-  /** Looks at everything in one shard again that the kernel may hold. */
+  /** Checks everything in one shard again that the kernel may hold. */
   repairAll(shard: number): void {
     this.installed.forEachInShard(shard, (address, length) => this.repair(address, length));
     this.retry(shard);
@@ -180,7 +180,7 @@ export class MirrorTable {
     );
   }
 
-  /** Looks at every prefix of one shard again that was refused. */
+  /** Checks every prefix of one shard again that was refused. */
   retry(shard: number): void {
     this.failed.forEachInShard(shard, (address, length) => this.repair(address, length));
   }

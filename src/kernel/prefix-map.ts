@@ -141,7 +141,7 @@ function find(shard: Shard, hash: number, address: Ipv4, length: number): number
   return ~slot;
 }
 
-/** A copy with another number of slots; the shard itself is gone. */
+/** A copy with another number of slots; the shard itself is not used afterwards. */
 function resized(shard: Shard, slots: number): Shard {
   const copy = makeShard(slots);
   copy.count = shard.count;

@@ -172,7 +172,7 @@ export interface NeighborMessage {
   readonly state: number;
   /** NTF_EXT_MANAGED: the kernel keeps it resolved. */
   readonly isManaged: boolean;
-  /** NDA_PROTOCOL: who made it; 0: nobody in particular. */
+  /** NDA_PROTOCOL: who made it; 0: not set. */
   readonly protocol: number;
 }
 

@@ -25,7 +25,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 
 test('sets what a port needs and puts back what was there', () => {
   const sysctls = makeSysctls({}, root);
-  sysctls.apply(['ens5', 'ens5.7', 'gone']);
+  sysctls.apply(['ens5', 'ens5.7', 'absent']);
   expect(get('net/ipv4/conf/ens5/rp_filter')).toBe('2');
   expect(get('net/ipv4/conf/ens5.7/rp_filter')).toBe('2');
   expect(get('net/ipv4/conf/all/rp_filter')).toBe('1');
@@ -46,7 +46,7 @@ test('sets what a port needs and puts back what was there', () => {
   expect(sysctls.record()).toEqual({});
 });
 
-test('a later life restores what an earlier one found, but not over somebody else', () => {
+test('a later instance restores what an earlier one found, unless it was changed since', () => {
   makeSysctls({}, root).apply(['ens5']);
   const record = JSON.parse(
     JSON.stringify({ ...makeSysctls({ 'net/ipv4/conf/ens5/rp_filter': '1' }, root).record() }),

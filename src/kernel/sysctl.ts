@@ -6,7 +6,7 @@
  * |---------------------|-------|------------------------------------------------------------------|
  * | rp_filter           | 2     | strict would look a network's sources up in the main table; the  |
  * |                     |       | kernel takes the larger of this and conf/all, and 2 is the largest |
- * | src_valid_mark      | 1     | rp_filter's loose look-up goes to the network's table            |
+ * | src_valid_mark      | 1     | rp_filter's loose look-up uses the network's table               |
  * | arp_ignore          | 1     | two interfaces may have the same address: answer only on its own |
  * | arp_announce        | 2     | and ask with the address of the interface asked on               |
  * | accept_redirects    | 0     | with forwarding off the kernel would take them                   |
@@ -38,7 +38,7 @@ export interface Sysctls {
   show(ports: readonly string[]): SysctlValue[];
   /** What restore would write back. */
   record(): SysctlRecord;
-  /** Puts back what was found, where nobody else changed it since. */
+  /** Puts back what was found, unless another program changed it since. */
   restore(): void;
 }
 
@@ -58,13 +58,13 @@ const portSettings = (name: string): readonly (readonly [string, string])[] => [
 ];
 
 /**
- * @param found - the record of an earlier life that was not stopped in order
+ * @param found - the record of a previous instance that was not stopped in order
  * @param root - /proc/sys, but for tests
  */
 export function makeSysctls(found: SysctlRecord = {}, root = '/proc/sys'): Sysctls {
   const remembered = new Map(Object.entries(found));
 
-  /** A box without IPv6 has none of its settings; an interface may have gone. */
+  /** A box without IPv6 has none of its settings; an interface may have been removed. */
   function read(path: string): string | undefined {
     try {
       return readFileSync(join(root, path), 'utf8').trim();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { coalesced } from './coalesced.ts';
 
-/** Work that ends when it is told to. */
+/** Work that finishes when the test lets it. */
 function bench() {
   const events: string[] = [];
   const ends: (() => void)[] = [];

@@ -3,13 +3,13 @@
  *
  *   asked ─▶ working ─▶ done            asked while working: once more afterwards, however often asked
  *
- * So work that began later ends later, and the last to end saw everything that was there when it was
+ * So work that began later finishes later, and the last run saw everything that was there when it was
  * asked for.
  */
 
 /**
  * @param work - is not to reject
- * @returns asks for the work; it begins at once, or as soon as what is under way has ended
+ * @returns asks for the work; it begins at once, or as soon as what is under way is done
  */
 export function coalesced(work: () => Promise<void>): () => void {
   let isWorking = false;

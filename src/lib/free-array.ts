@@ -3,7 +3,7 @@
  * later: what lies outside of its heap hardly counts when it decides to run.
  */
 
-/** @param array - nobody uses it any more: it is empty afterwards, and so is every view of its buffer */
+/** @param array - not used any more: it is empty afterwards, and so is every view of its buffer */
 export function freeArray(array: { readonly buffer: ArrayBufferLike }): void {
   (array.buffer as ArrayBuffer).transfer(0);
 }

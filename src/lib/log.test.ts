@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { makeLog } from './log.ts';
 
 describe('the log', () => {
-  test('tells how many lines were lost while nobody took them', () => {
+  test('reports how many lines were lost while they could not be written', () => {
     const taken: string[] = [];
     let isTaking = true;
     const log = makeLog('info', (line) => {

@@ -7,8 +7,8 @@ export type Log = pino.Logger;
  * The daemon's log.
  *
  * @param level - Appliance.spec.log.level
- * @param write - writes a line; false: nobody takes it now, and it is lost. The next one that goes
- *   out comes with how many were.
+ * @param write - writes a line; false: it cannot be written now, and is lost. The next one that is
+ *   written comes with the number of lost lines.
  */
 export function makeLog(level: pino.Level, write: (line: string) => boolean): Log {
   const timestamp = pino.stdTimeFunctions.isoTime;

@@ -11,7 +11,7 @@
  *   4 as-path-length   8 igp-metric       12 source-name
  *
  * MED is compared only between paths by the same neighboring AS; a missing one is 0, the best. Since
- * every step looks at all paths that are left, the outcome does not depend on the order in which
+ * every step compares all paths that are left, the outcome does not depend on the order in which
  * they arrived (which it does where paths are compared two by two). There is no step "oldest".
  *
  * What is left after step 8 is equally good: with multipath, those of distinct next hops share the

@@ -1,9 +1,9 @@
 /**
- * Going through a table of records in slices, and once more when asked again meanwhile.
+ * Visits a table of records in slices, and once more when asked again meanwhile.
  *
  *   1 ── … ──▶ asked again here ── … ──▶ end, and from 1 on ── … ──▶ here: done
  *
- * Whoever began anew each time would never come to the end of a large table while it is asked often.
+ * A lap that began again with each request would never reach the end of a large table.
  */
 import type { RecordTable } from './record-table.ts';
 
@@ -25,7 +25,7 @@ export class Lap {
     this.#hasTurned = false;
   }
 
-  /** Goes on by some records, and visits those that live. */
+  /** Advances by some records, and visits those in use. */
   run(table: RecordTable, recordsMax: number, visit: (record: number) => void): void {
     for (let i = 0; i < recordsMax; i += 1) {
       const record = this.next(table.end);

@@ -70,7 +70,7 @@ export interface RouteSource {
     | undefined;
 }
 
-/** Where a packet for a route goes: an interface and the address to resolve on it. */
+/** Where a packet for a route is sent: an interface and the address to resolve on it. */
 export interface NextHop {
   readonly interface: string;
   /** 0: the destination itself is on the link (a connected route). */
@@ -108,7 +108,7 @@ export interface AdjRibIn {
   markStale(): void;
   /** Removes what is still stale, in slices. */
   sweepStale(): void;
-  /** Removes everything, in slices; the source is gone. */
+  /** Removes everything, in slices; the source is not used afterwards. */
   close(): void;
   readonly routeCount: number;
 }

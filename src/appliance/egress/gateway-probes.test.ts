@@ -25,7 +25,7 @@ const learned = (...names: string[]): Route => ({
 });
 const onLink: Route = { kind: 'connected', nextHops: [{ interface: 'ens5' }] };
 
-test('without networks a probe goes by the main table', () => {
+test('without networks a probe uses the main table', () => {
   expect(waysTo(gateway(), target, routes())).toEqual({
     ways: [{ interface: undefined, mark: undefined }],
     reason: undefined,

@@ -19,7 +19,7 @@ export interface ReadinessInput {
   readonly assignment: AddressAssignment;
   readonly vrfs: Vrfs;
   readonly neighbors: readonly NeighborRow[];
-  /** Gateways that stay in use whatever is found: an earlier life's, until the takeover. */
+  /** Gateways that stay in use whatever is found: the previous instance's, until the takeover. */
   readonly heldGateways: readonly string[];
 }
 

@@ -40,7 +40,7 @@ test('what does not fit a living arena is refused; at a start, a new arena takes
   takeRoom(model(3), small);
   const tooSmall = expect.objectContaining({ code: 'ARENA_TOO_SMALL' });
   expect(() => takeRoom(model(4), small)).toThrow(tooSmall);
-  // Slots of networks that are gone stay taken.
+  // Slots of removed networks stay taken.
   expect(() => takeRoom(model(1, 900), small)).toThrow(tooSmall);
   small.close();
   const same = open(model(3), limitsFor(model(45)));
@@ -51,7 +51,7 @@ test('what does not fit a living arena is refused; at a start, a new arena takes
   larger.close();
 });
 
-test('an arena that nobody has the memory for is an operating error with its size', () => {
+test('an arena for which there is no memory is an operating error with its size', () => {
   const limits = limitsFor(model(2));
   const path = join(folder, 'missing', 'arena');
   expect(() => ArenaDataPlane.open(join(folder, 'none'), path, limits, () => true)).toThrow(

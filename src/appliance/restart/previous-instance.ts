@@ -1,4 +1,4 @@
-/** What a life of egretd leaves in the state file, and what the next one reads from it. */
+/** What an egretd leaves in the state file, and what the next one reads from it. */
 import type { AddressAssignment } from '../../egress/addresses.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
 import type { Exports } from '../egress/publication.ts';
@@ -11,7 +11,7 @@ export interface Legacy extends Omit<State, 'version' | 'addresses' | 'announced
   readonly routerId: Ipv4 | undefined;
 }
 
-/** @returns the state file of a life that goes on, or ends alone */
+/** @returns the state file of an egretd that keeps running, or stops alone */
 export function stateOf({ addresses, announced, routerId, ...others }: Legacy): State {
   const text = (rows: readonly Ipv4[]): string[] => rows.map(formatIpv4);
   return {

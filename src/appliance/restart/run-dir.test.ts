@@ -10,7 +10,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test('what is written is read by the next life', () => {
+test('what is written is read by the next instance', () => {
   const state = { ...emptyState, addresses: { 'edge/exit': ['192.0.2.16'] }, routerId: '10.0.0.1' };
   const runDir = RunDir.take(folder);
   expect(runDir.readState()).toEqual(emptyState);

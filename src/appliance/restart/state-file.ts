@@ -1,8 +1,8 @@
 /**
- * Keeps the state file as new as this life: what the next one needs (run-dir.ts).
+ * Keeps the state file up to date: what the next instance needs (run-dir.ts).
  *
- * A full disk costs the next life something, and this one nothing: it is told, and writing is tried
- * again until it succeeds.
+ * A full disk does not stop this instance, but the next one will miss what was not written: the error is
+ * logged, and writing is tried again until it succeeds.
  */
 import type { Clock, Timer } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';

@@ -16,7 +16,7 @@ const modelOf = (networks: Readonly<Record<string, number>>): Model =>
     })),
   }) as unknown as Model;
 
-/** Mirrors over a kernel that says what it was told. */
+/** Mirrors over a kernel that records its requests. */
 function bench() {
   const calls: string[] = [];
   let emptied = (): void => {};

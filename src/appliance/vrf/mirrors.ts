@@ -10,12 +10,12 @@ import type { Vrfs } from './vrfs.ts';
 
 export interface MirrorsOptions {
   readonly mirror: Mirror;
-  /** rtm_protocol of its routes; it is the same for the life of this egretd. */
+  /** rtm_protocol of its routes; it is the same as long as this egretd runs. */
   readonly protocol: number;
   readonly log: Log;
-  /** What an earlier life left in the kernel. */
+  /** What the previous instance left in the kernel. */
   readonly state: State;
-  /** Writes `tables` down for the next life: a table is named there before its first route. */
+  /** Writes `tables` to the state file, for the next instance: a table is named there before its first route. */
   readonly remember: () => void;
 }
 
@@ -24,7 +24,7 @@ export class Mirrors {
   readonly #options: MirrorsOptions;
   readonly #mirror: Mirror;
   readonly #sources = new Map<number, NetworkSource>();
-  /** Tables of an earlier life that were not looked at yet. */
+  /** Tables of the previous instance that were not read yet. */
   readonly #former: Set<number>;
 
   constructor(options: MirrorsOptions) {
@@ -53,7 +53,7 @@ export class Mirrors {
 
   /**
    * Takes over the tables of this Model, before there is a route for them, and empties those that only
-   * an earlier life had.
+   * the previous instance had.
    *
    * @throws EgretError MIRROR_TABLE_FOREIGN
    */
@@ -80,7 +80,7 @@ export class Mirrors {
     for (const [table, source] of this.#sources) {
       if (wanted.has(table)) continue;
       source.detach();
-      // It is ours until it is empty: a crash meanwhile leaves the rest to the next life.
+      // It is ours until it is empty: a crash meanwhile leaves the rest to the next instance.
       await this.#mirror.remove(table);
       this.#sources.delete(table);
     }
@@ -91,12 +91,12 @@ export class Mirrors {
     for (const [table, rib] of wanted) {
       const isAnother = this.#sources.get(table)!.attach(rib, () => this.#mirror.wake(table));
       this.#mirror.wake(table);
-      // A network of another name, or the table of another network: what only it had goes.
+      // A network of another name, or the table of another network: what only it had is removed.
       if (isAnother) this.#reconcile(table);
     }
   }
 
-  /** Routes of an earlier life that this one did not learn go. */
+  /** Removes routes of the previous instance that this one did not learn. */
   reconcileAll(): void {
     for (const table of this.#sources.keys()) this.#reconcile(table);
   }

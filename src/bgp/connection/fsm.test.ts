@@ -242,7 +242,7 @@ test('a hold time of zero leaves no timer running', () => {
   expect(step(confirmed, eventOf('keepaliveReceived'), settings).state.timers).toEqual([]);
 });
 
-test('a graceful neighbor leaves its routes stale, and may come anew (RFC 4724 §4.2, §5)', () => {
+test('a graceful neighbor leaves its routes stale, and may connect again (RFC 4724 §4.2, §5)', () => {
   const state = { ...stateOf('Established'), isGraceful: true };
   const lost = `downGracefully ${stops.Established} damp:lost > Idle #4`;
   expect(shortOf('Established', 'tcpConnectionFailed', state)).toBe(lost);

@@ -13,13 +13,13 @@ import { type Frame, Framer } from '../wire/header.ts';
 import type { BgpFault } from '../wire/notification.ts';
 import type { Connection } from './transport.ts';
 
-/** Reading stops above, and goes on below. */
+/** Reading stops above, and continues below. */
 const bufferedBytesHigh = 256 * 1024;
 const bufferedBytesLow = 64 * 1024;
 
 export class MessageReader {
   readonly connection: Connection;
-  /** How the connection ended, while messages that came before are unread. */
+  /** Why the connection was closed, while messages that came before are unread. */
   closedReason: string | undefined;
   readonly #clock: Clock;
   readonly #framer = new Framer();

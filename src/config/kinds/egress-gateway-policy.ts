@@ -1,4 +1,4 @@
-/** EgressGatewayPolicy: which destination goes out by which gateway. */
+/** EgressGatewayPolicy: which destination is reached by which gateway. */
 
 import { list, mapping, optional, required } from '../schema/shape.ts';
 import { anyText, choice, cidr, integer, selector } from '../schema/shape-scalars.ts';

@@ -16,7 +16,7 @@ export interface Kind<F extends Fields> {
   readonly isNamespaced: boolean;
   /** One or two sentences for the reference page. */
   readonly says: string;
-  /** Beside apiVersion, kind and metadata. */
+  /** In addition to apiVersion, kind and metadata. */
   readonly fields: F;
   /** Rules over several fields of one resource. */
   check?(resource: Resource<F>, report: Report): void;

@@ -1,5 +1,5 @@
 /**
- * Kinds that stand beside ours in a dump of a cluster: harmless ones, and those whose absence would
+ * Kinds that come with ours in a dump of a cluster: harmless ones, and those whose absence would
  * change what happens to packets.
  */
 

@@ -248,8 +248,8 @@ describe('clients', () => {
   });
 });
 
-describe('what is off or beside', () => {
-  it('networks that nobody uses may be off', () => {
+describe('what is off, or of no use here', () => {
+  it('networks that are not used may be off', () => {
     const model = modelOf(felix('{}'), red);
     expect(model.networks).toEqual([]);
     expect(notesOf(model)).toContain('externalNetworkSupport is not Enabled');

@@ -4,7 +4,7 @@
  *   documents ─▶ catalog ─┬▶ box ─▶ features ─▶ networks ─▶ neighbors, filters
  *   (documents.ts)        └▶ gateways and pools ─▶ policies ─▶ clients
  *
- * Each step reports and goes on, so that all errors come at once; what depends on a broken document
+ * Each step reports and continues, so that all errors come at once; what depends on a broken document
  * is not reported again. What depends on the kernel is checked in host.ts.
  */
 import type { Model } from '../../model/model.ts';

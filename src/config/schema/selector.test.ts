@@ -59,7 +59,7 @@ describe('what a selector selects', () => {
   });
 });
 
-describe('what a broken selector is told', () => {
+describe('the message for a broken selector', () => {
   it.each([
     ["a = 'b'", 2, 'expected =='],
     ['has(a) & has(b)', 7, 'expected &&'],

@@ -42,7 +42,7 @@ function mustBe(says: string, value: Value): string {
   return `must be ${says}, not ${describeValue(value)}`;
 }
 
-/** A shape over texts only: a number or boolean is told to be quoted. */
+/** A shape over texts only: for a number or boolean the hint is to quote it. */
 function textual<Out>(says: string, judge: (text: string) => Judged<Out>): Shape<Located<Out>> {
   const shape = scalar(says, (value) => {
     if (typeof value.value === 'string') return judge(value.value);

@@ -1,7 +1,7 @@
 /**
- * Values that remember where they stand, and what is said about them.
+ * Values that remember where they are written, and what is said about them.
  *
- * Every step of config/ takes a Report and goes on after an error, so that an operator sees all of
+ * Every step of config/ takes a Report and continues after an error, so that an operator sees all of
  * them at once. An error stops the configuration; a note does not.
  */
 import type { Location, Note } from '../../model/model.ts';
