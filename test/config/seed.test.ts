@@ -1,4 +1,4 @@
-/** The seed's two manifests, verbatim, with the least that they need beside them. */
+/** The seed's two manifests, verbatim, with the least that they need in addition. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 interface Order {
   readonly direction: 'up' | 'down';
   readonly bytes: number;
-  /** 0: as fast as it goes. */
+  /** 0: as fast as possible. */
   readonly bytesPerSecond: number;
 }
 
@@ -48,7 +48,7 @@ async function sendContent(socket: Socket, order: Order): Promise<string> {
         socket.once('close', resolve);
       });
     }
-    if (socket.destroyed) throw new Error(`The connection ended after ${sent} bytes.`);
+    if (socket.destroyed) throw new Error(`The connection was closed after ${sent} bytes.`);
     const aheadMs = order.bytesPerSecond
       ? (sent * 1000) / order.bytesPerSecond - (performance.now() - startMs)
       : 0;

@@ -1,6 +1,6 @@
 /**
  * The same figure forwarded by the kernel alone: policy routing and nftables SNAT in place of Egret.
- * The laboratory is checked against it, and iperf3's figure for Egret stands beside its.
+ * The laboratory is checked against it, and iperf3's figure for Egret is compared with its.
  */
 import type { Host } from './namespace.ts';
 

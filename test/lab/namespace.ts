@@ -11,7 +11,7 @@
  *
  * Namespaces and the lab's folder are named eg<pid>-<start>-…, the process and the moment it started
  * (a pid alone comes again). Labs therefore live side by side, and a lab that opens sweeps what dead
- * ones left. A lab cleans up behind itself also when its process exits early or is told to end.
+ * ones left. A lab cleans up behind itself also when its process exits early or is asked to stop.
  *
  * Interface names are free in every namespace, since both ends of a link are born where they live.
  */
@@ -215,7 +215,7 @@ function removeNamespace(namespace: string): void {
       try {
         process.kill(Number(pid), 'SIGKILL');
       } catch {
-        // It has ended meanwhile.
+        // It has exited meanwhile.
       }
     }
     execFileSync('ip', ['netns', 'del', namespace], { stdio: 'ignore' });

@@ -47,12 +47,12 @@ export class Requests<M extends Methods> {
       this.#waiting.delete(reply.id);
     });
     void running.ended.then(() => {
-      const error = `it ended:\n${running.output()}`;
+      const error = `it exited:\n${running.output()}`;
       for (const settle of this.#waiting.values()) settle({ error });
     });
   }
 
-  /** @throws Error with what the program said went wrong, or all its output when it ended */
+  /** @throws Error with what the program said went wrong, or all its output when it exited */
   call<Name extends keyof M & string>(
     method: Name,
     params: Params<M, Name>,

@@ -7,7 +7,7 @@
  *   client ──┘                      └── router ── server      network blue
  *
  * Routers and servers are plain Linux; what speaks BGP on a router, and what forwards in the
- * gateway, is started by whoever uses the figure.
+ * gateway, is started by the caller.
  */
 import type { Host, Lab } from './namespace.ts';
 import { Agent } from './traffic.ts';
@@ -29,7 +29,7 @@ export interface NetworkPlan {
   readonly gatewayAddress: string;
   /** The router's end (interface up0), e.g. 172.16.1.140/24. */
   readonly routerAddress: string;
-  /** The server and the router's address beside it (interface lan0). */
+  /** The server, and the router's address on its link (interface lan0). */
   readonly serverAddress: string;
   readonly routerLanAddress: string;
   readonly mtu?: number;

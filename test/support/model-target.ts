@@ -1,4 +1,4 @@
-/** A data plane for tests: what a FibTarget was told, with the rules of target.ts checked. */
+/** A data plane for tests: what a FibTarget was given, with the rules of target.ts checked. */
 
 import type { FibProgress, FibTarget } from '../../src/fib/target.ts';
 import { assert } from '../../src/lib/assert.ts';
