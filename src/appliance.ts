@@ -110,8 +110,7 @@ export class Appliance {
    * Builds everything and starts to forward. Guard first, then the forwarder, then ports; only then is
    * any OPEN sent.
    *
-   * @throws EgretError CONFIG_INVALID when the host does not fit the configuration, and whatever keeps
-   *   it from starting
+   * @throws EgretError CONFIG_INVALID when the host does not fit, and whatever keeps it from starting
    */
   static async start(options: ApplianceOptions): Promise<Appliance> {
     const { clock, log, model } = options;
