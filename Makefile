@@ -111,7 +111,7 @@ bench: build packages $(C_BENCHES) ## TCP through Egret beside the kernel with n
 
 ##@ Generated
 .PHONY: abi
-abi: src/dataplane/abi.gen.ts ## native/abi.h to src/dataplane/abi.gen.ts
+abi: src/dataplane/abi.gen.ts native/abi.layout ## What is shared, to src/dataplane/abi.gen.ts and native/abi.layout
 
 .PHONY: docs
 docs: node_modules src/dataplane/abi.gen.ts ## docs/errors.md, counters.md, views.md, rfc.md, resources.md
@@ -121,6 +121,18 @@ src/dataplane/abi.gen.ts: native/abi.h native/abi_print.c
 	@mkdir -p build
 	$(CC) $(CFLAGS) -Inative native/abi_print.c -o build/abi_print
 	build/abi_print > $@
+
+# What the two processes share, and its hashes. Only lib/abi_hash.c is compiled anew for another one.
+LAYOUT := native/layout_print.c native/tables/layout.c native/fib/fib.c native/plan/plan_buffer.c
+
+native/abi.layout: build/layout_print
+	build/layout_print > $@.new && mv $@.new $@
+
+build/abi_hash_values.h: native/abi.layout
+	@awk '/^abi / {print "#define EGRET_ABI_HASH " $$2 "ull"} \
+	  /^records / {print "#define EGRET_RECORD_HASH " $$2 "ull"}' $< > $@
+
+$(foreach set,o sanitized fuzzed,build/$(set)/lib/abi_hash.o): build/abi_hash_values.h
 
 # -- What is built, all of it under build/ --------------------------------------------------------
 
@@ -145,25 +157,20 @@ build/js/.stamp: node_modules tsconfig.json src/dataplane/abi.gen.ts $(TYPESCRIP
 build/o/%.o: native/%.c Makefile | node_modules
 	@mkdir -p $(@D)
 	@echo '  cc        $<'
-	@$(CC) $(CFLAGS) $(DEFINES) -fPIC -MMD -MP -Inative -c $< -o $@
+	@$(CC) $(CFLAGS) -fPIC -MMD -MP -Inative -Ibuild -c $< -o $@
 
 build/sanitized/%.o: native/%.c Makefile | node_modules
 	@mkdir -p $(@D)
 	@echo '  cc (san)  $<'
-	@$(CC) $(CFLAGS) $(SANITIZE) $(DEFINES) -MMD -MP -Inative -Inative/test -c $< -o $@
+	@$(CC) $(CFLAGS) $(SANITIZE) -MMD -MP -Inative -Inative/test -Ibuild -c $< -o $@
 
 build/fuzzed/%.o: native/%.c Makefile | node_modules
 	@mkdir -p $(@D)
 	@echo '  cc (fuzz) $<'
-	@$(CLANG) $(filter-out -Werror,$(CFLAGS)) $(DEFINES) -O1 -fsanitize=fuzzer-no-link,address,undefined \
-	  -MMD -MP -Inative -c $< -o $@
+	@$(CLANG) $(filter-out -Werror,$(CFLAGS)) -O1 -fsanitize=fuzzer-no-link,address,undefined \
+	  -MMD -MP -Inative -Ibuild -c $< -o $@
 
 # What both processes read in shared memory. Only one object knows its hash.
-ABI_SHARED := native/abi.h native/arena/arena.h native/nat/session.h
-ABI_HASH_OBJECTS := $(patsubst %,build/%/lib/abi_hash.o,o sanitized fuzzed)
-$(ABI_HASH_OBJECTS): $(ABI_SHARED)
-$(ABI_HASH_OBJECTS): DEFINES = -DEGRET_ABI_HASH=$(shell cat $(ABI_SHARED) | cksum | cut -d' ' -f1)ull
-
 objects = $(patsubst native/%.c,build/$(1)/%.o,$(2))
 
 build/libegret.so: $(call objects,o,$(LIBRARY))
@@ -173,6 +180,10 @@ build/libegret.so: $(call objects,o,$(LIBRARY))
 build/egret-forwarder: $(call objects,o,$(FORWARDER))
 	@echo '  link      $@'
 	@$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@
+
+build/layout_print: $(call objects,o,$(LAYOUT))
+	@echo '  link      $@'
+	@$(CC) $(CFLAGS) $^ -o $@
 
 build/sanitized/engine.a: $(call objects,sanitized,$(ENGINE))
 	@rm -f $@ && ar rcs $@ $^

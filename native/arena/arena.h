@@ -1,12 +1,16 @@
 // The arena: one file that egretd and the forwarder map, and the tables in it. Which tables, and
 // where, is decided in tables/.
 //
-//   header │ slots │ plans ×2 │ generation A │ generation B │ records │ neighbors │ counters
+//   header │ slots │ fields │ plans ×2 │ generation A │ generation B │ records │ neighbors │ counters
 //
 // Everything in it is found by offset from the base. A generation holds the FIB: for each network a
 // root of 65,536 entries, plies of 256 entries, next-hop groups and chunk versions. Records
 // (sessions, bindings) belong to the worker; the rest of session state is private memory, rebuilt
 // from them (session.h). Nothing is allocated after creation.
+//
+// The arena has two halves (docs/adr/0010-arena-compatibility.md). Slots and records are truth: they
+// are listed in the preamble, so that every build finds them. All else is control tables, which only
+// the build that made them understands, and which another build makes anew.
 #pragma once
 
 #include "abi.h"
@@ -14,30 +18,71 @@
 #include <stdint.h>
 
 enum {
-	ARENA_MAGIC = 0x74726765, // "egrt"
-	ARENA_RECORD_VERSION = 1, // layout of session_record and binding_record
+	ARENA_MAGIC = 0x32676765, // "egg2"
+	// What the fields of session_record and binding_record mean. A field that is added, moved or
+	// dropped changes nothing here: fields are found by name. One that comes to mean something else
+	// raises it, and session_record_convert makes the new value from the old one.
+	ARENA_RECORD_VERSION = 1,
 	ARENA_ALIGN = 4096,
 	ARENA_MAIN_TABLE = 254, // RT_TABLE_MAIN; network slot 0
+	ARENA_FIELD_NAME_BYTES = 24,
+	ARENA_OWNER_BYTES = 128,
 };
 
-enum arena_state { ARENA_CREATING = 0, ARENA_READY = 1, ARENA_RETIRED = 2 };
+enum arena_state { ARENA_CREATING = 0, ARENA_READY = 1 };
 
-struct arena_header {
+// The lists of the lasting half. A number keeps its meaning for ever.
+enum arena_list_number {
+	ARENA_PORTS = 0, // names of interfaces, each a string
+	ARENA_NETWORKS = 1, // uint32_t
+	ARENA_ADDRESSES = 2, // uint32_t
+	ARENA_SESSIONS = 3, // struct session_record
+	ARENA_BINDINGS = 4, // struct binding_record
+	ARENA_FIELDS = 5, // struct arena_field: what the rows of the two above consist of
+	ARENA_LISTS_MAX = 8,
+};
+
+struct arena_list {
+	uint64_t at; // offset from the base
+	uint32_t count; // rows
+	uint32_t row_bytes;
+	uint32_t
+		used; // sessions and bindings: rows from here on were never used. Only the worker writes
+	uint32_t reserved;
+};
+
+// A field of a record.
+struct arena_field {
+	char name[ARENA_FIELD_NAME_BYTES]; // ends with a zero
+	uint32_t list; // ARENA_SESSIONS or ARENA_BINDINGS
+	uint16_t at, bytes; // in a row
+};
+
+// The begin of the file: the same in every build, like HELLO on the control socket.
+struct arena_preamble {
 	uint32_t magic;
 	uint32_t state; // enum arena_state, stored with release
-	uint64_t abi_hash;
-	uint64_t bytes;
+	uint64_t abi_hash; // of everything that is shared (native/abi.layout)
+	uint64_t record_hash; // of what the values in records mean
+	uint64_t bytes; // of the file
+	uint32_t record_version;
+	uint32_t reserved;
+	struct arena_list lists[ARENA_LISTS_MAX];
+	char owner[ARENA_OWNER_BYTES]; // the link by which its instance finds it; ends with a zero
+};
+
+struct arena_header {
+	struct arena_preamble preamble;
 	uint64_t hash_key[2]; // per-boot secret of the session index
 	struct egret_limits limits;
-	uint32_t record_version;
 	uint32_t generation; // 0 or 1: the half that forwards; UINT32_MAX: none yet. Release store
 	uint32_t generation_number; // ascends with every commit; part of a session's cached route
 	uint32_t plan; // 0 or 1: the current plan; UINT32_MAX: none yet. Release store
 	uint32_t plan_number; // ascends with every publish
-	uint32_t control_life, forwarder_life; // ascend with every start
+	uint32_t reserved;
 	// Workers: the plan and the generation taken up last, and a quiet-state counter (odd: in a batch,
 	// even: quiet).
-	struct {
+	struct arena_worker {
 		uint32_t plan_seen;
 		uint32_t epoch;
 		uint64_t heartbeat_ns;
@@ -45,9 +90,8 @@ struct arena_header {
 		uint32_t generation_seen;
 		uint32_t reserved[8];
 	} workers[EGRET_WORKER_MAX];
-	// Offsets of the sections.
-	uint64_t at_slots, at_plans[2], at_generations[2], at_sessions, at_bindings, at_pools,
-		at_neighbors, at_counters;
+	// Offsets of the control tables.
+	uint64_t at_plans[2], at_generations[2], at_pools, at_neighbors, at_counters;
 	uint64_t plan_bytes, generation_bytes;
 };
 
@@ -87,4 +131,10 @@ void arena_file_close(struct arena *arena);
 static inline void *arena_at(const struct arena *arena, uint64_t offset)
 {
 	return arena->base + offset;
+}
+
+// The rows of a list of the lasting half.
+static inline void *arena_rows(const struct arena *arena, enum arena_list_number list)
+{
+	return arena_at(arena, arena->header->preamble.lists[list].at);
 }

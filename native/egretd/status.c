@@ -58,12 +58,16 @@ static uint64_t idle_ns(uint32_t last_tick, uint64_t now_ns)
 int egret_sessions_read(void *handle, uint32_t *cursor, struct egret_session_row *rows, uint32_t n)
 {
 	const struct arena *arena = handle;
-	const struct session_record *records = arena_at(arena, arena->header->at_sessions);
+	const struct session_record *records = arena_rows(arena, ARENA_SESSIONS);
 	uint32_t max = arena->header->limits.sessions, written = 0;
+	uint32_t used = __atomic_load_n(
+		&arena->header->preamble.lists[ARENA_SESSIONS].used, __ATOMIC_ACQUIRE);
+	if (used > max)
+		used = max;
 	uint64_t now_ns = clock_now_ns();
 	if (!cursor || !rows || n > INT32_MAX)
 		return -EGRET_STATUS_BAD_ARGUMENT;
-	uint32_t end = max - *cursor > SCAN_MAX && *cursor < max ? *cursor + SCAN_MAX : max;
+	uint32_t end = used > SCAN_MAX && *cursor < used - SCAN_MAX ? *cursor + SCAN_MAX : used;
 	for (; *cursor < end && written < n; (*cursor)++) {
 		struct session_record record;
 		if (!session_copy(&records[*cursor], &record))
@@ -81,6 +85,8 @@ int egret_sessions_read(void *handle, uint32_t *cursor, struct egret_session_row
 			.state = record.phase < EGRET_SESSION_STATE_COUNT ? record.phase : 0,
 		};
 	}
+	if (*cursor >= used)
+		*cursor = max; // nothing is past the records that were ever used
 	return (int)written;
 }
 

@@ -162,16 +162,14 @@ static int claim(struct arena *arena)
 static int make_worker(struct arena *arena, struct worker **worker)
 {
 	uint64_t begin_ns = clock_now_ns();
-	uint32_t life = ++arena->header->forwarder_life;
 	int status = worker_make(arena, worker);
 	if (status < 0)
 		return status;
 	const uint64_t *counters = (*worker)->counters;
 	log_line(LOG_INFO, "forwarder started",
-		",\"life\":%" PRIu32 ",\"sessions\":%" PRIu64 ",\"bindings\":%" PRIu64
-		",\"durationMs\":%.3f",
-		life, counters[EGRET_WORKER_COUNTER_SESSIONS],
-		counters[EGRET_WORKER_COUNTER_BINDINGS], (double)(clock_now_ns() - begin_ns) / 1e6);
+		",\"sessions\":%" PRIu64 ",\"bindings\":%" PRIu64 ",\"durationMs\":%.3f",
+		counters[EGRET_WORKER_COUNTER_SESSIONS], counters[EGRET_WORKER_COUNTER_BINDINGS],
+		(double)(clock_now_ns() - begin_ns) / 1e6);
 	return 0;
 }
 

@@ -41,7 +41,7 @@ static void make_sound_arena(void)
 	gateway_wait(g, 70000000000ull); // the echo's id is in quarantine, a packet waited in vain
 	send_all();
 	worker_free(g->worker);
-	arena_bytes = g->arena->header->bytes;
+	arena_bytes = g->arena->header->preamble.bytes;
 	sound = malloc(arena_bytes);
 	memcpy(sound, g->arena->base, arena_bytes);
 	fib_view_take(g->arena, &fib);
@@ -66,9 +66,11 @@ static struct part part_of(const struct arena *arena, uint8_t which, uint8_t whe
 	case 0:
 		return (struct part){0, sizeof *header};
 	case 1:
-		return (struct part){header->at_slots, 4 * EGRET_NAME_BYTES};
+		return (struct part){header->preamble.lists[ARENA_PORTS].at, 4 * EGRET_NAME_BYTES};
 	case 2:
-		return (struct part){header->at_slots + offsetof(struct arena_slots, networks), 32};
+		return (struct part){header->preamble.lists[ARENA_PORTS].at +
+				offsetof(struct arena_slots, networks),
+			32};
 	case 3:
 		return (struct part){plan, 128};
 	case 4:
@@ -92,9 +94,11 @@ static struct part part_of(const struct arena *arena, uint8_t which, uint8_t whe
 	case 11:
 		return (struct part){where & 1 ? generation : OF(fib.versions), 64};
 	case 12:
-		return (struct part){header->at_sessions, 16 * sizeof(struct session_record)};
+		return (struct part){header->preamble.lists[ARENA_SESSIONS].at,
+			16 * sizeof(struct session_record)};
 	case 13:
-		return (struct part){header->at_bindings, 16 * sizeof(struct binding_record)};
+		return (struct part){header->preamble.lists[ARENA_BINDINGS].at,
+			16 * sizeof(struct binding_record)};
 	case 14:
 		return (struct part){header->at_neighbors, 8 * sizeof(struct egret_neighbor_row)};
 	default:

@@ -1,11 +1,13 @@
 #include "lib/abi_hash.h"
 
-// Given by the build; 1 where nothing is compared.
-#ifndef EGRET_ABI_HASH
-#define EGRET_ABI_HASH 1ull
-#endif
+#include "abi_hash_values.h"
 
 uint64_t abi_hash(void)
 {
 	return EGRET_ABI_HASH;
+}
+
+uint64_t abi_record_hash(void)
+{
+	return EGRET_RECORD_HASH;
 }

@@ -1,6 +1,10 @@
-// Which build a process is of, as far as the other one must know.
+// Which build a process is of, as far as the other one must know. Both hashes are of native/abi.layout;
+// the Makefile writes them into a header of its own, so that only abi_hash.c is compiled anew for them.
 #pragma once
+
 #include <stdint.h>
 
-// A hash of what both processes share (Makefile: ABI_SHARED), the same in every binary of one build.
+// A hash of all that both processes share, the same in every binary of one build.
 uint64_t abi_hash(void);
+// A hash of what the values of session and binding records mean.
+uint64_t abi_record_hash(void);

@@ -1,8 +1,9 @@
 // The hash index's slow half: making, insertion, removal. See index.h.
 #include "lib/index.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include "lib/pages.h"
+
+#include <stddef.h>
 
 enum { BUCKETS_MIN = 16 };
 
@@ -11,20 +12,28 @@ int index_make(struct index *index, uint32_t keys, const uint64_t secret[2])
 	uint64_t buckets = BUCKETS_MIN;
 	while (buckets * INDEX_BUCKET_ENTRIES < (uint64_t)keys * 2)
 		buckets *= 2;
-	index->buckets = aligned_alloc(
-		sizeof(struct index_bucket), buckets * sizeof(struct index_bucket));
+	index->buckets = pages_make(buckets * sizeof(struct index_bucket));
 	if (!index->buckets)
 		return -1;
-	memset(index->buckets, 0, buckets * sizeof(struct index_bucket));
 	index->mask = (uint32_t)(buckets - 1);
 	index->secret[0] = secret[0];
 	index->secret[1] = secret[1];
 	return 0;
 }
 
+static uint64_t buckets_bytes(const struct index *index)
+{
+	return ((uint64_t)index->mask + 1) * sizeof(struct index_bucket);
+}
+
+void index_will_fill(struct index *index)
+{
+	pages_will_fill(index->buckets, buckets_bytes(index));
+}
+
 void index_free(struct index *index)
 {
-	free(index->buckets);
+	pages_free(index->buckets, buckets_bytes(index));
 	index->buckets = NULL;
 }
 
@@ -39,10 +48,14 @@ static uint32_t bucket_used(const struct index_bucket *bucket)
 int index_insert(struct index *index, uint64_t hash, uint32_t value)
 {
 	struct index_bucket *bucket = index_bucket(index, hash, 0);
-	struct index_bucket *other = index_bucket(index, hash, 1);
-	// The emptier of the two (Azar et al. 1994, balanced allocations).
-	if (bucket_used(other) < bucket_used(bucket))
-		bucket = other;
+	uint32_t used = bucket_used(bucket);
+	// The emptier of the two (Azar et al. 1994, balanced allocations). The second is a cache miss
+	// of its own and is read only when the first is half full, which is rare below half load.
+	if (used >= INDEX_BUCKET_ENTRIES / 2) {
+		struct index_bucket *other = index_bucket(index, hash, 1);
+		if (bucket_used(other) < used)
+			bucket = other;
+	}
 	for (uint32_t i = 0; i < INDEX_BUCKET_ENTRIES; i++) {
 		if (bucket->entries[i].tag == 0) {
 			bucket->entries[i] = (struct index_entry){index_tag(hash), value};

@@ -35,6 +35,8 @@ struct index {
 // Makes an index for up to `keys` keys. Returns 0, or -1 when there is no memory.
 int index_make(struct index *index, uint32_t keys, const uint64_t secret[2]);
 void index_free(struct index *index);
+// Says that it will be filled soon, and not with a few keys.
+void index_will_fill(struct index *index);
 // Adds a value under a hash. Returns 0, or -1 when both buckets are full.
 int index_insert(struct index *index, uint64_t hash, uint32_t value);
 // Removes the entry with this hash and value, if there is one.
@@ -86,6 +88,12 @@ static inline void index_prefetch(const struct index *index, uint64_t hash)
 {
 	__builtin_prefetch(index_bucket(index, hash, 0));
 	__builtin_prefetch(index_bucket(index, hash, 1));
+}
+
+// The same for index_insert, which seldom needs the second one.
+static inline void index_prefetch_insert(const struct index *index, uint64_t hash)
+{
+	__builtin_prefetch(index_bucket(index, hash, 0), 1);
 }
 
 // The next value whose tag fits, from position *cursor on (0 first); EGRET_NONE at the end.

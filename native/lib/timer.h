@@ -10,14 +10,15 @@
 
 enum { TIMER_SLOTS = 4096 };
 
+// All of it counts from 1, so that zeros are a timer that is not set.
 struct timer_node {
-	uint32_t next, previous; // numbers; previous of the first one is EGRET_NONE
-	uint32_t slot; // EGRET_NONE: not set
+	uint32_t next, previous; // numbers; 0: it is the last, the first of its slot
+	uint32_t slot; // 0: not set
 };
 
 struct timer_wheel {
 	struct timer_node *nodes; // [count]
-	uint32_t slots[TIMER_SLOTS]; // first number
+	uint32_t slots[TIMER_SLOTS]; // first number, from 1; 0: none
 	uint32_t count;
 	uint32_t tick; // all deadlines before it have been handed out
 };
@@ -30,6 +31,12 @@ void timer_set(struct timer_wheel *wheel, uint32_t number, uint32_t deadline_tic
 // Like timer_set, but never later than what is set.
 void timer_set_sooner(struct timer_wheel *wheel, uint32_t number, uint32_t deadline_tick);
 void timer_clear(struct timer_wheel *wheel, uint32_t number);
+
+static inline int timer_is_set(const struct timer_wheel *wheel, uint32_t number)
+{
+	return wheel->nodes[number].slot != 0;
+}
+
 // Takes a number whose slot has come; EGRET_NONE when there is none left at this time. The caller
 // decides whether its deadline really has passed, and sets it again if not.
 uint32_t timer_take(struct timer_wheel *wheel, uint32_t now_tick);

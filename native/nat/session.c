@@ -36,10 +36,14 @@ static uint32_t client_hold(struct session_table *table, uint32_t address)
 	uint64_t hash = client_hash(table, address);
 	uint32_t at = client_find(table, address, hash);
 	if (at == EGRET_NONE) {
-		at = table->free_client;
-		if (at == EGRET_NONE || index_insert(&table->client_index, hash, at) < 0)
+		int is_fresh = table->free_client == EGRET_NONE;
+		at = is_fresh ? table->clients_used : table->free_client;
+		if (at == table->session_max || index_insert(&table->client_index, hash, at) < 0)
 			return EGRET_NONE;
-		table->free_client = table->clients[at].next_free;
+		if (is_fresh)
+			table->clients_used++;
+		else
+			table->free_client = table->clients[at].next_free;
 		table->clients[at] = (struct session_client){.address = address};
 	}
 	table->clients[at].session_count++;
@@ -70,6 +74,20 @@ static struct index_key binding_outside_key(
 {
 	return (struct index_key){
 		outside_addr, (uint64_t)outside_port << 48 | (uint32_t)protocol << 8 | 1};
+}
+
+void binding_prefetch(const struct session_table *table, uint32_t binding)
+{
+	const struct binding_record *b = &table->bindings[binding];
+	const struct index *index = &table->binding_index;
+	index_prefetch_insert(index,
+		index_hash(
+			index, binding_outside_key(b->protocol, b->outside_addr, b->outside_port)));
+	if (b->is_shared)
+		index_prefetch_insert(index,
+			index_hash(index,
+				binding_inside_key(b->protocol, b->inside_addr, b->inside_port,
+					b->outside_addr)));
 }
 
 int binding_index_add(struct session_table *table, uint32_t binding)
@@ -152,10 +170,27 @@ int binding_has_remote(
 	return 0;
 }
 
+// A free record: one that was used before, or the first that never was; EGRET_NONE: all are in use.
+static uint32_t free_record(uint32_t free_head, uint32_t used, uint32_t max)
+{
+	if (free_head != EGRET_NONE)
+		return free_head;
+	return used < max ? used : EGRET_NONE;
+}
+
+// Takes the record that free_record found. `next` is the one after it in the free list.
+static void take_record(uint32_t *free_head, uint32_t *used, uint32_t at, uint32_t next)
+{
+	if (*free_head == at)
+		*free_head = next;
+	else
+		*used = at + 1;
+}
+
 static uint32_t binding_create(struct session_table *table, const struct session_request *request,
 	uint32_t random, enum egret_drop *drop)
 {
-	uint32_t at = table->free_binding;
+	uint32_t at = free_record(table->free_binding, *table->bindings_used, table->binding_max);
 	if (at == EGRET_NONE) {
 		*drop = EGRET_DROP_SESSIONS_FULL;
 		return EGRET_NONE;
@@ -182,7 +217,8 @@ static uint32_t binding_create(struct session_table *table, const struct session
 		*drop = EGRET_DROP_SESSIONS_FULL;
 		return EGRET_NONE;
 	}
-	table->free_binding = table->binding_links[at].first_session;
+	take_record(&table->free_binding, table->bindings_used, at,
+		table->binding_links[at].first_session);
 	table->binding_links[at] = (struct binding_link){.first_session = EGRET_NONE};
 	table->counters[EGRET_WORKER_COUNTER_BINDINGS]++;
 	__atomic_store_n(&b->state, BINDING_LIVE, __ATOMIC_RELEASE);
@@ -289,14 +325,14 @@ static void session_detach(struct session_table *table, uint32_t at)
 static uint32_t session_add(struct session_table *table, uint32_t binding, uint16_t network,
 	uint32_t remote_addr, uint16_t remote_port, uint32_t now_tick, enum egret_drop *drop)
 {
-	uint32_t at = table->free_session;
+	uint32_t at = free_record(table->free_session, *table->sessions_used, table->session_max);
 	if (at == EGRET_NONE) {
 		*drop = EGRET_DROP_SESSIONS_FULL;
 		return EGRET_NONE;
 	}
 	const struct binding_record *b = &table->bindings[binding];
 	struct session_record *s = &table->sessions[at];
-	uint32_t state = s->state;
+	uint32_t state = s->state & ~1u; // one that was never used may hold anything
 	*s = (struct session_record){
 		.state = state,
 		.binding = binding,
@@ -316,7 +352,7 @@ static uint32_t session_add(struct session_table *table, uint32_t binding, uint1
 		*drop = EGRET_DROP_SESSIONS_FULL;
 		return EGRET_NONE;
 	}
-	table->free_session = next_free;
+	take_record(&table->free_session, table->sessions_used, at, next_free);
 	table->counters[EGRET_WORKER_COUNTER_SESSIONS_CREATED]++;
 	session_store_mark(MARK_SESSION_ATTACHED);
 	__atomic_store_n(&s->state, state + 1, __ATOMIC_RELEASE);
@@ -327,7 +363,8 @@ static uint32_t session_add(struct session_table *table, uint32_t binding, uint1
 uint32_t session_create(struct session_table *table, const struct session_request *request,
 	uint32_t random, uint32_t now_tick, enum egret_drop *drop)
 {
-	if (table->free_session == EGRET_NONE) {
+	if (free_record(table->free_session, *table->sessions_used, table->session_max) ==
+		EGRET_NONE) {
 		*drop = EGRET_DROP_SESSIONS_FULL;
 		return EGRET_NONE;
 	}

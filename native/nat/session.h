@@ -16,66 +16,13 @@
 #include "arena/arena.h"
 #include "lib/index.h"
 #include "nat/port_pool.h"
+#include "nat/session_record.h"
 #include "lib/timer.h"
 
 #include <stdint.h>
 
 // RFC 4787 words: outbound is from inside to outside.
 enum session_direction { SESSION_OUTBOUND = 0, SESSION_INBOUND = 1 };
-
-// Bits of session_record.tcp_seen.
-enum session_tcp_seen {
-	SESSION_SYN_OUT = 1,
-	SESSION_SYN_IN = 2,
-	SESSION_FIN_OUT = 4,
-	SESSION_FIN_IN = 8,
-	SESSION_RST = 16,
-};
-
-// A session, one cache line. Addresses and ports in host order; ICMP query ids count as ports.
-struct session_record {
-	// Odd: live. Ascends with each creation and removal, so that whoever copies the record and
-	// finds the same odd number before and after has a whole one (session_record_is_live).
-	uint32_t state;
-	uint32_t binding; // record index
-	uint32_t inside_addr, outside_addr, remote_addr;
-	uint16_t inside_port, outside_port, remote_port;
-	uint16_t network; // slot: whose remote this is
-	uint8_t protocol; // IP protocol number
-	uint8_t phase; // enum egret_session_state
-	uint8_t tcp_seen; // enum session_tcp_seen
-	uint8_t is_multihomed; // its gateway has several networks
-	uint32_t last_tick; // of its last packet
-	// The decision, cached: current while the numbers are (session_is_current).
-	uint32_t plan_number;
-	uint32_t generation_number;
-	uint32_t network_version, client_version; // FIB chunk of the remote, of the client
-	uint32_t network_group, client_group; // next-hop groups to the remote, to the client
-	uint32_t reserved1;
-};
-_Static_assert(sizeof(struct session_record) == 64, "a session is one cache line");
-
-enum binding_state { BINDING_EMPTY = 0, BINDING_LIVE = 1, BINDING_QUARANTINED = 2 };
-
-// A binding, half a cache line.
-struct binding_record {
-	uint32_t state; // enum binding_state, released last
-	// When its quarantine ends (RFC 6888 REQ-8). Also set, while still live, before its last
-	// session is removed, so that a death in between does not free the port early; otherwise 0.
-	uint32_t until_tick;
-	uint32_t inside_addr, outside_addr;
-	uint16_t inside_port, outside_port;
-	uint16_t address_slot; // of outside_addr
-	uint8_t protocol;
-	uint8_t is_shared; // 1: endpoint-independent; 0: of one session alone
-	uint32_t reserved[2];
-};
-_Static_assert(sizeof(struct binding_record) == 32, "a binding is half a cache line");
-
-static inline int session_record_is_live(const struct session_record *record)
-{
-	return __atomic_load_n(&record->state, __ATOMIC_ACQUIRE) & 1;
-}
 
 // What the worker knows of a session or binding besides its record.
 struct session_link {
@@ -99,10 +46,13 @@ struct session_table {
 	struct session_record *sessions; // [session_max], in the arena
 	struct binding_record *bindings; // [binding_max], in the arena
 	uint32_t session_max, binding_max;
-	struct session_link *session_links;
-	struct binding_link *binding_links;
+	// Records from here on were never used, and are free; in the arena. Raised before a record is.
+	uint32_t *sessions_used, *bindings_used;
+	struct session_link *session_links; // [session_max]
+	struct binding_link *binding_links; // [binding_max]
 	struct session_client *clients; // [session_max]
-	uint32_t free_session, free_binding, free_client; // heads; EGRET_NONE: none
+	uint32_t clients_used; // rows from here on were never used
+	uint32_t free_session, free_binding, free_client; // heads, of used ones; EGRET_NONE: none
 	struct index session_index; // inside and outside keys
 	struct index binding_index; // inside and outside endpoints
 	struct index client_index;
@@ -110,7 +60,7 @@ struct session_table {
 	struct port_pools *pools;
 	uint64_t *counters; // the worker's lines
 	uint32_t sweep_plan; // plan that the sweep has finished with, or works on
-	uint32_t sweep_next; // next record to look at; session_max: finished
+	uint32_t sweep_next; // next record to look at; finished when it was never used
 };
 
 // What a new session is to be.

@@ -4,20 +4,42 @@
 // What is rebuilt: hash indexes, port bitmaps and pool rows, free lists, counts of clients, timers.
 // A session whose binding is not live, or a binding whose port is not its own, is emptied. A binding
 // that lost its last session just before the death goes into the quarantine that was noted in it.
+//
+// It costs what there is, not what the limits allow: records past the mark of used ones are not looked
+// at, and the private tables are zeros that cost nothing before they are written (lib/pages.h).
 #include "nat/session.h"
 
+#include "lib/pages.h"
 #include "nat/session_private.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-enum { TIMER_SPREAD_TICKS = 64 };
+enum {
+	TIMER_SPREAD_TICKS = 64,
+	PREFETCH_AHEAD = 16, // records, so that their cache misses overlap
+	FEW = 16, // of the limit, one in so many sessions: their pages are taken one by one
+};
+
+// Lowers the marks to what is in use, so that a peak of long ago costs nothing.
+static void trim(struct session_table *table)
+{
+	uint32_t used = *table->sessions_used;
+	while (used > 0 && !session_record_is_live(&table->sessions[used - 1]))
+		used--;
+	*table->sessions_used = used;
+	used = *table->bindings_used;
+	while (used > 0 && table->bindings[used - 1].state == BINDING_EMPTY)
+		used--;
+	*table->bindings_used = used;
+}
 
 static void rebuild_bindings(struct session_table *table, const struct arena *arena)
 {
-	for (uint32_t at = table->binding_max; at-- > 0;) {
+	for (uint32_t at = *table->bindings_used; at-- > 0;) {
 		struct binding_record *b = &table->bindings[at];
 		struct binding_link *link = &table->binding_links[at];
+		if (at >= PREFETCH_AHEAD)
+			binding_prefetch(table, at - PREFETCH_AHEAD);
 		*link = (struct binding_link){.first_session = EGRET_NONE};
 		int is_valid = (b->state == BINDING_LIVE || b->state == BINDING_QUARANTINED) &&
 			b->address_slot < EGRET_ADDRESS_MAX && b->outside_addr != 0 &&
@@ -48,18 +70,17 @@ static int session_is_sound(
 		b->outside_port == s->outside_port && b->protocol == s->protocol;
 }
 
-// The index lines of a record some way ahead, so that their misses overlap.
-static void prefetch_ahead(const struct session_table *table, uint32_t at)
+// The index lines of a record some way ahead.
+static void prefetch_session(const struct session_table *table, uint32_t at)
 {
-	enum { AHEAD = 16 };
-	if (at < AHEAD)
+	if (at < PREFETCH_AHEAD)
 		return;
-	const struct session_record *s = &table->sessions[at - AHEAD];
+	const struct session_record *s = &table->sessions[at - PREFETCH_AHEAD];
 	if (!session_record_is_live(s))
 		return;
 	const struct index *index = &table->session_index;
-	index_prefetch(index, index_hash(index, session_key(s, SESSION_OUTBOUND)));
-	index_prefetch(index, index_hash(index, session_key(s, SESSION_INBOUND)));
+	index_prefetch_insert(index, index_hash(index, session_key(s, SESSION_OUTBOUND)));
+	index_prefetch_insert(index, index_hash(index, session_key(s, SESSION_INBOUND)));
 	if (s->binding < table->binding_max) {
 		__builtin_prefetch(&table->bindings[s->binding]);
 		__builtin_prefetch(&table->binding_links[s->binding]);
@@ -69,9 +90,9 @@ static void prefetch_ahead(const struct session_table *table, uint32_t at)
 static void rebuild_sessions(
 	struct session_table *table, const struct arena *arena, uint32_t now_tick)
 {
-	for (uint32_t at = table->session_max; at-- > 0;) {
+	for (uint32_t at = *table->sessions_used; at-- > 0;) {
 		struct session_record *s = &table->sessions[at];
-		prefetch_ahead(table, at);
+		prefetch_session(table, at);
 		if (session_record_is_live(s)) {
 			if (session_is_sound(table, s, arena->header->limits.networks) &&
 				session_attach(table, at) == 0) {
@@ -90,7 +111,7 @@ static void rebuild_sessions(
 
 static void settle_bindings(struct session_table *table)
 {
-	for (uint32_t at = 0; at < table->binding_max; at++) {
+	for (uint32_t at = 0; at < *table->bindings_used; at++) {
 		struct binding_record *b = &table->bindings[at];
 		if (b->state == BINDING_EMPTY)
 			continue;
@@ -111,22 +132,39 @@ static void settle_bindings(struct session_table *table)
 	}
 }
 
+static uint64_t session_links_bytes(const struct session_table *table)
+{
+	return (uint64_t)table->session_max * sizeof *table->session_links;
+}
+
+static uint64_t binding_links_bytes(const struct session_table *table)
+{
+	return (uint64_t)table->binding_max * sizeof *table->binding_links;
+}
+
+static uint64_t clients_bytes(const struct session_table *table)
+{
+	return (uint64_t)table->session_max * sizeof *table->clients;
+}
+
 struct session_table *session_table_make(struct arena *arena, uint64_t *counters, uint32_t now_tick)
 {
 	struct session_table *table = calloc(1, sizeof *table);
 	if (!table)
 		return NULL;
-	const struct arena_header *header = arena->header;
-	table->sessions = arena_at(arena, header->at_sessions);
-	table->bindings = arena_at(arena, header->at_bindings);
+	struct arena_header *header = arena->header;
+	table->sessions = arena_rows(arena, ARENA_SESSIONS);
+	table->bindings = arena_rows(arena, ARENA_BINDINGS);
+	table->sessions_used = &header->preamble.lists[ARENA_SESSIONS].used;
+	table->bindings_used = &header->preamble.lists[ARENA_BINDINGS].used;
 	table->session_max = header->limits.sessions;
 	table->binding_max = header->limits.bindings;
 	table->counters = counters;
 	table->free_session = table->free_binding = table->free_client = EGRET_NONE;
-	table->sweep_next = table->session_max;
-	table->session_links = calloc(table->session_max, sizeof *table->session_links);
-	table->binding_links = calloc(table->binding_max, sizeof *table->binding_links);
-	table->clients = calloc(table->session_max, sizeof *table->clients);
+	table->sweep_next = UINT32_MAX;
+	table->session_links = pages_make(session_links_bytes(table));
+	table->binding_links = pages_make(binding_links_bytes(table));
+	table->clients = pages_make(clients_bytes(table));
 	table->pools = port_pools_make(arena);
 	if (!table->session_links || !table->binding_links || !table->clients || !table->pools ||
 		index_make(&table->session_index, table->session_max * 2, header->hash_key) < 0 ||
@@ -136,13 +174,14 @@ struct session_table *session_table_make(struct arena *arena, uint64_t *counters
 		session_table_free(table);
 		return NULL;
 	}
-	for (uint32_t at = table->session_max; at-- > 0;) {
-		table->clients[at].next_free = table->free_client;
-		table->free_client = at;
-	}
 	counters[EGRET_WORKER_COUNTER_SESSIONS] = 0;
 	counters[EGRET_WORKER_COUNTER_BINDINGS] = 0;
 	counters[EGRET_WORKER_COUNTER_SESSIONS_REBUILT] = 0;
+	trim(table);
+	if (*table->sessions_used > table->session_max / FEW)
+		index_will_fill(&table->session_index);
+	if (*table->bindings_used > table->binding_max / FEW)
+		index_will_fill(&table->binding_index);
 	rebuild_bindings(table, arena);
 	rebuild_sessions(table, arena, now_tick);
 	settle_bindings(table);
@@ -158,8 +197,8 @@ void session_table_free(struct session_table *table)
 	index_free(&table->client_index);
 	timer_free(&table->timers);
 	port_pools_free(table->pools);
-	free(table->session_links);
-	free(table->binding_links);
-	free(table->clients);
+	pages_free(table->session_links, session_links_bytes(table));
+	pages_free(table->binding_links, binding_links_bytes(table));
+	pages_free(table->clients, clients_bytes(table));
 	free(table);
 }

@@ -87,14 +87,14 @@ void session_touch(struct session_table *table, const struct egret_plan *plan, u
 	if (s->protocol != IPPROTO_TCP) {
 		if (s->last_tick != now_tick)
 			s->last_tick = now_tick;
-		if (table->timers.nodes[session].slot == EGRET_NONE)
+		if (!timer_is_set(&table->timers, session))
 			timer_set(&table->timers, session, deadline_tick(plan, s));
 		return;
 	}
 	uint8_t phase = s->phase;
 	if (track_tcp(s, direction, tcp_flags) && s->last_tick != now_tick)
 		s->last_tick = now_tick;
-	if (s->phase != phase || table->timers.nodes[session].slot == EGRET_NONE)
+	if (s->phase != phase || !timer_is_set(&table->timers, session))
 		timer_set_sooner(&table->timers, session, deadline_tick(plan, s));
 }
 

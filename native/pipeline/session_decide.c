@@ -94,7 +94,7 @@ int session_sweep(struct worker *worker, uint32_t budget)
 		table->sweep_next = 0;
 	}
 	uint32_t quarantine_ticks = session_quarantine_ticks(worker->plan.plan);
-	for (; budget > 0 && table->sweep_next < table->session_max; budget--) {
+	for (; budget > 0 && table->sweep_next < *table->sessions_used; budget--) {
 		uint32_t at = table->sweep_next++;
 		struct session_record *session = &table->sessions[at];
 		if (!session_record_is_live(session))
@@ -107,5 +107,5 @@ int session_sweep(struct worker *worker, uint32_t budget)
 		table->counters[EGRET_WORKER_COUNTER_SESSIONS_REVOKED]++;
 		session_remove(table, at, worker->now_tick, quarantine_ticks);
 	}
-	return table->sweep_next < table->session_max;
+	return table->sweep_next < *table->sessions_used;
 }

@@ -45,7 +45,7 @@ int plan_is_local(const struct plan_view *view, uint32_t address);
 // 1 when the gateway address lives in this network.
 int plan_address_in_network(const struct egret_plan_address *address, uint16_t network);
 
-// -- For tables.c (plan_publish.c) ----------------------------------------------------------------
+// -- For the list of tables -----------------------------------------------------------------------
 
 // Bytes of one plan buffer. The limits are in range.
 uint64_t plan_buffer_bytes(const struct egret_limits *limits);

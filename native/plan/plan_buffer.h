@@ -50,6 +50,11 @@ static inline void plan_lists_find(const struct egret_plan *plan, struct plan_li
 	lists->clients = (const void *)(lists->rule_addresses + plan->rule_address_count);
 }
 
+// Where the parts of a buffer begin, and the bytes of the longest encoded plan. The limits are in range.
+uint64_t plan_buffer_at_starts(void);
+uint64_t plan_buffer_at_owners(const struct egret_limits *limits);
+uint64_t plan_buffer_at_plan(const struct egret_limits *limits);
+uint64_t plan_encoded_bytes_max(const struct egret_limits *limits);
 // 1 when the rows of an aligned, encoded plan are whole and all they say is in range.
 int plan_is_valid(const struct egret_plan *plan, uint32_t bytes, const struct egret_limits *limits);
 // Derives all but `number` and the offsets. `starts` and `owners` have room for 2 × clients + 1.

@@ -18,41 +18,6 @@ static uint64_t round_up(uint64_t bytes)
 	return (bytes + 63) / 64 * 64;
 }
 
-static uint64_t interval_max(const struct egret_limits *limits)
-{
-	return 2 * (uint64_t)limits->clients + 1;
-}
-
-static uint64_t at_starts(void)
-{
-	return round_up(sizeof(struct plan_derived));
-}
-
-static uint64_t at_owners(const struct egret_limits *limits)
-{
-	return at_starts() + round_up(interval_max(limits) * sizeof(uint32_t));
-}
-
-static uint64_t at_plan(const struct egret_limits *limits)
-{
-	return at_owners(limits) + round_up(interval_max(limits) * sizeof(uint32_t));
-}
-
-static uint64_t encoded_bytes_max(const struct egret_limits *limits)
-{
-	return sizeof(struct egret_plan) + EGRET_PORT_MAX * sizeof(struct egret_plan_port) +
-		PLAN_LOCAL_MAX * sizeof(struct egret_plan_local) +
-		EGRET_ADDRESS_MAX * sizeof(struct egret_plan_address) +
-		(uint64_t)limits->rules * sizeof(struct egret_plan_rule) +
-		(uint64_t)limits->rule_addresses * sizeof(uint32_t) +
-		(uint64_t)limits->clients * sizeof(struct egret_plan_client);
-}
-
-uint64_t plan_buffer_bytes(const struct egret_limits *limits)
-{
-	return at_plan(limits) + encoded_bytes_max(limits);
-}
-
 static uint32_t encoded_bytes(const struct egret_plan *plan)
 {
 	struct plan_lists lists;
@@ -82,20 +47,20 @@ static int image_make(
 	const struct arena *arena, const void *encoded, uint32_t bytes, struct plan_derived **image)
 {
 	const struct egret_limits *limits = &arena->header->limits;
-	if (!encoded || bytes < sizeof(struct egret_plan) || bytes > encoded_bytes_max(limits))
+	if (!encoded || bytes < sizeof(struct egret_plan) || bytes > plan_encoded_bytes_max(limits))
 		return -EGRET_STATUS_BAD_ARGUMENT;
-	uint8_t *base = aligned_alloc(64, round_up(at_plan(limits) + bytes));
+	uint8_t *base = aligned_alloc(64, round_up(plan_buffer_at_plan(limits) + bytes));
 	if (!base)
 		return -EGRET_STATUS_NO_SPACE;
 	struct plan_derived *derived = (struct plan_derived *)base;
-	struct egret_plan *plan = (struct egret_plan *)(base + at_plan(limits));
+	struct egret_plan *plan = (struct egret_plan *)(base + plan_buffer_at_plan(limits));
 	memcpy(plan, encoded, bytes);
-	derived->at_starts = at_starts();
-	derived->at_owners = at_owners(limits);
-	derived->at_plan = at_plan(limits);
+	derived->at_starts = plan_buffer_at_starts();
+	derived->at_owners = plan_buffer_at_owners(limits);
+	derived->at_plan = plan_buffer_at_plan(limits);
 	int status = plan_is_valid(plan, bytes, limits)
-		? plan_derive(plan, derived, (uint32_t *)(base + at_starts()),
-			  (uint32_t *)(base + at_owners(limits)))
+		? plan_derive(plan, derived, (uint32_t *)(base + plan_buffer_at_starts()),
+			  (uint32_t *)(base + plan_buffer_at_owners(limits)))
 		: -EGRET_STATUS_BAD_ARGUMENT;
 	if (status < 0) {
 		free(base);
@@ -124,7 +89,8 @@ static int buffer_check(const struct arena *arena, uint32_t half)
 {
 	const struct egret_limits *limits = &arena->header->limits;
 	const struct plan_derived *found = arena_at(arena, arena->header->at_plans[half]);
-	const struct egret_plan *plan = (const void *)((const uint8_t *)found + at_plan(limits));
+	const struct egret_plan *plan = (const void *)((const uint8_t *)found +
+		plan_buffer_at_plan(limits));
 	// Counts first: encoded_bytes of anything else may lie outside.
 	if (plan->port_count > EGRET_PORT_MAX || plan->local_count > PLAN_LOCAL_MAX ||
 		plan->address_count > EGRET_ADDRESS_MAX || plan->rule_count > limits->rules ||
@@ -176,7 +142,8 @@ int64_t egret_plan_publish(void *handle, const void *encoded, uint32_t bytes)
 	memcpy(buffer, image, sizeof *image);
 	memcpy(buffer + image->at_starts, (uint8_t *)image + image->at_starts, intervals);
 	memcpy(buffer + image->at_owners, (uint8_t *)image + image->at_owners, intervals);
-	memcpy(buffer + at_plan(limits), (uint8_t *)image + at_plan(limits), bytes);
+	memcpy(buffer + plan_buffer_at_plan(limits), (uint8_t *)image + plan_buffer_at_plan(limits),
+		bytes);
 	free(image);
 	__atomic_store_n(&header->plan_number, number, __ATOMIC_RELAXED);
 	__atomic_store_n(&header->plan, half, __ATOMIC_RELEASE);

@@ -33,11 +33,7 @@ int egret_arena_begin_generation(void *handle)
 	uint32_t half = current == UINT32_MAX ? 0 : 1 - current;
 	if (!other_half_is_free(arena))
 		return -EGRET_STATUS_TIMEOUT;
-	int status = fib_writer_begin(owner, half);
-	if (status < 0)
-		return status;
-	arena->header->control_life++;
-	return 0;
+	return fib_writer_begin(owner, half);
 }
 
 int egret_arena_commit_generation(void *handle)

@@ -48,7 +48,7 @@ static void test_create(void)
 	tap_ok(egret_worker_counters(other)[3] == 42, "both see the same memory");
 	tap_ok(one->header->hash_key[0] && one->header->hash_key[0] != one->header->hash_key[1],
 		"with a secret of its own");
-	tap_ok(one->header->at_sessions % ARENA_ALIGN == 0 &&
+	tap_ok(one->header->preamble.lists[ARENA_SESSIONS].at % ARENA_ALIGN == 0 &&
 			one->header->at_counters % ARENA_ALIGN == 0 &&
 			(uintptr_t)two->counters % ARENA_ALIGN == 0,
 		"sections are aligned");
@@ -104,30 +104,29 @@ static void test_corruption(void)
 	tap_ok(egret_plan_publish(arena, encoded, plan_encode(fixture, encoded)) == 1,
 		"an arena with a plan");
 	uint64_t at_plan = ((struct arena *)arena)->header->at_plans[0];
-	uint64_t at_slots = ((struct arena *)arena)->header->at_slots;
+	uint64_t at_slots = ((struct arena *)arena)->header->preamble.lists[ARENA_PORTS].at;
 	const struct plan_derived derived = *(const struct plan_derived *)arena_at(arena, at_plan);
 	egret_arena_close(arena);
 	int fd = open(path, O_RDWR);
-	const uint32_t zero = 0, two = 2, retired = ARENA_RETIRED, creating = ARENA_CREATING;
+	const uint32_t zero = 0, two = 2, creating = ARENA_CREATING;
 	const uint64_t huge = UINT64_MAX;
 #define AT(field) offsetof(struct arena_header, field)
-	tap_ok(corrupted_status(fd, AT(magic), &zero, 4) == -EGRET_STATUS_BAD_ARENA, "wrong magic");
-	tap_ok(corrupted_status(fd, AT(abi_hash), &huge, 8) == -EGRET_STATUS_ABI_MISMATCH,
+	tap_ok(corrupted_status(fd, AT(preamble.magic), &zero, 4) == -EGRET_STATUS_BAD_ARENA,
+		"wrong magic");
+	tap_ok(corrupted_status(fd, AT(preamble.abi_hash), &huge, 8) == -EGRET_STATUS_ABI_MISMATCH,
 		"made by another build");
-	tap_ok(corrupted_status(fd, AT(record_version), &two, 4) == -EGRET_STATUS_ABI_MISMATCH,
-		"with other records");
-	tap_ok(corrupted_status(fd, AT(state), &creating, 4) == -EGRET_STATUS_BAD_ARENA,
+	tap_ok(corrupted_status(fd, AT(preamble.state), &creating, 4) == -EGRET_STATUS_BAD_ARENA,
 		"not finished");
-	tap_ok(corrupted_status(fd, AT(state), &retired, 4) == -EGRET_STATUS_BAD_ARENA, "retired");
 	tap_ok(corrupted_status(fd, AT(generation), &two, 4) == -EGRET_STATUS_BAD_ARENA,
 		"a third generation");
 	tap_ok(corrupted_status(fd, AT(plan), &two, 4) == -EGRET_STATUS_BAD_ARENA, "a third plan");
 	uint32_t taken = 0;
-	for (off_t at = AT(bytes); at < (off_t)AT(hash_key); at += 8)
+	taken += corrupted_status(fd, AT(preamble.bytes), &huge, 8) != -EGRET_STATUS_BAD_ARENA;
+	for (off_t at = AT(preamble.lists); at < (off_t)AT(preamble.owner); at += 8)
 		taken += corrupted_status(fd, at, &huge, 8) != -EGRET_STATUS_BAD_ARENA;
-	for (off_t at = AT(limits); at < (off_t)AT(record_version); at += 4)
+	for (off_t at = AT(limits); at < (off_t)AT(generation); at += 4)
 		taken += corrupted_status(fd, at, &huge, 4) != -EGRET_STATUS_BAD_ARENA;
-	for (off_t at = AT(at_slots); at < (off_t)sizeof(struct arena_header); at += 8)
+	for (off_t at = AT(at_plans); at < (off_t)sizeof(struct arena_header); at += 8)
 		taken += corrupted_status(fd, at, &huge, 8) != -EGRET_STATUS_BAD_ARENA;
 	tap_ok(taken == 0, "any size, limit or offset that is not its own");
 	taken = 0;
@@ -227,11 +226,12 @@ static void test_release(void)
 static void test_reading(void)
 {
 	struct arena *arena = fixture_arena(&fixture_limits);
-	struct session_record *records = arena_at(arena, arena->header->at_sessions);
+	struct session_record *records = arena_rows(arena, ARENA_SESSIONS);
 	struct egret_session_row rows[4];
 	uint32_t cursor = 0;
 	tap_ok(egret_sessions_read(arena, &cursor, rows, 4) == 0 && cursor == 4, "no session");
 	uint32_t now_tick = (uint32_t)(clock_now_ns() / EGRET_TICK_NS);
+	arena->header->preamble.lists[ARENA_SESSIONS].used = 4;
 	for (uint32_t i = 0; i < 4; i++)
 		records[i] = (struct session_record){.state = i == 1 ? 2 : 2 * i + 1,
 			.inside_addr = 10 + i,

@@ -133,7 +133,6 @@ static void test_idle(void)
 static void test_death(int client, int server)
 {
 	uint16_t port = echo(client, server, "before").sin_port;
-	uint32_t life = arena->header->forwarder_life;
 	kill(forwarder, SIGKILL);
 	struct pollfd wait = {.fd = control, .events = POLLIN};
 	tap_ok(poll(&wait, 1, TAP_PATIENCE_MS) == 1 && wait.revents & POLLHUP, "its death is seen");
@@ -143,7 +142,6 @@ static void test_death(int client, int server)
 		send_to(client, "192.0.2.10", SERVER_PORT, "meanwhile", 9);
 	start_forwarder();
 	hand_over(1);
-	tap_ok(arena->header->forwarder_life == life + 1, "it is another life");
 	uint64_t stale = egret_drop_counters(arena)[EGRET_DROP_STALE];
 	tap_ok(stale >= 5, "what came meanwhile is stale: %llu", (unsigned long long)stale);
 	char bytes[64] = "";
@@ -225,7 +223,7 @@ static void test_stop(void)
 
 static void test_other_abi(void)
 {
-	arena->header->abi_hash ^= 1;
+	arena->header->preamble.abi_hash ^= 1;
 	int status = 0, pid = fork();
 	if (pid == 0) {
 		int log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -242,7 +240,7 @@ static void test_other_abi(void)
 			!fgets(rest, sizeof rest, log),
 		"and one line that says so");
 	fclose(log);
-	arena->header->abi_hash ^= 1;
+	arena->header->preamble.abi_hash ^= 1;
 }
 
 int main(int argc, char **argv)

@@ -7,6 +7,7 @@
 #include "tap.h"
 
 #include <setjmp.h>
+#include <sys/resource.h>
 
 static struct gateway *g;
 static jmp_buf death;
@@ -142,7 +143,7 @@ static const char *sessions_differ(const struct session_table *t, uint32_t *live
 		}
 		if (t->bindings[s->binding].state != BINDING_LIVE)
 			return "a session's binding is not live";
-		if (t->timers.nodes[i].slot == EGRET_NONE)
+		if (!timer_is_set(&t->timers, i))
 			return "a session without timer";
 		uint32_t of_client = 0;
 		for (uint32_t j = 0; j < t->session_max; j++)
@@ -173,7 +174,7 @@ static const char *difference(void)
 			return "a binding's port is free";
 		if (b->state == BINDING_QUARANTINED) {
 			want[b->address_slot].quarantined++;
-			if (t->timers.nodes[t->session_max + i].slot == EGRET_NONE)
+			if (!timer_is_set(&t->timers, t->session_max + i))
 				return "a quarantine without timer";
 			continue;
 		}
@@ -201,8 +202,8 @@ static const char *difference(void)
 	if (g->worker->counters[EGRET_WORKER_COUNTER_SESSIONS] != live ||
 		g->worker->counters[EGRET_WORKER_COUNTER_BINDINGS] != bindings)
 		return "the gauges";
-	if (list_length(t, t->free_session, 0) != t->session_max - live ||
-		list_length(t, t->free_binding, 1) != t->binding_max - occupied)
+	if (list_length(t, t->free_session, 0) != *t->sessions_used - live ||
+		list_length(t, t->free_binding, 1) != *t->bindings_used - occupied)
 		return "the free lists";
 	return NULL;
 }
@@ -280,6 +281,8 @@ static void test_unsound_records(void)
 	t->sessions[5] = t->sessions[1];
 	t->sessions[5].binding = 9999;
 	t->bindings[7] = t->bindings[1]; // two owners of one port
+	*t->sessions_used = 6;
+	*t->bindings_used = 8;
 	worker_free(g->worker);
 	gateway_start_worker(g);
 	tap_ok(g->worker->counters[EGRET_WORKER_COUNTER_SESSIONS] <= 1 && !difference(),
@@ -296,9 +299,50 @@ static void test_unsound_records(void)
 	gateway_free(g);
 }
 
+// Pages that a new worker over the gateway's records touches for the first time.
+static long pages_of_start(struct gateway *gateway)
+{
+	struct rusage before, after;
+	worker_free(gateway->worker);
+	getrusage(RUSAGE_SELF, &before);
+	gateway_start_worker(gateway);
+	getrusage(RUSAGE_SELF, &after);
+	return after.ru_minflt - before.ru_minflt;
+}
+
+// A start costs what there is, not what the limits allow.
+static void test_costs(void)
+{
+	long pages[2];
+	uint32_t used[3];
+	for (int i = 0; i < 2; i++) {
+		uint32_t limit = i == 0 ? 16 : 1 << 20;
+		g = gateway_make_with(limit, limit);
+		for (uint16_t port = 4000; port < 4012; port++)
+			gateway_send(g, CLIENT_PORT, udp("10.1.0.2", port, "192.0.2.10"));
+		used[0] = *g->worker->sessions->sessions_used;
+		pages[i] = pages_of_start(g);
+		used[1] = *g->worker->sessions->sessions_used;
+		uint32_t rebuilt = (uint32_t)g->worker
+					   ->counters[EGRET_WORKER_COUNTER_SESSIONS_REBUILT];
+		tap_ok(used[0] == 12 && used[1] == 12 && rebuilt == 12,
+			"room for %u: no record past the twelfth was ever used", limit);
+		g->worker->now_ns = g->now_ns;
+		gateway_wait(g, 8000000000000ull);
+		gateway_wait(g, 200000000000ull);
+		pages_of_start(g);
+		used[2] = *g->worker->sessions->sessions_used + *g->worker->sessions->bindings_used;
+		tap_ok(used[2] == 0, "and none is, once they are over and a forwarder starts");
+		gateway_free(g);
+	}
+	tap_ok(pages[1] < pages[0] + 2000,
+		"a million records of room cost %ld pages, sixteen cost %ld", pages[1], pages[0]);
+}
+
 int main(void)
 {
 	test_every_store();
+	test_costs();
 	test_unsound_records();
 	return tap_done();
 }

@@ -22,6 +22,20 @@ describe('what is generated is fresh', () => {
     }
   });
 
+  test('native/abi.layout says what the headers share', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'egret-tidy-'));
+    try {
+      const printer = join(folder, 'layout_print');
+      const [, list = ''] = /^LAYOUT := (.+)$/m.exec(read('Makefile')) ?? [];
+      const sources = list.split(' ').map((path) => join(root, path));
+      const flags = ['-std=c11', '-D_GNU_SOURCE', '-I', join(root, 'native')];
+      execFileSync('gcc', [...flags, ...sources, '-o', printer]);
+      expect(read('native/abi.layout')).toBe(execFileSync(printer, { encoding: 'utf8' }));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   test('docs/errors.md knows every error code, docs/counters.md every counter', () => {
     const errors = read('docs/errors.md');
     expect(errorKinds().filter(({ code }) => !errors.includes(code))).toEqual([]);
