@@ -1,8 +1,8 @@
 // What crosses the seam between egretd (TypeScript) and the data plane (C).
 //
 // Every struct, limit and name that both sides know is a table in this file. `make abi` prints the
-// tables into src/dataplane/abi.gen.ts, so that neither side repeats the other by hand; the hash of
-// this file is the ABI hash that a restarted egretd compares before it adopts a forwarder.
+// tables into src/dataplane/abi.gen.ts, so that neither side repeats the other by hand. What of them the
+// forwarder shares is part of native/abi.layout, by whose hash a restarted egretd adopts a forwarder.
 //
 // Conventions: a field list names C type, TypeScript accessor, name and meaning; big fields come
 // first, so that no struct has padding. `_be` is network byte order, everything else is host order.
@@ -299,6 +299,15 @@ enum egret_session_state {
 	F(uint16_t, u16, network, "network slot of the route") \
 	F(uint16_t, u16, drop, "enum egret_drop; NONE: forwarded")
 
+// What egret_arena_inspect finds: the sessions of an arena that cannot be adopted.
+#define EGRET_ARENA_FOUND_FIELDS(F) \
+	F(uint32_t, u32, is_convertible, "1 when its sessions can be kept") \
+	F(uint32_t, u32, record_version, "of its session and binding records") \
+	F(uint32_t, u32, sessions, "live ones, when they can be kept") \
+	F(uint32_t, u32, sessions_used, "room that its sessions need") \
+	F(uint32_t, u32, bindings_used, "room that its bindings need") \
+	F(uint32_t, u32, networks_used, "network slots that it has given away")
+
 #define EGRET_STRUCTS(S) \
 	S(limits, EGRET_LIMITS_FIELDS) \
 	S(adjacency, EGRET_ADJACENCY_FIELDS) \
@@ -312,7 +321,8 @@ enum egret_session_state {
 	S(session_row, EGRET_SESSION_ROW_FIELDS) \
 	S(pool_row, EGRET_POOL_ROW_FIELDS) \
 	S(neighbor_row, EGRET_NEIGHBOR_ROW_FIELDS) \
-	S(decision, EGRET_DECISION_FIELDS)
+	S(decision, EGRET_DECISION_FIELDS) \
+	S(arena_found, EGRET_ARENA_FOUND_FIELDS)
 
 #define EGRET_FIELD_DECLARE(ctype, accessor, name, doc) ctype name;
 #define EGRET_FIELD_BYTES(ctype, accessor, name, doc) +sizeof(ctype)

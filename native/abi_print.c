@@ -1,5 +1,4 @@
-// Prints src/dataplane/abi.gen.ts from abi.h (`make abi`). The ABI hash is FNV-1a of abi.h's text,
-// given on the command line by the Makefile.
+// Prints src/dataplane/abi.gen.ts from abi.h (`make abi`).
 #include "abi.h"
 
 #include <stddef.h>
@@ -85,6 +84,9 @@ int main(void)
 #undef STRUCT
 #define STRUCT struct egret_decision
 	PRINT_STRUCT(decision, EGRET_DECISION_FIELDS)
+#undef STRUCT
+#define STRUCT struct egret_arena_found
+	PRINT_STRUCT(arena_found, EGRET_ARENA_FOUND_FIELDS)
 #undef STRUCT
 
 	printf("/** Index is the status that a function returns, negated. */\n");

@@ -24,8 +24,20 @@ int egret_log_write(int fd, const char *line, uint32_t n);
 
 // What the arena takes, in bytes, for these limits (two generations of control tables included).
 uint64_t egret_arena_bytes(const struct egret_limits *limits);
-// Creates the shared file at `path` (on tmpfs), 0600, allocated in full, and maps it.
-int egret_arena_create(const char *path, const struct egret_limits *limits, void **arena);
+// Creates the shared file at `path` (on tmpfs), 0600, allocated in full, and maps it. `owner` is the
+// link by which its instance finds it; "": none.
+int egret_arena_create(
+	const char *path, const char *owner, const struct egret_limits *limits, void **arena);
+// What another build left at `path`, or this one with other limits. BAD_ARENA: nothing of an arena.
+int egret_arena_inspect(const char *path, struct egret_arena_found *found);
+// Makes an arena at `path` as egret_arena_create does, with slots, sessions and bindings of the one at
+// `from`, whose forwarder has ended; `path` may be the same. ABI_MISMATCH: they cannot be converted;
+// NO_SPACE: these limits have no room for them. The old file stays as it is until the new one is whole.
+int egret_arena_convert(const char *from, const char *path, const char *owner,
+	const struct egret_limits *limits, void **arena);
+// Removes the file at `path` when it is an arena of this user's that no process maps and whose owner
+// does not lead to it any more. Returns 1 when it did.
+int egret_arena_remove_stale(const char *path);
 // Maps an existing arena. BAD_ARENA, ABI_MISMATCH; the limits it was made with go to *limits.
 int egret_arena_open(const char *path, struct egret_limits *limits, void **arena);
 void egret_arena_close(void *arena);

@@ -1,21 +1,26 @@
-// The arena's file: made, mapped, closed. See arena.h.
+// The arena's file: made, named, mapped, closed, removed. See arena.h.
 #include "arena/arena.h"
 #include "egret.h"
 #include "lib/error.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_BYTES_MAX = 4096 };
+enum { MAPPED_BYTE = 1 }; // of the file: locked by every process that maps it
 
-// The name under which this process fills a file in. 0 when there is no room for it.
-static int fresh_path(const char *path, char fresh[PATH_BYTES_MAX])
+// 0, or -1 when another process holds a lock against it. It belongs to the open file (F_OFD_SETLK).
+static int lock_mapped(int fd, short type)
 {
-	return (size_t)snprintf(fresh, PATH_BYTES_MAX, "%s.%d", path, (int)getpid()) <
-		PATH_BYTES_MAX;
+	struct flock range = {
+		.l_type = type, .l_whence = SEEK_SET, .l_start = MAPPED_BYTE, .l_len = 1};
+	return fcntl(fd, F_OFD_SETLK, &range);
 }
 
 static int map(int fd, uint64_t bytes, struct arena *arena)
@@ -29,36 +34,33 @@ static int map(int fd, uint64_t bytes, struct arena *arena)
 
 int arena_file_create(const char *path, uint64_t bytes, struct arena *arena)
 {
-	char fresh[PATH_BYTES_MAX];
-	if (!fresh_path(path, fresh))
+	char copy[PATH_MAX];
+	if ((size_t)snprintf(copy, sizeof copy, "%s", path) >= sizeof copy)
 		return -EGRET_STATUS_BAD_ARGUMENT;
-	// A leftover of a dead process that had our number.
-	unlink(fresh);
-	int fd = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = open(dirname(copy), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return error_system();
-	int status = fallocate(fd, 0, 0, (off_t)bytes) == 0 ? map(fd, bytes, arena)
-							    : error_system();
-	if (status < 0) {
-		unlink(fresh);
+	int is_made = lock_mapped(fd, F_RDLCK) == 0 && fallocate(fd, 0, 0, (off_t)bytes) == 0;
+	int status = is_made ? map(fd, bytes, arena) : error_system();
+	if (status < 0)
 		close(fd);
-	}
 	return status;
 }
 
-int arena_file_publish(const char *path)
+int arena_file_publish(const struct arena *arena, const char *path)
 {
-	char fresh[PATH_BYTES_MAX];
-	if (!fresh_path(path, fresh))
+	char unnamed[64], next[PATH_MAX];
+	snprintf(unnamed, sizeof unnamed, "/proc/self/fd/%d", arena->fd);
+	if ((size_t)snprintf(next, sizeof next, "%s.new", path) >= sizeof next)
 		return -EGRET_STATUS_BAD_ARGUMENT;
-	return rename(fresh, path) == 0 ? 0 : error_system();
-}
-
-void arena_file_discard(const char *path)
-{
-	char fresh[PATH_BYTES_MAX];
-	if (fresh_path(path, fresh))
-		unlink(fresh);
+	unlink(next); // of a process that died right here
+	if (linkat(AT_FDCWD, unnamed, AT_FDCWD, next, AT_SYMLINK_FOLLOW) != 0)
+		return error_system();
+	if (rename(next, path) == 0)
+		return 0;
+	int status = error_system();
+	unlink(next);
+	return status;
 }
 
 int arena_file_open(const char *path, struct arena *arena)
@@ -68,7 +70,7 @@ int arena_file_open(const char *path, struct arena *arena)
 		return error_system();
 	struct stat stat;
 	int status = 0;
-	if (fstat(fd, &stat) != 0)
+	if (lock_mapped(fd, F_RDLCK) != 0 || fstat(fd, &stat) != 0)
 		status = error_system();
 	else if (!S_ISREG(stat.st_mode) || stat.st_size < (off_t)sizeof(struct arena_header))
 		status = -EGRET_STATUS_BAD_ARENA;
@@ -83,4 +85,35 @@ void arena_file_close(struct arena *arena)
 {
 	munmap(arena->base, arena->bytes);
 	close(arena->fd);
+}
+
+// 1 when the link by which an instance would find the arena does not lead to this path.
+static int is_orphan(const struct arena_preamble *preamble, const char *path)
+{
+	char target[PATH_MAX];
+	if (memchr(preamble->owner, 0, sizeof preamble->owner) == NULL || !preamble->owner[0])
+		return 0;
+	ssize_t bytes = readlink(preamble->owner, target, sizeof target - 1);
+	if (bytes < 0)
+		return errno == ENOENT || errno == ENOTDIR;
+	target[bytes] = 0;
+	return strcmp(target, path) != 0;
+}
+
+int arena_file_remove_stale(const char *path)
+{
+	struct stat opened, named;
+	struct arena_preamble preamble;
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return 0;
+	// An instance that makes one of this name just now gives it another inode.
+	int is_stale = fstat(fd, &opened) == 0 && S_ISREG(opened.st_mode) &&
+		opened.st_uid == geteuid() &&
+		pread(fd, &preamble, sizeof preamble, 0) == sizeof preamble &&
+		preamble.magic == ARENA_MAGIC && lock_mapped(fd, F_WRLCK) == 0 &&
+		is_orphan(&preamble, path) && lstat(path, &named) == 0 &&
+		named.st_ino == opened.st_ino && unlink(path) == 0;
+	close(fd);
+	return is_stale;
 }

@@ -117,16 +117,20 @@ struct arena {
 	int fd;
 };
 
-// Creates a file of so many bytes under a temporary name in the folder of `path`, 0600, allocated in
-// full, and maps it. 0, or -BAD_ARGUMENT, -SYSTEM.
+// Every process that maps an arena holds a shared lock on one byte of it, from before it has a name, so
+// that a file which nobody uses is known. (Byte 0 says that a process runs its workers, epoch.h.)
+
+// Creates a file of so many bytes in the folder of `path`, on tmpfs, 0600, allocated in full, without a
+// name, and maps it: what a process that dies has not named leaves nothing. 0, or -BAD_ARGUMENT, -SYSTEM.
 int arena_file_create(const char *path, uint64_t bytes, struct arena *arena);
-// Renames the file that this process created to `path`. 0, or -BAD_ARGUMENT, -SYSTEM.
-int arena_file_publish(const char *path);
-// Removes what arena_file_create left and arena_file_publish did not rename.
-void arena_file_discard(const char *path);
+// Gives it its name; a file that had it loses it. 0, or -BAD_ARGUMENT, -SYSTEM.
+int arena_file_publish(const struct arena *arena, const char *path);
 // Maps an existing file. 0, or -SYSTEM, -BAD_ARENA when it is no file that could hold a header.
 int arena_file_open(const char *path, struct arena *arena);
 void arena_file_close(struct arena *arena);
+// Removes a file that is an arena of this user's, which no process maps and to which no link leads. 1, or
+// 0 when it is anything else.
+int arena_file_remove_stale(const char *path);
 
 static inline void *arena_at(const struct arena *arena, uint64_t offset)
 {

@@ -20,6 +20,15 @@ int epoch_claim(struct arena *arena)
 	return fcntl(arena->fd, F_OFD_SETLK, &range) == 0 ? 0 : error_system();
 }
 
+int epoch_claim_wait(struct arena *arena, uint64_t wait_ns)
+{
+	uint64_t give_up_ns = clock_now_ns() + wait_ns;
+	int status;
+	while ((status = epoch_claim(arena)) < 0 && clock_now_ns() < give_up_ns)
+		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+	return status;
+}
+
 int epoch_is_claimed(const struct arena *arena)
 {
 	struct flock range = claim_range();

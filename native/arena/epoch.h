@@ -26,6 +26,8 @@ struct epoch_mark {
 // Forwarder: says that this process runs the arena's workers, until it dies. 0, or -SYSTEM
 // (EAGAIN when another process does).
 int epoch_claim(struct arena *arena);
+// The same, after waiting for at most this long: one that was just killed may still hold it.
+int epoch_claim_wait(struct arena *arena, uint64_t wait_ns);
 // egretd: 1 when a process holds the claim.
 int epoch_is_claimed(const struct arena *arena);
 

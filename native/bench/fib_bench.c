@@ -137,7 +137,7 @@ int main(int argc, char **argv)
 	char path[64];
 	void *arena;
 	snprintf(path, sizeof path, "/dev/shm/egret-bench.%d", (int)getpid());
-	if (egret_arena_create(path, &limits, &arena) != 0)
+	if (egret_arena_create(path, "", &limits, &arena) != 0)
 		return 1;
 	unlink(path);
 	egret_arena_begin_generation(arena);

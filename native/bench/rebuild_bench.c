@@ -101,7 +101,7 @@ static void measure(uint32_t limit, uint32_t count)
 	};
 	struct figure figures[ROUNDS];
 	void *arena = NULL;
-	if (egret_arena_create(path, &limits, &arena) < 0)
+	if (egret_arena_create(path, "", &limits, &arena) < 0)
 		exit(1);
 	make_sessions(arena, count);
 	for (int i = 0; i < ROUNDS; i++)

@@ -148,16 +148,6 @@ static int write_pid(const char *path)
 	return failed ? -1 : 0;
 }
 
-// One process runs the workers of an arena. One that was just killed may still hold the claim.
-static int claim(struct arena *arena)
-{
-	uint64_t give_up_ns = clock_now_ns() + CLAIM_WAIT_NS;
-	int status;
-	while ((status = epoch_claim(arena)) < 0 && clock_now_ns() < give_up_ns)
-		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-	return status;
-}
-
 // Builds the worker, and says what became of the sessions.
 static int make_worker(struct arena *arena, struct worker **worker)
 {
@@ -177,7 +167,7 @@ static int run(const struct options *options, struct arena *arena)
 {
 	struct worker *worker = NULL;
 	struct control_server *control = NULL;
-	int status = claim(arena);
+	int status = epoch_claim_wait(arena, CLAIM_WAIT_NS);
 	if (status < 0) {
 		log_failure("another forwarder runs on this arena", status);
 		return EXIT_CLAIMED;

@@ -27,7 +27,7 @@ static void make_arena(void)
 		.rule_addresses = 64};
 	char path[64];
 	snprintf(path, sizeof path, "/tmp/egret-fuzz.%d.arena", (int)getpid());
-	if (egret_arena_create(path, &limits, &arena) != 0)
+	if (egret_arena_create(path, "", &limits, &arena) != 0)
 		abort();
 	unlink(path);
 	egret_arena_begin_generation(arena);

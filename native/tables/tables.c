@@ -2,11 +2,11 @@
 #include "lib/abi_hash.h"
 #include "arena/arena.h"
 #include "egret.h"
-#include "fib/fib_apply.h"
 #include "lib/error.h"
 #include "nat/session_record.h"
 #include "plan/plan.h"
 #include "tables/layout.h"
+#include "tables/tables.h"
 
 #include <malloc.h>
 #include <stddef.h>
@@ -57,11 +57,14 @@ static int header_fill(struct arena *arena, const struct arena_header *template)
 	return 0;
 }
 
-int egret_arena_create(const char *path, const struct egret_limits *limits, void **arena)
+int tables_make(const char *path, const char *owner, const struct egret_limits *limits,
+	struct arena_handle **handle)
 {
 	struct arena_header template = {0};
-	if (!path || !limits || !arena || !tables_layout(&template, limits))
+	size_t owner_bytes = strlen(owner);
+	if (!tables_layout(&template, limits) || owner_bytes >= sizeof template.preamble.owner)
 		return -EGRET_STATUS_BAD_ARGUMENT;
+	memcpy(template.preamble.owner, owner, owner_bytes);
 	struct arena_handle *made = calloc(1, sizeof *made);
 	if (!made)
 		return -EGRET_STATUS_NO_SPACE;
@@ -71,15 +74,35 @@ int egret_arena_create(const char *path, const struct egret_limits *limits, void
 		return status;
 	}
 	status = header_fill(&made->arena, &template);
-	if (status == 0)
-		status = arena_file_publish(path);
 	if (status < 0) {
-		arena_file_discard(path);
+		egret_arena_close(made);
+		return status;
+	}
+	*handle = made;
+	return 0;
+}
+
+int egret_arena_create(
+	const char *path, const char *owner, const struct egret_limits *limits, void **arena)
+{
+	struct arena_handle *made;
+	if (!path || !owner || !limits || !arena)
+		return -EGRET_STATUS_BAD_ARGUMENT;
+	int status = tables_make(path, owner, limits, &made);
+	if (status < 0)
+		return status;
+	status = arena_file_publish(&made->arena, path);
+	if (status < 0) {
 		egret_arena_close(made);
 		return status;
 	}
 	*arena = made;
 	return 0;
+}
+
+int egret_arena_remove_stale(const char *path)
+{
+	return path ? arena_file_remove_stale(path) : 0;
 }
 
 // Compares a mapped header with what its limits must give. The file's size is `bytes`.

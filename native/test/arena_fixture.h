@@ -24,7 +24,7 @@ static const struct egret_limits fixture_limits = {
 static inline const char *fixture_path(void)
 {
 	static char path[64];
-	snprintf(path, sizeof path, "/tmp/egret-test.%d.arena", (int)getpid());
+	snprintf(path, sizeof path, "/dev/shm/egret-test.%d.arena", (int)getpid());
 	return path;
 }
 
@@ -32,7 +32,7 @@ static inline const char *fixture_path(void)
 static inline struct arena *fixture_arena(const struct egret_limits *limits)
 {
 	void *arena = NULL;
-	int status = egret_arena_create(fixture_path(), limits, &arena);
+	int status = egret_arena_create(fixture_path(), "", limits, &arena);
 	if (status < 0) {
 		printf("Bail out! no arena: status %d, errno %d\n", -status, egret_errno());
 		exit(1);

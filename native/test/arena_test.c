@@ -32,13 +32,13 @@ static void test_create(void)
 	struct egret_limits limits;
 	struct stat stat_of_file;
 	char temporary[128];
-	tap_ok(egret_arena_create(path, &fixture_limits, &arena) == 0, "created");
+	tap_ok(egret_arena_create(path, "", &fixture_limits, &arena) == 0, "created");
 	stat(path, &stat_of_file);
 	tap_ok((uint64_t)stat_of_file.st_size == egret_arena_bytes(&fixture_limits) &&
 			(uint64_t)stat_of_file.st_blocks * 512 >= (uint64_t)stat_of_file.st_size,
 		"of the size that was said, all of it allocated");
 	tap_ok((stat_of_file.st_mode & 0777) == 0600, "for its owner alone");
-	snprintf(temporary, sizeof temporary, "%s.%d", path, (int)getpid());
+	snprintf(temporary, sizeof temporary, "%s.new", path);
 	tap_ok(access(temporary, F_OK) != 0, "the temporary name is gone");
 	tap_ok(egret_arena_open(path, &limits, &other) == 0 &&
 			memcmp(&limits, &fixture_limits, sizeof limits) == 0,
@@ -58,7 +58,7 @@ static void test_create(void)
 	tap_ok(egret_arena_open(path, NULL, &other) == -EGRET_STATUS_SYSTEM &&
 			egret_errno() == ENOENT,
 		"a file that is not there: the system's reason");
-	tap_ok(egret_arena_create("/nowhere/arena", &fixture_limits, &arena) ==
+	tap_ok(egret_arena_create("/nowhere/arena", "", &fixture_limits, &arena) ==
 				-EGRET_STATUS_SYSTEM &&
 			egret_errno() == ENOENT,
 		"nor can it be made in a folder that is not there");
@@ -69,7 +69,7 @@ static void test_limits(void)
 	struct egret_limits limits = fixture_limits;
 	limits.networks = 0;
 	void *arena;
-	tap_ok(egret_arena_create(path, &limits, &arena) == -EGRET_STATUS_BAD_ARGUMENT &&
+	tap_ok(egret_arena_create(path, "", &limits, &arena) == -EGRET_STATUS_BAD_ARGUMENT &&
 			egret_arena_bytes(&limits) == 0,
 		"no network is too few");
 	limits.networks = EGRET_NETWORK_MAX + 1;
@@ -78,7 +78,7 @@ static void test_limits(void)
 	limits.sessions = UINT32_MAX;
 	tap_ok(egret_arena_bytes(&limits) == 0, "4 G sessions are too many");
 	limits = (struct egret_limits){.networks = 1};
-	tap_ok(egret_arena_create(path, &limits, &arena) == 0 && open_status() == 0,
+	tap_ok(egret_arena_create(path, "", &limits, &arena) == 0 && open_status() == 0,
 		"the smallest arena has one network and nothing else");
 	egret_arena_close(arena);
 	unlink(path);
@@ -99,7 +99,7 @@ static void test_corruption(void)
 	void *arena;
 	struct plan_fixture *fixture = calloc(1, sizeof *fixture);
 	uint8_t *encoded = malloc(sizeof *fixture);
-	egret_arena_create(path, &fixture_limits, &arena);
+	egret_arena_create(path, "", &fixture_limits, &arena);
 	plan_add_client(fixture, 0x0a000000, 8, 0, 0);
 	tap_ok(egret_plan_publish(arena, encoded, plan_encode(fixture, encoded)) == 1,
 		"an arena with a plan");
@@ -264,7 +264,7 @@ static void test_reading(void)
 static void test_claim(void)
 {
 	void *control, *forwarder;
-	egret_arena_create(path, &fixture_limits, &control);
+	egret_arena_create(path, "", &fixture_limits, &control);
 	tap_ok(!epoch_is_claimed(control), "no forwarder yet");
 	pid_t child = fork();
 	if (child == 0) {

@@ -312,7 +312,7 @@ int main(void)
 		return 1;
 	snprintf(socket_path, sizeof socket_path, "%s/socket", directory);
 	snprintf(arena_path, sizeof arena_path, "%s/arena", directory);
-	tap_ok(egret_arena_create(arena_path, &limits, &arena) == 0, "an arena");
+	tap_ok(egret_arena_create(arena_path, "", &limits, &arena) == 0, "an arena");
 	worker.arena = arena;
 	worker.port_counters = &worker.arena->counters->ports[0][0];
 	worker.drop_counters = &worker.arena->counters->drops[0][0];

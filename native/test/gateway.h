@@ -250,7 +250,7 @@ static void make_gateway(const char *self)
 		.rules = 4,
 		.rule_addresses = 4};
 	void *made = NULL;
-	tap_ok(egret_arena_create(arena_path, &limits, &made) == 0, "an arena");
+	tap_ok(egret_arena_create(arena_path, "", &limits, &made) == 0, "an arena");
 	arena = made;
 	write_fib();
 	for (int i = 0; i < 2; i++)

@@ -66,7 +66,7 @@ static void begin(uint32_t neighbors)
 		.rules = 4,
 		.rule_addresses = 4};
 	void *arena = NULL;
-	if (egret_arena_create(arena_path, &limits, &arena) < 0)
+	if (egret_arena_create(arena_path, "", &limits, &arena) < 0)
 		exit(1);
 	worker.arena = arena;
 	worker.port_counters = &worker.arena->counters->ports[0][0];
