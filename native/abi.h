@@ -303,7 +303,7 @@ enum egret_session_state {
 #define EGRET_ARENA_FOUND_FIELDS(F) \
 	F(uint32_t, u32, is_convertible, "1 when its sessions can be kept") \
 	F(uint32_t, u32, record_version, "of its session and binding records") \
-	F(uint32_t, u32, sessions, "live ones, when they can be kept") \
+	F(uint32_t, u32, sessions, "live ones, as far as this build can tell") \
 	F(uint32_t, u32, sessions_used, "room that its sessions need") \
 	F(uint32_t, u32, bindings_used, "room that its bindings need") \
 	F(uint32_t, u32, networks_used, "network slots that it has given away")

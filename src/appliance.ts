@@ -31,6 +31,7 @@ import {
   stateOf,
 } from './appliance/restart/previous-instance.ts';
 import { emptyState, type RunDir, type State } from './appliance/restart/run-dir.ts';
+import { takeArena } from './appliance/restart/take-arena.ts';
 import { Takeover } from './appliance/restart/takeover.ts';
 import { neighborKey } from './bgp/neighbor.ts';
 import type { SpeakerEvent } from './bgp/speaker.ts';
@@ -125,7 +126,8 @@ export class Appliance {
       checkHost(model, host.snapshot());
       const state = options.runDir.readState();
       await queue.pause();
-      appliance = new Appliance({ ...options, queue, rtnetlink, host, state });
+      const dataPlane = await takeArena(options);
+      appliance = new Appliance({ ...options, queue, rtnetlink, host, state, dataPlane });
       await queue.pause();
       takeRoom(model, appliance.#parts.dataPlane);
       await appliance.#begin();
@@ -149,7 +151,7 @@ export class Appliance {
   async #giveUp(): Promise<void> {
     const { dataPlane, host, rtnetlink } = this.#parts;
     try {
-      if (!dataPlane.hasEarlierGeneration) {
+      if (!dataPlane.isInherited) {
         const late = new Promise<void>((resolve) => this.#parts.clock.after(giveUpMs, resolve));
         await Promise.race([this.stop(this.#hadGuard), late]);
       } else {
@@ -165,7 +167,6 @@ export class Appliance {
   async #begin(): Promise<void> {
     const { dataPlane, forwarder, host, mirrors, plumbing, publication } = this.#parts;
     const log = this.#log;
-    log.info({ bytes: dataPlane.bytes, limits: dataPlane.limits }, 'arena');
     // Before anything is evaluated: what an earlier life forwards must stay as it is.
     if (dataPlane.hasEarlierGeneration) {
       publication.hold(true);

@@ -109,7 +109,7 @@ static void row_move(const struct moves *moves, const uint8_t *from, uint8_t *to
 struct source {
 	struct arena arena;
 	struct moves sessions, bindings;
-	int is_convertible;
+	int has_fields, is_convertible;
 };
 
 // Maps an old arena. 0, or -SYSTEM, -BAD_ARENA when it has no preamble that every build knows.
@@ -126,9 +126,9 @@ static int source_open(const char *path, struct source *source)
 		arena_file_close(&source->arena);
 		return -EGRET_STATUS_BAD_ARENA;
 	}
-	source->is_convertible = version_is_known(preamble) &&
-		moves_find(arena, ARENA_SESSIONS, &source->sessions) &&
+	source->has_fields = moves_find(arena, ARENA_SESSIONS, &source->sessions) &&
 		moves_find(arena, ARENA_BINDINGS, &source->bindings);
+	source->is_convertible = source->has_fields && version_is_known(preamble);
 	return 0;
 }
 
@@ -170,7 +170,7 @@ int egret_arena_inspect(const char *path, struct egret_arena_found *found)
 	*found = (struct egret_arena_found){
 		.record_version = source.arena.header->preamble.record_version,
 		.is_convertible = (uint32_t)source.is_convertible,
-		.sessions = source.is_convertible ? live_sessions(&source) : 0,
+		.sessions = source.has_fields ? live_sessions(&source) : 0,
 		.sessions_used = list_of(&source.arena, ARENA_SESSIONS)->used,
 		.bindings_used = list_of(&source.arena, ARENA_BINDINGS)->used,
 		.networks_used = slots_used(&source.arena, ARENA_NETWORKS),

@@ -6,7 +6,7 @@
 import { makeSocketTransport } from '../bgp/connection/transport.ts';
 import { neighborKey } from '../bgp/neighbor.ts';
 import { Speaker, type SpeakerEvent } from '../bgp/speaker.ts';
-import { ArenaDataPlane } from '../dataplane/arena.ts';
+import type { ArenaDataPlane } from '../dataplane/arena.ts';
 import { Forwarder } from '../dataplane/forwarder.ts';
 import { shrinkHeap } from '../dataplane/native.ts';
 import { makeProbeTransport } from '../health/sockets.ts';
@@ -24,7 +24,6 @@ import { parseIpv4 } from '../net/ipv4.ts';
 import { EgressControl } from './egress/egress-control.ts';
 import { type Exports, Publication } from './egress/publication.ts';
 import { BgpNeighbors } from './host/bgp-neighbors.ts';
-import { fits, limitsFor } from './host/limits.ts';
 import { Memory } from './host/memory.ts';
 import { bgpSockets, mirrorNative, probeSockets } from './host/native-sockets.ts';
 import type { RunDir, State } from './restart/run-dir.ts';
@@ -43,6 +42,7 @@ export interface PartsOptions {
   readonly isForwarderExternal: boolean;
   readonly rtnetlink: Rtnetlink;
   readonly host: HostState;
+  readonly dataPlane: ArenaDataPlane;
   /** What an earlier life left. */
   readonly state: State;
 }
@@ -62,20 +62,11 @@ export interface PartsListener {
 export type Parts = ReturnType<typeof buildParts>;
 
 export function buildParts(options: PartsOptions, listener: PartsListener) {
-  const { model, runDir, clock, queue, random, log, rtnetlink, host, state } = options;
+  const { model, runDir, clock, queue, random, log, rtnetlink, host, state, dataPlane } = options;
   const plumbing = new Plumbing(rtnetlink, runDir.path, state.sysctls, log);
-  const dataPlane = ArenaDataPlane.open(
-    runDir.file('arena'),
-    runDir.arenaPath,
-    limitsFor(model),
-    (limits) => fits(model, limits),
-  );
-  // From here on: to make an arena takes long, and no neighbor waits yet.
   const loopDelay = new LoopDelay(clock);
   const forwarder = new Forwarder({
-    socketPath: runDir.file('forwarder.sock'),
-    pidPath: runDir.file('forwarder.pid'),
-    arenaPath: runDir.arenaPath,
+    ...runDir.forwarderPaths,
     isExternal: options.isForwarderExternal,
     heartbeatNs: () => dataPlane.forwarderHeartbeatNs(),
     clock,

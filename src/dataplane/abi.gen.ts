@@ -216,6 +216,23 @@ export const decision = {
 } as const;
 export const decisionBytes = 28;
 
+/** struct egret_arena_found. */
+export const arenaFound = {
+  /** 1 when its sessions can be kept. */
+  is_convertible: { at: 0, as: 'u32' },
+  /** of its session and binding records. */
+  record_version: { at: 4, as: 'u32' },
+  /** live ones, as far as this build can tell. */
+  sessions: { at: 8, as: 'u32' },
+  /** room that its sessions need. */
+  sessions_used: { at: 12, as: 'u32' },
+  /** room that its bindings need. */
+  bindings_used: { at: 16, as: 'u32' },
+  /** network slots that it has given away. */
+  networks_used: { at: 20, as: 'u32' },
+} as const;
+export const arenaFoundBytes = 24;
+
 /** Index is the status that a function returns, negated. */
 export const statuses = [
   /** Nothing went wrong. */

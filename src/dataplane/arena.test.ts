@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { EgressPlan, PlanPort } from '../egress/plan.ts';
+import { silentLog } from '../lib/log.ts';
 import { modelLimits } from '../model/limits.ts';
-import { ArenaDataPlane } from './arena.ts';
+import { openArena } from './open-arena.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'egret-arena-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -31,13 +32,15 @@ const portNamed = (name: string, i: number): PlanPort => ({
   ...{ role: 'Any', network: undefined },
 });
 
-test('interfaces past the limit have no port, and harm no other', () => {
-  const dataPlane = ArenaDataPlane.open(
-    join(folder, 'link'),
-    join(folder, 'a'),
+test('interfaces past the limit have no port, and harm no other', async () => {
+  const dataPlane = await openArena({
+    linkPath: join(folder, 'link'),
+    sharedPath: join(folder, 'a'),
     limits,
-    () => true,
-  );
+    isEnough: () => true,
+    stopForwarder: async () => {},
+    log: silentLog,
+  });
   const names = Array.from({ length: modelLimits.interfaces + 3 }, (_, i) => `vlan${i}`);
   const slots = names.map((name) => dataPlane.portSlot(name));
   expect(new Set(slots.slice(0, modelLimits.interfaces)).size).toBe(modelLimits.interfaces);

@@ -1,14 +1,11 @@
 /**
  * The DataPlane over the arena that egretd shares with the forwarder.
  *
- * One ArenaDataPlane lives as long as its egretd. It creates the arena, or opens the one that an
- * earlier life left and begins a new generation beside the one that forwards (design: control tables
- * belong to a generation).
+ * One ArenaDataPlane lives as long as its egretd, over an arena that is new or that the previous instance
+ * left (open-arena.ts). It begins a new generation; one that forwards already goes on meanwhile.
  */
-import { existsSync, symlinkSync, unlinkSync } from 'node:fs';
 import type { EgressPlan } from '../egress/plan.ts';
 import type { FibProgress } from '../fib/target.ts';
-import { EgretError } from '../lib/errors.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { NextHop } from '../rib/route.ts';
 import * as abi from './abi.gen.ts';
@@ -27,6 +24,7 @@ const mainTable = 254;
 
 export class ArenaDataPlane implements DataPlane {
   readonly hasEarlierGeneration: boolean;
+  readonly isInherited: boolean;
   readonly limits: Limits;
   readonly bytes: number;
   readonly #arena: native.Handle;
@@ -43,10 +41,12 @@ export class ArenaDataPlane implements DataPlane {
   readonly #portSlots = new Map<string, number>();
   readonly #noPortSlot: number;
 
-  private constructor(arena: native.Handle, limits: Limits) {
+  /** @param isInherited - the previous instance's sessions are in it */
+  constructor(arena: native.Handle, limits: Limits, isInherited: boolean) {
     this.#arena = arena;
     this.limits = limits;
-    this.bytes = native.arenaBytes(encodeLimits(limits));
+    this.isInherited = isInherited;
+    this.bytes = arenaBytes(limits);
     this.hasEarlierGeneration = native.hasGeneration(arena);
     native.beginGeneration(arena);
     // Before any other, so that there is room for it.
@@ -54,38 +54,6 @@ export class ArenaDataPlane implements DataPlane {
     this.#ports = native.portCounterView(arena, abi.portCounters.length);
     this.#drops = native.dropCounterView(arena, abi.drops.length);
     this.#worker = native.workerCounterView(arena, abi.workerCounters.length);
-  }
-
-  /**
-   * Opens the arena that an earlier life left behind a link, or creates one.
-   *
-   * @param linkPath - RUN/arena, a link to the file
-   * @param sharedPath - where a new arena is created (on tmpfs)
-   * @param limits - sizes of a new one; an existing arena keeps its own
-   * @param isEnough - whether the sizes of an existing one will do; if not, a new one takes its place
-   */
-  static open(
-    linkPath: string,
-    sharedPath: string,
-    limits: Limits,
-    isEnough: (found: Limits) => boolean,
-  ): ArenaDataPlane {
-    const found = new Uint8Array(abi.limitsBytes);
-    if (existsSync(linkPath)) {
-      try {
-        const earlier = native.arenaOpen(linkPath, found);
-        if (isEnough(decodeLimits(found))) return new ArenaDataPlane(earlier, decodeLimits(found));
-        native.arenaClose(earlier);
-      } catch (error) {
-        const status = native.nativeStatusOf(error);
-        if (status !== 'NATIVE_BAD_ARENA' && status !== 'NATIVE_ABI_MISMATCH') throw error;
-      }
-    }
-    removeFile(linkPath);
-    removeFile(sharedPath);
-    const arena = native.arenaCreate(sharedPath, encodeLimits(limits));
-    symlinkSync(sharedPath, linkPath);
-    return new ArenaDataPlane(arena, limits);
   }
 
   close(): void {
@@ -264,28 +232,17 @@ function remembered<Key>(known: Map<Key, number>, key: Key, assign: (key: Key) =
   return slot;
 }
 
-function encodeLimits(limits: Limits): Uint8Array {
+/** What an arena of these limits takes. */
+export const arenaBytes = (limits: Limits): number => native.arenaBytes(encodeLimits(limits));
+
+export function encodeLimits(limits: Limits): Uint8Array {
   const out = new RecordWriter(abi.limitsBytes);
   out.record(abi.limits, abi.limitsBytes, limits);
   return out.finish();
 }
 
-function decodeLimits(bytes: Uint8Array): Limits {
+export function decodeLimits(bytes: Uint8Array): Limits {
   const row = new RecordReader(abi.limits, abi.limitsBytes, bytes);
   const names = Object.keys(abi.limits) as (keyof Limits)[];
   return Object.fromEntries(names.map((name) => [name, row.get(0, name)])) as Limits;
-}
-
-function removeFile(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      throw new EgretError(
-        'NATIVE_FAILED',
-        { call: 'unlink', code: 'NATIVE_SYSTEM', reason: path },
-        { cause: error },
-      );
-    }
-  }
 }

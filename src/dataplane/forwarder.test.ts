@@ -5,9 +5,9 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { makeLog, silentLog } from '../lib/log.ts';
-import { ArenaDataPlane } from './arena.ts';
 import { Forwarder } from './forwarder.ts';
 import { forwarderPath } from './native.ts';
+import { openArena } from './open-arena.ts';
 
 /** Processes that have this word on their command line; one that has ended has none. */
 function processesWith(word: string): string[] {
@@ -31,7 +31,14 @@ async function withForwarder(
     ...{ sessions: 16, bindings: 16, networks: 4, plies: 64, groups: 16, neighbors: 16 },
     ...{ clients: 16, rules: 16, rule_addresses: 16 },
   };
-  const dataPlane = ArenaDataPlane.open(join(dir, 'link'), arenaPath, limits, () => true);
+  const dataPlane = await openArena({
+    linkPath: join(dir, 'link'),
+    sharedPath: arenaPath,
+    limits,
+    isEnough: () => true,
+    stopForwarder: async () => {},
+    log: silentLog,
+  });
   const forwarder = new Forwarder({
     socketPath: join(dir, 'forwarder.sock'),
     pidPath: join(dir, 'forwarder.pid'),

@@ -12,20 +12,21 @@
  * of them and, since a busy forwarder beats too, after ten it is killed like one that does not answer.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { EgretError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { forwardersHere, isForwarder } from './forwarder-process.ts';
+import {
+  type ForwarderPlace,
+  forwarderEnds,
+  isForwarder,
+  killUnreachable,
+  stopForwarder,
+} from './forwarder-process.ts';
 import * as native from './native.ts';
 
-export interface ForwarderOptions {
-  readonly socketPath: string;
-  readonly pidPath: string;
-  readonly arenaPath: string;
-  /** true: a supervisor starts and stops it (systemd); we only connect. */
-  readonly isExternal: boolean;
+export interface ForwarderOptions extends ForwarderPlace {
   /** When it last came to the end of a piece of work (ArenaDataPlane.forwarderHeartbeatNs). */
   readonly heartbeatNs: () => bigint;
   readonly clock: Clock;
@@ -37,8 +38,6 @@ const startTimeoutMs = 15_000;
 const connectTimeoutMs = 2_000;
 const connectRetryMs = 10;
 const backOffMaxMs = 5_000;
-/** How long a forwarder that was asked to end may take before it is killed. */
-const endTimeoutMs = 3_000;
 /** How often its heartbeat is looked at: it beats as often when idle. */
 const heartbeatCheckMs = 1_000;
 /** Looks in a row without a heartbeat after which this is said, and after which it is replaced. */
@@ -171,7 +170,7 @@ export class Forwarder {
       const { fd, pid } = this.#connection;
       native.forwarderStop(fd);
       // A supervisor's is the supervisor's to kill.
-      if (!this.#options.isExternal) await this.#end(pid);
+      if (!this.#options.isExternal) await forwarderEnds(pid, this.#options.clock);
     }
     for (const port of this.#ports.values()) native.closeFd(port.fd);
     this.#ports.clear();
@@ -188,12 +187,12 @@ export class Forwarder {
   async #find(): Promise<boolean> {
     const found = this.#tryConnect();
     if (typeof found === 'boolean') {
-      if (!found) await this.#endUnreachable();
+      if (!found) await killUnreachable(this.#options, this.#options.clock, this.#options.log);
       return found;
     }
     const { pid, sessions, reason } = found;
     this.#options.log.warn({ pid, sessions, reason }, 'forwarder is replaced, its sessions end');
-    await this.#dismiss(found);
+    await stopForwarder(found.fd, found.pid, this.#options.clock);
     return false;
   }
 
@@ -225,33 +224,6 @@ export class Forwarder {
       if (fd >= 0) native.closeFd(fd);
       if (isSilence(error) || native.nativeStatusOf(error) === 'NATIVE_SYSTEM') return false;
       throw error;
-    }
-  }
-
-  /**
-   * Kills a forwarder that lives but does not answer, or cannot be asked since the run directory was
-   * deleted: it would keep the arena, and forward beside the new one.
-   */
-  async #endUnreachable(): Promise<void> {
-    const { pidPath, arenaPath, log, isExternal } = this.#options;
-    if (isExternal) return;
-    const pids = new Set(forwardersHere(arenaPath));
-    if (existsSync(pidPath)) pids.add(Number(readFileSync(pidPath, 'utf8')));
-    for (const pid of pids) {
-      if (!isForwarder(pid)) continue;
-      log.error({ pid }, 'forwarder does not answer, it is killed');
-      process.kill(pid, 'SIGKILL');
-      await this.#end(pid);
-    }
-  }
-
-  /** Waits until a forwarder has ended, and kills it when that takes too long. */
-  async #end(pid: number): Promise<void> {
-    const { clock } = this.#options;
-    const deadline = clock.nowMs() + endTimeoutMs;
-    while (isForwarder(pid)) {
-      if (clock.nowMs() > deadline) process.kill(pid, 'SIGKILL');
-      await new Promise<void>((resolve) => clock.after(connectRetryMs, resolve));
     }
   }
 
@@ -311,14 +283,8 @@ export class Forwarder {
     const found = this.#tryConnect();
     if (typeof found === 'boolean') return found;
     // A supervisor started one that was built from another abi.h, or for the arena before.
-    await this.#dismiss(found);
+    await stopForwarder(found.fd, found.pid, this.#options.clock);
     return false;
-  }
-
-  async #dismiss({ fd, pid }: Stranger): Promise<void> {
-    native.forwarderStop(fd);
-    native.closeFd(fd);
-    await this.#end(pid);
   }
 
   #handNetlink(): void {

@@ -59,7 +59,14 @@ export const c = {
   errno: library.func('int egret_errno()'),
   logWrite: library.func('int egret_log_write(int, const void *, uint32_t)'),
   arenaBytes: library.func('uint64_t egret_arena_bytes(const void *)'),
-  arenaCreate: library.func('int egret_arena_create(const char *, const void *, _Out_ void **)'),
+  arenaCreate: library.func(
+    'int egret_arena_create(const char *, const char *, const void *, _Out_ void **)',
+  ),
+  arenaInspect: library.func('int egret_arena_inspect(const char *, void *)'),
+  arenaConvert: library.func(
+    'int egret_arena_convert(const char *, const char *, const char *, const void *, _Out_ void **)',
+  ),
+  arenaRemoveStale: library.func('int egret_arena_remove_stale(const char *)'),
   arenaOpen: library.func('int egret_arena_open(const char *, void *, _Out_ void **)'),
   arenaClose: library.func('void egret_arena_close(void *)'),
   beginGeneration: library.func('int egret_arena_begin_generation(void *)'),
@@ -153,6 +160,10 @@ function errnoOf(error: unknown): number {
   return ((error as EgretError).cause as NativeCause).errno;
 }
 
+/** Whether a call failed because there is no such file. */
+export const isMissing = (error: unknown): boolean =>
+  errnoOf(error) === constants.errno.ENOENT || errnoOf(error) === constants.errno.ENOTDIR;
+
 /** A line on standard error, its newline included; waits for nobody. @returns false: it is lost */
 export function writeLog(line: string): boolean {
   const bytes = Buffer.from(line);
@@ -163,11 +174,11 @@ export function writeLog(line: string): boolean {
 
 export const arenaBytes = (limits: Uint8Array): number => Number(c.arenaBytes(limits));
 
-/** @throws ARENA_NOT_MADE when the system refuses the file or its memory */
-export function arenaCreate(path: string, limits: Uint8Array): Handle {
+/** Makes an arena. @throws ARENA_NOT_MADE when the system refuses the file or its memory */
+function arenaMade(path: string, limits: Uint8Array, make: (out: Handle[]) => number): Handle {
   const out: Handle[] = [undefined as unknown as Handle];
   try {
-    checked('arena_create', c.arenaCreate(path, limits, out));
+    checked('arena_create', make(out));
   } catch (cause) {
     const errno = errnoOf(cause);
     if (errno === 0) throw cause;
@@ -176,6 +187,22 @@ export function arenaCreate(path: string, limits: Uint8Array): Handle {
   }
   return out[0]!;
 }
+
+/** @param owner - the link by which its instance finds it; @throws ARENA_NOT_MADE */
+export const arenaCreate = (path: string, owner: string, limits: Uint8Array): Handle =>
+  arenaMade(path, limits, (out) => c.arenaCreate(path, owner, limits, out));
+/** @throws ARENA_NOT_MADE, also while a forwarder works on the old one */
+export const arenaConvert = (
+  from: string,
+  path: string,
+  owner: string,
+  limits: Uint8Array,
+): Handle => arenaMade(path, limits, (out) => c.arenaConvert(from, path, owner, limits, out));
+/** @param found - filled with what there is (struct egret_arena_found) */
+export const arenaInspect = (path: string, found: Uint8Array): number =>
+  checked('arena_inspect', c.arenaInspect(path, found));
+/** @returns whether the file was an arena that nothing needs, and is removed */
+export const arenaRemoveStale = (path: string): boolean => c.arenaRemoveStale(path) === 1;
 
 /** @param limits - filled with what the arena was made with */
 export function arenaOpen(path: string, limits: Uint8Array): Handle {

@@ -232,7 +232,8 @@ export interface Appliance {
     readonly clientSessionsMax: number;
     readonly icmpErrorsPerSecond: number;
   };
-  readonly limits: { readonly sessions: number; readonly routes: number };
+  /** undefined: as much as the machine has room for. */
+  readonly limits: { readonly sessions: number | undefined; readonly routes: number | undefined };
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   readonly metricsListen: string | undefined;
   readonly isWatchingConfig: boolean;

@@ -1,19 +1,16 @@
 /**
  * What egretd finds of an earlier life and cannot simply go on with: interfaces that went and came
- * back, a forwarder of another build, on another arena, or one that does not answer.
+ * back, a forwarder on another arena, or one that does not answer. Another build is 17-upgrade's.
  */
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readdir, readFile, readlink, rm, stat, symlink } from 'node:fs/promises';
+import { mkdir, readFile, readlink, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
 import { egretProgram } from '../lab/egret.ts';
-import { run, until } from '../lab/process.ts';
+import { until } from '../lab/process.ts';
 import { gatewayUplink, networks, openScene, prefix, router } from './scene.ts';
 import { comesBack, sawNoLeak, steadyFlow, watchLeaks } from './witness.ts';
-
-const rootDir = fileURLToPath(new URL('../..', import.meta.url));
 
 test('what another life left', async (t) => {
   const scene = await openScene(t, {
@@ -59,21 +56,6 @@ test('what another life left', async (t) => {
     await flow.finish();
     await newUplink();
     await comesBack(t, scene);
-  });
-
-  await t.test('a forwarder of another build is replaced, by each of the two', async (t) => {
-    const other = await otherBuild(join(figure.gateway.folder, 'other'));
-    const flow = await steadyFlow(scene, 'alpha', 'north', 1000);
-    for (const program of [other, egretProgram]) {
-      const forwarder = await egret.forwarderPid();
-      await egret.killDaemon();
-      await egret.launch({ program });
-      t.match(egret.log(), /"sessions":[1-9][0-9]*,"reason":"it is of another version"/);
-      t.not(await egret.forwarderPid(), forwarder);
-      t.notOk(isRunning(forwarder), 'the old one is gone');
-      await comesBack(t, scene);
-    }
-    await flow.finish();
   });
 
   await t.test('a forwarder on an arena that is gone is replaced', async (t) => {
@@ -181,27 +163,4 @@ test('what another life left', async (t) => {
 
 function isRunning(pid: number): boolean {
   return existsSync(`/proc/${pid}/exe`);
-}
-
-/** The same program with a libegret and a forwarder that count as built from another abi.h. */
-async function otherBuild(folder: string): Promise<string> {
-  const build = join(folder, 'build');
-  await mkdir(build, { recursive: true });
-  await symlink(join(rootDir, 'node_modules'), join(folder, 'node_modules'));
-  await cp(join(rootDir, 'build', 'js'), join(build, 'js'), { recursive: true });
-  await cp(egretProgram, join(build, 'egret'));
-  // The hash is compiled into one object; the others are linked as they are.
-  const native = join(rootDir, 'native');
-  const hash = join(build, 'error.o');
-  const flags = ['-std=c11', '-D_GNU_SOURCE', '-fPIC', '-DEGRET_ABI_HASH=1', `-I${native}`];
-  await run(['gcc', ...flags, '-c', join(native, 'lib', 'error.c'), '-o', hash]);
-  const objects = join(rootDir, 'build', 'o');
-  const others = (await readdir(objects, { recursive: true }))
-    .filter((name) => name.endsWith('.o') && name !== 'lib/error.o' && !name.startsWith('bench/'))
-    .map((name) => join(objects, name));
-  const main = join(objects, 'forwarder', 'forwarder.o');
-  const library = others.filter((name) => name !== main);
-  await run(['gcc', '-pthread', '-shared', ...library, hash, '-o', join(build, 'libegret.so')]);
-  await run(['gcc', '-pthread', ...others, hash, '-o', join(build, 'egret-forwarder')]);
-  return join(build, 'egret');
 }

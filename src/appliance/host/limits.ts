@@ -3,7 +3,7 @@
  * to grow, and never larger while a forwarder has it mapped.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { ArenaDataPlane, Limits } from '../../dataplane/arena.ts';
+import { type ArenaDataPlane, arenaBytes, type Limits } from '../../dataplane/arena.ts';
 import { EgretError } from '../../lib/errors.ts';
 import { gatewayKey } from '../../model/gateway-key.ts';
 import type { Model } from '../../model/model.ts';
@@ -19,8 +19,45 @@ const clientsMin = 65_536;
 const rulesMin = 16_384;
 const ruleAddressesMin = 65_536;
 
-export function limitsFor(model: Model): Limits {
+/** Room when the Appliance names none, on a box with memory for it. */
+const sessionsDefault = 1_000_000;
+const routesDefault = 2_000_000;
+/** And on a box with hardly any. */
+const sessionsMin = 4_096;
+const routesMin = 16_384;
+/** The share of the shared memory that an arena takes when the Appliance names no room. */
+const sharedShare = 1 / 4;
+
+/**
+ * The limits of a new arena. What the Appliance names is reserved as it says; what it does not name
+ * follows the machine.
+ *
+ * @param sharedBytes - size of the file system that the arena lies on
+ */
+export function limitsFor(model: Model, sharedBytes: number): Limits {
   const { sessions, routes } = model.appliance.limits;
+  const scaled = (share: number): Limits =>
+    limitsOf(
+      model,
+      sessions ?? Math.max(sessionsMin, Math.floor(sessionsDefault * share)),
+      routes ?? Math.max(routesMin, Math.floor(routesDefault * share)),
+    );
+  if (sessions !== undefined && routes !== undefined) return scaled(1);
+  const fitsIn = (share: number): boolean => arenaBytes(scaled(share)) <= sharedBytes * sharedShare;
+  if (fitsIn(1)) return scaled(1);
+  let [low, high] = [0, 1];
+  for (let step = 0; step < shareSteps; step += 1) {
+    const middle = (low + high) / 2;
+    if (fitsIn(middle)) low = middle;
+    else high = middle;
+  }
+  return scaled(low);
+}
+
+/** Of the search for a share that fits: to one in a thousand. */
+const shareSteps = 10;
+
+function limitsOf(model: Model, sessions: number, routes: number): Limits {
   const needs = needsOf(model);
   return {
     sessions,

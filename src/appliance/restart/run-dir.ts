@@ -58,6 +58,9 @@ export const emptyState: State = {
   routerId: '',
 };
 
+/** Names of arenas, of this instance's or another's; `.new` while one takes another's place. */
+export const arenaName = /^egret-[0-9a-f]{8}(\.new)?$/;
+
 /** unix(7): sun_path, and the zero behind it. */
 const socketPathBytesMax = 107;
 
@@ -113,6 +116,15 @@ export class RunDir {
   /** Where the arena lives: memory, never a disk. */
   get arenaPath(): string {
     return join('/dev/shm', `egret-${this.id}`);
+  }
+
+  /** Where the forwarder is found. */
+  get forwarderPaths(): { socketPath: string; pidPath: string; arenaPath: string } {
+    return {
+      socketPath: this.file('forwarder.sock'),
+      pidPath: this.file('forwarder.pid'),
+      arenaPath: this.arenaPath,
+    };
   }
 
   /** @returns what the last life left; emptyState when there is none or it cannot be read */

@@ -171,8 +171,14 @@ const spec = mapping('Appliance.spec', {
   ),
   limits: section(
     mapping('limits', {
-      sessions: defaulted(integer(1, 0x0fff_ffff), 1_000_000, 'Room for sessions'),
-      routes: defaulted(integer(1, 0x0fff_ffff), 2_000_000, 'Room for routes, of all networks'),
+      sessions: optional(
+        integer(1, 0x0fff_ffff),
+        'Room for sessions; 1000000 when absent, fewer where a quarter of /dev/shm holds fewer',
+      ),
+      routes: optional(
+        integer(1, 0x0fff_ffff),
+        'Room for routes, of all networks; 2000000 when absent, fewer like sessions',
+      ),
       hugepages: ignored('the arena is on tmpfs'),
     }),
     'What is allocated when the forwarder starts',

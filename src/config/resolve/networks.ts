@@ -143,7 +143,7 @@ export function resolveAppliance(catalog: Catalog, report: Report): Appliance {
       clientSessionsMax: nat.clientSessions.value,
       icmpErrorsPerSecond: nat.icmpErrorsPerSecond.value,
     },
-    limits: { sessions: spec.limits.sessions.value, routes: spec.limits.routes.value },
+    limits: { sessions: spec.limits.sessions?.value, routes: spec.limits.routes?.value },
     logLevel: spec.log.level.value,
     metricsListen: spec.metrics.listen?.value,
     isWatchingConfig: spec.config.watch.value,
