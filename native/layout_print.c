@@ -321,7 +321,6 @@ static void print_control(void)
 	VALUE(CONTROL_STOP)
 	VALUE(CONTROL_WAKE)
 	VALUE(CONTROL_DISCARD)
-	VALUE(CONTROL_HAS_NETLINK)
 	BEGIN(control_message);
 	FIELD(control_message, magic)
 	FIELD(control_message, kind)

@@ -1,6 +1,6 @@
 /**
  * What egretd finds of an earlier life and cannot simply go on with: interfaces that went and came
- * back, a forwarder on another arena, or one that does not answer. Another build is 17-upgrade's.
+ * back, a forwarder on another arena, or one that does not answer. Another build is 18-upgrade's.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readlink, rm, stat } from 'node:fs/promises';

@@ -46,8 +46,8 @@ test('upgrade', { timeout: 900_000 }, async (t) => {
   const upgrade = async (program: string): Promise<boolean> => {
     const forwarder = await egret.forwarderPid();
     await egret.killDaemon();
-    await egret.launch(60_000, { program });
-    await egret.ready(['north', 'south'], 60_000);
+    await egret.launch({ program });
+    await egret.ready(['north', 'south']);
     return (await egret.forwarderPid()) === forwarder;
   };
 

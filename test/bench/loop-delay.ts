@@ -20,7 +20,6 @@ import { until } from '../lab/process.ts';
 const [networkCount = 50, prefixCount = 60_000] = process.argv.slice(2).map(Number);
 const path = process.env.EGRET_PREFIXES;
 const full = path ? await readPrefixes(path) : makePrefixes(900_000, 901_899);
-const timeoutMs = 600_000;
 
 interface Delay {
   readonly maxMs: number;
