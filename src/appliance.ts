@@ -68,7 +68,7 @@ export class Appliance {
   readonly #runDir: RunDir;
   readonly #parts: Parts;
   readonly #reconciler: Reconciler;
-  /** What an earlier life left. */
+  /** What the previous instance left. */
   readonly #former: State;
   #model: Model;
   #newModel: Model | undefined;
@@ -86,7 +86,7 @@ export class Appliance {
     },
   };
   #isForwardingPreserved = false;
-  /** An earlier life left its guard: only an orderly stop removes it. */
+  /** The previous instance left its guard: only an orderly stop removes it. */
   #hadGuard = false;
   #isEnding = false;
 
@@ -108,8 +108,7 @@ export class Appliance {
   }
 
   /**
-   * Builds everything and starts to forward. Guard first, then the forwarder, then ports; only then is
-   * any OPEN sent.
+   * Builds everything and starts to forward: guard, forwarder, ports, and only then any OPEN.
    *
    * @throws EgretError CONFIG_INVALID when the host does not fit, and whatever keeps it from starting
    */
@@ -358,7 +357,7 @@ export class Appliance {
       dataPlane.commitGeneration();
       forwarder.wake();
       publication.hold(false);
-      this.#log.info({ reason }, 'this life forwards by its own routes');
+      this.#log.info({ reason }, 'egretd forwards by its own routes');
       mirrors.reconcileAll();
       memory.tookOver();
       egress.forget();
@@ -367,7 +366,7 @@ export class Appliance {
     for (const fib of fibs) fib.whenConverged(one);
   }
 
-  // -- What the next life needs -------------------------------------------------------------------
+  // -- What the next instance needs ---------------------------------------------------------------
 
   #remember(): void {
     this.#parts.stateFile.write(() => this.#state());

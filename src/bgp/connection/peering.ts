@@ -4,9 +4,8 @@
  * Owns the TCP connection (or the attempt) and the timers. What concerns the neighbor as a whole
  * (routes, collisions, back-off, status) is its host's, bgp/session.ts.
  *
- * Messages are worked off in steps. The hold timer does not count against a neighbor whose bytes
- * lie unread here or in the kernel: its expiry first lets pending I/O through. A neighbor that does
- * not read what it asked for (route refresh) loses the session before that takes memory.
+ * Messages are processed in steps. An expired hold timer first lets pending I/O through. A neighbor
+ * that does not read its route refresh loses the session before that takes memory.
  */
 import type { Clock } from '../../lib/clock.ts';
 import { DeadlineTimer } from '../../lib/deadline-timer.ts';
@@ -70,7 +69,7 @@ export interface PeeringHost {
 
 /** Of messages in one step; a full one has some hundred to two thousand prefixes. */
 const bytesPerStep = 2048;
-/** More than any table of ours: what waits here waits for a neighbor that does not read. */
+/** More than any table of ours. */
 const queuedBytesMax = 1 << 20;
 
 export class Peering implements Worker {
@@ -78,7 +77,6 @@ export class Peering implements Worker {
   readonly #timers: Record<TimerName, DeadlineTimer>;
   #state: FsmState = idleState;
   #connecting: Connecting | undefined;
-  /** Of this machine's connection, if it has one. */
   #reader: MessageReader | undefined;
   #direction: Direction = 'outgoing';
   /** Events that came while one was being dispatched: what its actions bring about. */
