@@ -105,9 +105,8 @@ fuzz: build $(C_FUZZERS) ## Each fuzzer for FUZZ_SECONDS (default 60), or FUZZ_R
 	FUZZ_RUNS=$${FUZZ_RUNS:-100000} vitest run --config .vitest.config.ts test/fuzz
 
 .PHONY: bench
-bench: build packages $(C_BENCHES) ## TCP through Egret beside the kernel with nftables SNAT; packets and prefixes in memory
-	node test/lab/benchmark.ts
-	@for b in $(C_BENCHES); do echo "# $$b"; $$b || exit 1; done
+bench: build packages $(C_BENCHES) ## Every timed promise: medians of RUNS (default 3), of ROWS='tcp idle …' alone; build/bench.json
+	@node test/bench/run.ts
 
 ##@ Generated
 .PHONY: abi

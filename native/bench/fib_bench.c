@@ -1,4 +1,4 @@
-// Measures the FIB: deltas a second, plies, lookups a second.
+// Measures the FIB: deltas and lookups a second, single large steps; `what | figure | unit` a line.
 //
 //   fib_bench [PREFIXES [ROUNDS]]
 //
@@ -80,8 +80,9 @@ static void apply_all(void *arena, const char *what, struct egret_fib_delta *del
 	uint32_t used, max;
 	egret_fib_usage(arena, &used, &max);
 	double seconds = (double)(clock_now_ns() - start) / 1e9;
-	printf("%-10s %8.2f M deltas/s   longest batch of %d: %.2f ms   plies %u (%.1f MiB)\n",
-		what, count / seconds / 1e6, BATCH, (double)longest / 1e6, used, used / 1024.0);
+	printf("FIB, %s | %.2f | M deltas/s\n", what, count / seconds / 1e6);
+	printf("# longest batch of %d: %.2f ms, plies %u (%.1f MiB)\n", BATCH,
+		(double)longest / 1e6, used, used / 1024.0);
 }
 
 // The two single steps that touch most: a default route, and a network that goes away.
@@ -97,9 +98,9 @@ static void single_steps(void *arena)
 	}
 	egret_fib_clear(arena, 1);
 	uint64_t cleared = clock_now_ns();
-	printf("default route over all of it %.2f ms, longest call %.2f ms; clear %.2f ms\n",
-		(double)(announced - start) / 1e6, (double)longest / 1e6,
-		(double)(cleared - announced) / 1e6);
+	printf("FIB, default route over all of it | %.2f | ms\n# longest call %.2f ms\n",
+		(double)(announced - start) / 1e6, (double)longest / 1e6);
+	printf("FIB, clear | %.2f | ms\n", (double)(cleared - announced) / 1e6);
 }
 
 static void look_up(void *arena, const struct egret_fib_delta *deltas, uint32_t count)
@@ -118,8 +119,8 @@ static void look_up(void *arena, const struct egret_fib_delta *deltas, uint32_t 
 	for (uint32_t i = 0; i < LOOKUPS; i++)
 		found += fib_lookup(&view, 1, addresses[i]) != EGRET_GROUP_NONE;
 	double seconds = (double)(clock_now_ns() - start) / 1e9;
-	printf("%-10s %8.2f M lookups/s  %.1f ns each, %u of %u found\n", "lookup",
-		LOOKUPS / seconds / 1e6, seconds * 1e9 / LOOKUPS, found, (unsigned)LOOKUPS);
+	printf("FIB, lookup | %.1f | ns\n# %u of %u found\n", seconds * 1e9 / LOOKUPS, found,
+		(unsigned)LOOKUPS);
 	free(addresses);
 }
 
@@ -144,8 +145,8 @@ int main(int argc, char **argv)
 	egret_arena_commit_generation(arena);
 	struct egret_fib_delta *deltas = malloc(PREFIX_MAX * sizeof *deltas);
 	uint32_t count = argc > 1 ? prefixes_read(argv[1], deltas) : prefixes_make_up(deltas);
-	int rounds = argc > 2 ? atoi(argv[2]) : 2;
-	printf("%u prefixes, arena %.0f MiB\n", count,
+	int rounds = argc > 2 ? atoi(argv[2]) : 1;
+	printf("# %u prefixes, arena %.0f MiB\n", count,
 		(double)egret_arena_bytes(&limits) / (1 << 20));
 	for (int round = 0; round < rounds; round++) {
 		for (uint32_t i = 0; i < count; i++)
@@ -162,7 +163,7 @@ int main(int argc, char **argv)
 	}
 	for (uint32_t i = 0; i < count; i++)
 		deltas[i].group = EGRET_GROUP_FIRST + random_word() % GROUPS;
-	apply_all(arena, "announce", deltas, count);
+	apply_all(arena, "announce again", deltas, count);
 	single_steps(arena);
 	free(deltas);
 	egret_arena_close(arena);

@@ -1,10 +1,8 @@
-// What the pipeline costs a packet in memory, at a million sessions:
+// What the pipeline costs a packet in memory, at a million sessions; `what | figure | unit` a line.
 //
-//   cc -O2 -Inative native/bench/pipeline_bench.c $(ls native/*.c | grep -v -e forwarder -e abi_print)
-//
-// Prints nanoseconds for the first packet of a session, for later packets of sessions in random order
-// (every lookup misses the caches), of 64 sessions again and again (none does), and how long a new
-// forwarder takes to rebuild everything from the records. Ports throw away what they are given.
+// Nanoseconds for the first packet of a session, for later packets of sessions in random order (every
+// lookup misses the caches), of 64 sessions again and again (none does), and how long a new forwarder
+// takes to rebuild everything from the records. Ports throw away what they are given.
 #include "../test/memory_gateway.h"
 
 #include <time.h>
@@ -60,17 +58,17 @@ int main(void)
 	g->worker->now_ns = g->now_ns;
 	const struct frame *template = to_gateway(
 		CLIENT_PORT, frame_udp(frame_ipv4("10.1.0.64", "192.0.2.10"), 1, 1, 18));
-	printf("first packets   %7.1f ns\n", run(g, template, 0));
-	printf("random sessions %7.1f ns\n", run(g, template, 1));
-	printf("64 sessions     %7.1f ns\n", run(g, template, 2));
-	printf("sessions        %7llu, %llu drops\n",
+	printf("pipeline, first packet of a session | %.1f | ns\n", run(g, template, 0));
+	printf("pipeline, packets of random sessions | %.1f | ns\n", run(g, template, 1));
+	printf("pipeline, packets of 64 sessions | %.1f | ns\n", run(g, template, 2));
+	printf("# %llu sessions, %llu drops\n",
 		(unsigned long long)g->worker->counters[EGRET_WORKER_COUNTER_SESSIONS],
 		(unsigned long long)(gateway_counter(g, CLIENT_PORT, EGRET_PORT_COUNTER_RECEIVED) -
 			gateway_counter(g, CLIENT_PORT, EGRET_PORT_COUNTER_SENT)));
 	worker_free(g->worker);
 	double start = now_s();
 	gateway_start_worker(g);
-	printf("rebuild         %7.1f ms, %llu sessions\n", (now_s() - start) * 1e3,
+	printf("rebuild of the tables | %.1f | ms\n# %llu sessions\n", (now_s() - start) * 1e3,
 		(unsigned long long)g->worker->counters[EGRET_WORKER_COUNTER_SESSIONS]);
 	gateway_publish(g);
 	g->worker->now_ns = g->now_ns;
@@ -78,7 +76,8 @@ int main(void)
 	uint32_t slices = 1;
 	while (worker_housekeep(g->worker))
 		slices++;
-	printf("sweep           %7.1f ms in %u slices\n", (now_s() - start) * 1e3, slices);
+	printf("sweep of the sessions | %.1f | ms\n# in %u slices\n", (now_s() - start) * 1e3,
+		slices);
 	gateway_free(g);
 	return 0;
 }

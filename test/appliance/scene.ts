@@ -11,7 +11,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Test } from 'tap';
 import { stringify } from 'yaml';
 import { Bird, type BirdNeighbor, type BirdOptions } from '../lab/bird.ts';
 import { Egret } from '../lab/egret.ts';
@@ -63,6 +62,14 @@ export interface SceneOptions<ClientName extends string> {
   readonly replicas?: Partial<Record<NetworkName, number>>;
   /** Runs in the gateway before Egret starts. */
   readonly before?: (figure: Figure<ClientName, NetworkName>) => Promise<void>;
+}
+
+/** What a scene is taken down with: a test of tap, or what does the same for a benchmark. */
+export interface SceneOwner {
+  readonly name: string;
+  passing(): boolean;
+  comment(text: string): void;
+  teardown(close: () => Promise<void>): void;
 }
 
 export interface Scene<ClientName extends string> {
@@ -189,7 +196,7 @@ export function sceneConfig<ClientName extends string>(
  * taken down with the test; when that failed, egretd's log is kept.
  */
 export async function openScene<const ClientName extends string>(
-  t: Test,
+  t: SceneOwner,
   options: SceneOptions<ClientName>,
 ): Promise<Scene<ClientName>> {
   const lab = await Lab.open();

@@ -5,29 +5,9 @@ import { test } from 'tap';
 import { clientAddress, clientResource, documents, openScene, server } from '../appliance/scene.ts';
 import { lostNothing, steadyFlow } from '../appliance/witness.ts';
 import { until } from '../lab/process.ts';
+import { pods } from './pods.ts';
 
 const podCount = 10_000;
-
-/** Pods as a cluster writes them. */
-function pods(network: 'north' | 'south'): string {
-  const pod = (i: number): string => `apiVersion: v1
-kind: Pod
-metadata:
-  name: web-${i}
-  namespace: team-${i % 40}
-  labels: { app: web, tier: backend }
-  annotations:
-    egress.projectcalico.org/selector: "exit == '${network}'"
-    egress.projectcalico.org/namespaceSelector: "projectcalico.org/name == 'edge'"
-spec:
-  nodeName: worker-${i % 50}
-  containers: [{ name: web, image: "registry.example/web:1.2" }]
-status:
-  phase: Running
-  podIPs: [{ ip: 10.${100 + (i >> 16)}.${(i >> 8) & 255}.${i & 255} }]
-`;
-  return Array.from({ length: podCount }, (_, i) => pod(i)).join('---\n');
-}
 
 test('ten thousand Pods', async (t) => {
   const scene = await openScene(t, {
@@ -57,7 +37,10 @@ test('ten thousand Pods', async (t) => {
   });
 
   await t.test('ten thousand Pods', async (t) => {
-    const files = { 'client-alpha.yaml': alphaResource('north'), 'pods.yaml': pods('north') };
+    const files = {
+      'client-alpha.yaml': alphaResource('north'),
+      'pods.yaml': pods(podCount, 'north'),
+    };
     const tookMs = await move(files, 'north');
     t.pass(`in force after ${tookMs} ms`);
     t.equal((await egret.show('clients')).length, podCount + 2);
@@ -66,7 +49,7 @@ test('ten thousand Pods', async (t) => {
 
   await t.test('the newest of two counts', async (t) => {
     const generation = await egret.generation();
-    await egret.writeConfig({ 'pods.yaml': pods('south') });
+    await egret.writeConfig({ 'pods.yaml': pods(podCount, 'south') });
     egret.reload();
     await egret.writeConfig({
       'client-alpha.yaml': alphaResource('south'),
