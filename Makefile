@@ -24,12 +24,16 @@ ENGINE := $(filter-out $(FORWARDER_MAIN),$(wildcard native/*/*.c))
 ENGINE := $(filter-out native/test/% native/fuzz/% native/bench/%,$(ENGINE))
 C_TESTS := $(patsubst native/test/%.c,build/test/%,$(wildcard native/test/*_test.c))
 C_FUZZERS := $(patsubst native/fuzz/%.c,build/fuzz/%,$(wildcard native/fuzz/*_fuzz.c))
+COVERED_TESTS := $(C_TESTS:build/test/%=build/coverage/test/%)
 C_BENCHES := $(patsubst native/bench/%.c,build/bench/%,$(wildcard native/bench/*.c))
 TYPESCRIPT := $(shell find src test -name '*.ts' 2>/dev/null)
 RESULTS := build/results
 JOBS ?= 3
 # A test ends on its events; the time limit only ends a file that hangs.
-TAP_RUN = @mkdir -p $(RESULTS) && tap --jobs=$(JOBS) --timeout=1800 --reporter=terse --output-file=$(RESULTS)/$@.tap
+# Shown is a line for each file, then what failed; all of it is in the folder of results.
+tap_run = @mkdir -p $(RESULTS); tap --jobs=$(JOBS) --timeout=1800 --reporter=tap $(1) | \
+  tee $(RESULTS)/$@.tap | grep --line-buffered -E '^(ok|not ok) '; $(SUMMARY) $(RESULTS)/$@.tap
+SUMMARY ?= node test/support/summary.ts
 
 ##@ Everyday
 .PHONY: build
@@ -44,7 +48,7 @@ test: ## Everything that a change must pass; ends with what failed, and how many
 	@$(MAKE) --no-print-directory packages node_modules
 	@rm -rf $(RESULTS) && mkdir -p $(RESULTS)
 	@$(MAKE) --no-print-directory -j2 build $(C_TESTS)
-	@$(MAKE) --no-print-directory -j3 -k lint unit system; status=$$?; \
+	@$(MAKE) --no-print-directory -j3 -k lint unit system SUMMARY=true; status=$$?; \
 	  node test/support/summary.ts $(RESULTS) $$status
 
 .PHONY: unit
@@ -84,20 +88,20 @@ help: ## Show this list
 ##@ Slow
 .PHONY: interop
 interop: build packages ## The kernel, real BIRD and FRR, and the lab itself, in namespaces
-	$(TAP_RUN) test/lab/laboratory.test.ts test/kernel/*.test.ts test/bgp/*.test.ts
+	$(call tap_run,test/lab/laboratory.test.ts test/kernel/*.test.ts test/bgp/*.test.ts)
 
 .PHONY: appliance
 appliance: build packages ## The whole product, in namespaces
-	$(TAP_RUN) test/appliance/*.test.ts
+	$(call tap_run,test/appliance/*.test.ts)
 
 .PHONY: scale
 scale: build packages ## A full table, many sessions, many clients
-	$(TAP_RUN) test/scale/*.test.ts
+	$(call tap_run,test/scale/*.test.ts)
 
 .PHONY: system
 system: build packages ## All of these three, JOBS at once (default 3): they wait more than they work
-	$(TAP_RUN) test/scale/*.test.ts test/appliance/*.test.ts \
-	  test/lab/laboratory.test.ts test/kernel/*.test.ts test/bgp/*.test.ts
+	$(call tap_run,test/scale/*.test.ts test/appliance/*.test.ts \
+	  test/lab/laboratory.test.ts test/kernel/*.test.ts test/bgp/*.test.ts)
 
 .PHONY: fuzz
 fuzz: build $(C_FUZZERS) ## Each fuzzer for FUZZ_SECONDS (default 60), or FUZZ_RUNS of TypeScript's
@@ -106,7 +110,16 @@ fuzz: build $(C_FUZZERS) ## Each fuzzer for FUZZ_SECONDS (default 60), or FUZZ_R
 
 .PHONY: bench
 bench: build packages $(C_BENCHES) ## Every timed promise: medians of RUNS (default 3), of ROWS='tcp idle …' alone; build/bench.json
-	@node test/bench/run.ts
+	@ROWS='$(ROWS)' RUNS='$(RUNS)' EGRET_PREFIXES='$(EGRET_PREFIXES)' EGRET_FULL='$(EGRET_FULL)' node test/bench/run.ts
+
+.PHONY: coverage
+coverage: build packages build/coverage/egret $(COVERED_TESTS) ## Lines that tests reach, by room; the others in build/coverage/unreached.txt
+	@rm -rf build/coverage/v8 build/coverage/unit && find build/coverage -name '*.gcda' -delete
+	vitest run --config .vitest.config.ts --reporter=dot --coverage --coverage.provider=v8 \
+	  --coverage.include='src/**/*.ts' --coverage.reporter=json --coverage.reportsDirectory=build/coverage/unit
+	@for t in $(COVERED_TESTS); do $$t >/dev/null || exit 1; done
+	@EGRET_PROGRAM=$(ROOT)/build/coverage/egret $(MAKE) --no-print-directory system
+	node test/support/coverage.ts build/coverage
 
 ##@ Generated
 .PHONY: abi
@@ -204,6 +217,29 @@ build/bench/%: build/o/bench/%.o $(call objects,o,$(ENGINE))
 	@mkdir -p $(@D)
 	@echo '  link      $@'
 	@$(CC) $(CFLAGS) $^ -o $@
+
+# The same once more, counting lines: a build of its own beside which its launcher lies.
+build/coverage/o/%.o: native/%.c Makefile | node_modules
+	@mkdir -p $(@D)
+	@echo '  cc (cov)  $<'
+	@$(CC) $(CFLAGS) -O0 --coverage -fprofile-update=atomic -fPIC -MMD -MP -Inative -Inative/test \
+	  -c $< -o $@
+
+build/coverage/libegret.so: $(call objects,coverage/o,$(LIBRARY))
+	@$(CC) $(CFLAGS) --coverage -shared $^ -o $@
+
+build/coverage/egret-forwarder: $(call objects,coverage/o,$(FORWARDER))
+	@$(CC) $(CFLAGS) --coverage $^ -o $@
+
+build/coverage/test/%: build/coverage/o/test/%.o $(call objects,coverage/o,$(ENGINE)) build/coverage/egret-forwarder
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) --coverage $(filter %.o,$^) -o $@
+
+build/coverage/egret: build/js/.stamp build/coverage/libegret.so build/coverage/egret-forwarder images/egret.sh
+	tsc -p . --sourceMap --outDir build/coverage/js
+	@ln -sfn ../node_modules build/node_modules
+	@{ echo '#!/bin/sh'; echo 'export NODE_V8_COVERAGE=$(ROOT)/build/coverage/v8'; \
+	  tail -n +2 images/egret.sh; } >$@ && chmod 755 $@
 
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -49,7 +49,7 @@ const unknown = wanted.filter((name) => !(name in benches));
 if (unknown.length > 0) {
   throw new Error(`There is no ${unknown.join(', ')} among ${Object.keys(benches).join(' ')}.`);
 }
-const runs = Number(process.env['RUNS'] ?? 3);
+const runs = Number(process.env['RUNS'] || 3);
 
 const machine = {
   processor: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,

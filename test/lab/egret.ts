@@ -14,8 +14,9 @@ import type { Host } from './namespace.ts';
 import { type Captured, type Running, type RunOptions, until } from './process.ts';
 import { askStatus } from './status.ts';
 
-/** The launcher that `make build` leaves. */
-export const egretProgram = fileURLToPath(new URL('../../build/egret', import.meta.url));
+/** The launcher that `make build` leaves, or another build's, e.g. one that counts lines. */
+export const egretProgram =
+  process.env['EGRET_PROGRAM'] ?? fileURLToPath(new URL('../../build/egret', import.meta.url));
 
 // The keys of `egret show VIEW --json` that are promised.
 export interface Views {

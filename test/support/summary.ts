@@ -1,16 +1,20 @@
 /**
- * The end of `make test`: reads the results in a folder and says what failed, with what was wanted and
+ * The end of `make test`: reads the results in a folder, or in one file, and says what failed, with what was wanted and
  * what was found, and how many passed.
  *
- *   node test/support/summary.ts FOLDER [STATUS]     STATUS of what ran: lint and builds have no TAP
+ *   node test/support/summary.ts PATH [STATUS]     STATUS of what ran: lint and builds have no TAP
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { describeResults, readTap } from './tap-results.ts';
 
-const [folder = 'build/results', status = '0'] = process.argv.slice(2);
-const files = readdirSync(folder).filter((name) => name.endsWith('.tap'));
-const all = files.map((name) => readTap(name, readFileSync(join(folder, name), 'utf8')));
+const [path = 'build/results', status = '0'] = process.argv.slice(2);
+const files = statSync(path).isDirectory()
+  ? readdirSync(path)
+      .filter((name) => name.endsWith('.tap'))
+      .map((name) => join(path, name))
+  : [path];
+const all = files.map((file) => readTap(basename(file), readFileSync(file, 'utf8')));
 const failures = all.flatMap((each) => each.failures);
 if (status !== '0' && failures.length === 0) {
   failures.push({ path: ['make', 'a step that is no test failed: see above'], why: [] });
