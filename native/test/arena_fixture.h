@@ -1,8 +1,10 @@
 // Small arenas for the C tests: created under a name of their own, unlinked at once.
 #pragma once
 #include "arena/arena.h"
+#include "arena/epoch.h"
 #include "egret.h"
 
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +41,25 @@ static inline struct arena *fixture_arena(const struct egret_limits *limits)
 	}
 	unlink(fixture_path());
 	return arena;
+}
+
+// Claims an arena as a forwarder that lives does, so that a reader that was held up counts as alive
+// however long that takes. Returns what fixture_unclaim takes.
+static inline int fixture_claim(const struct arena *arena)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/self/fd/%d", arena->fd);
+	struct arena claimant = {.fd = open(path, O_RDWR | O_CLOEXEC)};
+	if (claimant.fd < 0 || epoch_claim(&claimant) != 0) {
+		printf("Bail out! no claim: errno %d\n", egret_errno());
+		exit(1);
+	}
+	return claimant.fd;
+}
+
+static inline void fixture_unclaim(int claim)
+{
+	close(claim);
 }
 
 // xorshift64*: the same numbers in every run.

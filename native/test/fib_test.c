@@ -219,6 +219,7 @@ static void test_quiet_points(void)
 	egret_arena_commit_generation(arena);
 	apply_one(arena, 0, 0x0a000001, 32, 2);
 	tap_ok(egret_fib_reclaim(arena) == 1, "nobody reads: reclaimed at once");
+	int claim = fixture_claim(arena);
 	epoch_online(arena, 0, clock_now_ns());
 	epoch_enter(arena, 0);
 	apply_one(arena, 0, 0x0a000001, 32, 0);
@@ -234,6 +235,7 @@ static void test_quiet_points(void)
 	epoch_online(arena, 0, clock_now_ns());
 	apply_one(arena, 0, 0x0a000001, 32, 0);
 	tap_ok(egret_fib_reclaim(arena) == 0, "online again, in the same batch");
+	fixture_unclaim(claim);
 	arena->header->workers[0].heartbeat_ns = clock_now_ns() - EPOCH_SILENCE_NS - 1;
 	tap_ok(egret_fib_reclaim(arena) == 1, "a silent worker that no process claims is dead");
 	egret_arena_close(arena);
@@ -286,6 +288,7 @@ static void test_hung_reader(void)
 	struct arena *arena = begun(&fixture_limits);
 	struct arena_header *header = arena->header;
 	egret_arena_commit_generation(arena);
+	int claim = fixture_claim(arena);
 	epoch_online(arena, 0, clock_now_ns());
 	epoch_enter(arena, 0);
 	tap_ok(egret_arena_begin_generation(arena) == -EGRET_STATUS_TIMEOUT,
@@ -297,6 +300,7 @@ static void test_hung_reader(void)
 		"which the next commit makes the one before");
 	epoch_leave(arena, 0, clock_now_ns());
 	tap_ok(egret_arena_begin_generation(arena) == 0, "until the batch is over");
+	fixture_unclaim(claim);
 	egret_arena_close(arena);
 }
 

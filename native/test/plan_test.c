@@ -306,6 +306,7 @@ static void test_turns(void)
 	tap_ok(egret_plan_acknowledged(arena) == 0, "no plan, none acknowledged");
 	tap_ok(publish(arena, fixture) == 1 && publish(arena, fixture) == 2,
 		"without workers plans follow each other");
+	int claim = fixture_claim(arena);
 	epoch_online(arena, 0, clock_now_ns());
 	epoch_enter(arena, 0);
 	struct plan_view view;
@@ -325,6 +326,7 @@ static void test_turns(void)
 	epoch_leave(arena, 0, clock_now_ns());
 	tap_ok(publish(arena, fixture) == 5, "nor one that is quiet");
 	epoch_offline(arena, 0);
+	fixture_unclaim(claim);
 	tap_ok(egret_plan_acknowledged(arena) == 3, "offline: what it saw last");
 	free(fixture);
 	egret_arena_close(arena);
