@@ -1,25 +1,22 @@
 /**
  * How long egretd's timers wait while routes arrive: fifty networks with 60,000 prefixes each at once,
- * then a full table in one of them. Prints JSON.
+ * then a full table in one of them; and how many of the BGP sessions stayed up meanwhile.
  *
- *   node test/bench/loop-delay.ts [NETWORKS [PREFIXES]]
  *   EGRET_PREFIXES=FILE   the full table from a file, one a line, text or gzip; else made up
  *
- * The floor is what an idle Node process saw of the same machine in the same seconds; the load is the
- * machine's before it began.
+ * Compared with what an idle Node process saw of the same machine in the same seconds.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Egret } from '../lab/egret.ts';
 import { Feed } from '../lab/feed.ts';
 import { Lab } from '../lab/namespace.ts';
 import { makePrefixes, readPrefixes } from '../lab/prefixes.ts';
 import { until } from '../lab/process.ts';
+import type { Row } from './row.ts';
 
-const [networkCount = 50, prefixCount = 60_000] = process.argv.slice(2).map(Number);
-const path = process.env.EGRET_PREFIXES;
-const full = path ? await readPrefixes(path) : makePrefixes(900_000, 901_899);
+const networkCount = 50;
+const prefixCount = 60_000;
 
 interface Delay {
   readonly maxMs: number;
@@ -46,7 +43,7 @@ function floorOf(idle: ChildProcess): Promise<Delay> {
 }
 
 /** Lets what came before fall out of the recent delays (src/lib/loop-delay.ts). */
-async function beginAnew(): Promise<void> {
+async function beginAnew(idle: ChildProcess): Promise<void> {
   await sleep(61_000);
   await floorOf(idle);
 }
@@ -72,39 +69,51 @@ async function reaches(egret: Egret, names: readonly string[], count: number): P
   return (performance.now() - startMs) / 1000;
 }
 
-const load = loadavg()[0];
-const lab = await Lab.open();
-const idle = spawn(process.execPath, ['-e', idleProgram], { stdio: ['pipe', 'pipe', 'inherit'] });
-try {
-  const feed = await Feed.open(lab, networkCount, 90);
-  const limits = { sessions: 1000, routes: networkCount * prefixCount + full.length + 100_000 };
-  const egret = await Egret.start(feed.gateway, { 'all.yaml': feed.config({ limits }) });
-  await feed.established();
-  const networks = Array.from({ length: networkCount }, (_, number) => number);
-  const names = networks.map((number) => `net${number}`);
-  await beginAnew();
+export async function measureLoopDelay(): Promise<Row[]> {
+  const path = process.env['EGRET_PREFIXES'];
+  const full = path ? await readPrefixes(path) : makePrefixes(900_000, 901_899);
+  const lab = await Lab.open();
+  const idle = spawn(process.execPath, ['-e', idleProgram], { stdio: ['pipe', 'pipe', 'inherit'] });
+  try {
+    const feed = await Feed.open(lab, networkCount, 90);
+    const limits = { sessions: 1000, routes: networkCount * prefixCount + full.length + 100_000 };
+    const egret = await Egret.start(feed.gateway, { 'all.yaml': feed.config({ limits }) });
+    await feed.established();
+    const networks = Array.from({ length: networkCount }, (_, number) => number);
+    const names = networks.map((number) => `net${number}`);
+    await beginAnew(idle);
 
-  await feed.announce(networks, full.slice(0, prefixCount));
-  const manyS = await reaches(egret, names, prefixCount);
-  const many = { ...(await delayOf(egret)), seconds: manyS, floor: await floorOf(idle) };
+    await feed.announce(networks, full.slice(0, prefixCount));
+    const manyS = await reaches(egret, names, prefixCount);
+    const many = { ...(await delayOf(egret)), seconds: manyS, floor: await floorOf(idle) };
 
-  await beginAnew();
-  await feed.announce([0], full);
-  const fullS = await reaches(egret, names.slice(0, 1), full.length);
-  const one = { ...(await delayOf(egret)), seconds: fullS, floor: await floorOf(idle) };
+    await beginAnew(idle);
+    await feed.announce([0], full);
+    const fullS = await reaches(egret, names.slice(0, 1), full.length);
+    const one = { ...(await delayOf(egret)), seconds: fullS, floor: await floorOf(idle) };
 
-  const sessions = await feed.sessions();
-  const result = {
-    load,
-    networks: networkCount,
-    prefixes: prefixCount,
-    many,
-    fullTable: full.length,
-    afterFullTable: one,
-    sessionsThatStayed: sessions.filter((each) => each.isEstablished && each.opens === 1).length,
-  };
-  console.log(JSON.stringify(result, undefined, 2));
-} finally {
-  idle.kill();
-  await lab.close();
+    const sessions = await feed.sessions();
+    const stayed = sessions.filter((each) => each.isEstablished && each.opens === 1).length;
+    const lost = sessions.length - stayed;
+    const manyWhat = `${networkCount} networks × ${prefixCount} prefixes`;
+    const oneWhat = `${full.length} prefixes in one of ${networkCount} networks`;
+    return [
+      ...delays(manyWhat, many),
+      ...delays(oneWhat, one),
+      { what: 'BGP sessions lost meanwhile', figure: lost, unit: `of ${sessions.length}` },
+    ];
+  } finally {
+    idle.kill();
+    await lab.close();
+  }
+}
+
+/** The longest delay and the 99th percentile, compared with an idle loop's. */
+function delays(what: string, seen: Delay & { readonly floor: Delay }): Row[] {
+  return (['maxMs', 'p99Ms'] as const).map((key) => ({
+    what: `event-loop delay, ${what}: ${key === 'maxMs' ? 'longest' : 'p99'}`,
+    figure: seen[key],
+    unit: 'ms',
+    beside: { what: 'an idle loop', figure: seen.floor[key] },
+  }));
 }

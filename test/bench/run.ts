@@ -16,12 +16,14 @@ import { measureEngine } from './engine.ts';
 import { measureForwarderKilled } from './forwarder-killed.ts';
 import { measureFullTable } from './full-table.ts';
 import { measureIdle } from './idle.ts';
+import { measureLoopDelay } from './loop-delay.ts';
 import { measureReload } from './reload.ts';
 import { type Bench, median, type Row } from './row.ts';
 import { measureTcp } from './tcp.ts';
 
 const benches: Readonly<Record<string, Bench>> = {
   'full-table': measureFullTable,
+  'loop-delay': measureLoopDelay,
   'forwarder-killed': measureForwarderKilled,
   reload: measureReload,
   tcp: measureTcp,
