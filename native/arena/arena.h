@@ -8,7 +8,7 @@
 // (sessions, bindings) belong to the worker; the rest of session state is private memory, rebuilt
 // from them (session.h). Nothing is allocated after creation.
 //
-// The arena has two halves (docs/adr/0010-arena-compatibility.md). Slots and records are truth: they
+// The arena has two halves (docs/adr/0012-arena-compatibility.md). Slots and records are truth: they
 // are listed in the preamble, so that every build finds them. All else is control tables, which only
 // the build that made them understands, and which another build makes anew.
 #pragma once

@@ -1,7 +1,7 @@
 #include "arena/epoch.h"
 #include "egret.h"
-#include "lib/error.h"
 #include "lib/clock.h"
+#include "lib/error.h"
 
 #include <fcntl.h>
 #include <sched.h>

@@ -3,9 +3,9 @@
 //
 // Each figure is of a process of its own: it maps the arena, makes a worker and ends. Prints the median
 // and the extremes of ROUNDS, the CPU time of the median, and the pages that it touched first.
-#include "lib/clock.h"
 #include "../test/arena_fixture.h"
 #include "forwarder/worker.h"
+#include "lib/clock.h"
 #include "nat/session.h"
 
 #include <netinet/in.h>

@@ -1,6 +1,6 @@
 #include "lib/abi_hash.h"
 
-#include "abi_hash_values.h"
+#include <abi_hash_values.h> // in build/
 
 uint64_t abi_hash(void)
 {

@@ -15,9 +15,9 @@
 
 #include "arena/arena.h"
 #include "lib/index.h"
+#include "lib/timer.h"
 #include "nat/port_pool.h"
 #include "nat/session_record.h"
-#include "lib/timer.h"
 
 #include <stdint.h>
 

@@ -6,11 +6,11 @@
 //
 // Nothing is written to the old file, and the new one gets its name when it is whole: a death in between
 // leaves the old one as it was. The old file may hold anything: what is not in range is not an arena.
-// docs/adr/0010-arena-compatibility.md says which builds understand each other.
-#include "lib/abi_hash.h"
+// docs/adr/0012-arena-compatibility.md says which builds understand each other.
 #include "arena/arena.h"
 #include "arena/epoch.h"
 #include "egret.h"
+#include "lib/abi_hash.h"
 #include "nat/session_record.h"
 #include "tables/tables.h"
 

@@ -1,7 +1,7 @@
 // Which tables the arena holds, and where: laid out, created, opened, checked.
-#include "lib/abi_hash.h"
 #include "arena/arena.h"
 #include "egret.h"
+#include "lib/abi_hash.h"
 #include "lib/error.h"
 #include "nat/session_record.h"
 #include "plan/plan.h"

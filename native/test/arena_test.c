@@ -1,11 +1,11 @@
 // The arena as a file: made whole, opened only when it is sound; slots, and what status reads.
-#include "arena_fixture.h"
 #include "arena/epoch.h"
+#include "arena_fixture.h"
+#include "lib/clock.h"
+#include "nat/session.h"
 #include "plan/plan_buffer.h"
 #include "plan_fixture.h"
-#include "nat/session.h"
 #include "tap.h"
-#include "lib/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>

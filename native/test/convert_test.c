@@ -1,7 +1,7 @@
 // An arena of another build or of other limits: slots, sessions and bindings are kept, and an arena that
 // nobody uses any more is removed.
-#include "arena_fixture.h"
 #include "arena/epoch.h"
+#include "arena_fixture.h"
 #include "nat/session.h"
 #include "tap.h"
 

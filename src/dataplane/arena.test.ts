@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { EgressPlan, PlanPort } from '../egress/plan.ts';
 import { silentLog } from '../lib/log.ts';
 import { modelLimits } from '../model/limits.ts';
-import { openArena } from './open-arena.ts';
+import { openArena, removeStaleArenas } from './open-arena.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'egret-arena-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -53,4 +53,28 @@ test('interfaces past the limit have no port, and harm no other', async () => {
   const rest = { localAddresses: [], addresses: [], policies: [], clients: [], nat };
   expect(dataPlane.publishPlan({ ports: names.map(portNamed), ...rest })).toBe(1);
   dataPlane.close();
+});
+
+test('an arena is removed when no process maps it and its link does not exist', async () => {
+  const linkPath = join(folder, 'other');
+  const sharedPath = join(folder, 'egret-01234567');
+  const open = () =>
+    openArena({
+      linkPath,
+      sharedPath,
+      limits,
+      isEnough: () => true,
+      stopForwarder: async () => {},
+      log: silentLog,
+    });
+  const sweep = () => removeStaleArenas(folder, /^egret-/);
+  const dataPlane = await open();
+  rmSync(linkPath);
+  expect(sweep()).toEqual([]);
+  dataPlane.close();
+  expect(sweep()).toEqual([sharedPath]);
+  expect(existsSync(sharedPath)).toBe(false);
+  // One whose instance still has its link waits for the next start.
+  (await open()).close();
+  expect(sweep()).toEqual([]);
 });

@@ -1,7 +1,7 @@
 /**
  * Which arena egretd works on: the one that the previous instance left, when it is of this build and
  * large enough; otherwise a new one, with its sessions when their records can be converted
- * (docs/adr/0010-arena-compatibility.md).
+ * (docs/adr/0012-arena-compatibility.md).
  *
  * The new file takes the old one's name when it is whole, so a death in between costs nothing but the
  * work. Both exist for a moment: without room for two, sessions end, and this is logged before.

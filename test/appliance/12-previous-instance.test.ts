@@ -83,12 +83,14 @@ test('what another life left', async (t) => {
     const forwarder = await egret.forwarderPid();
     await egret.killDaemon();
     process.kill(forwarder, 'SIGKILL');
-    await rm(await readlink(join(egret.runDir, 'arena')));
+    const arena = await readlink(join(egret.runDir, 'arena'));
+    await rm(arena);
     await figure.gateway.ip(`route add ${foreign}`);
     const argv = [egretProgram, 'run', '--config', egret.configDir, '--run-dir', egret.runDir];
     const failed = await figure.gateway.run(argv, { statuses: 'any' });
     t.equal(failed.status, 1);
     t.match(failed.stderr, /holds routes that are not ours/);
+    t.notOk(existsSync(arena), 'and no arena');
     const { stdout } = await figure.gateway.run(['nft', 'list', 'tables']);
     t.match(stdout, /table inet egret_/);
     await figure.gateway.ip(`route del ${foreign}`);
