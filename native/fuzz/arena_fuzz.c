@@ -138,14 +138,14 @@ static void read_status(struct arena *arena)
 	egret_arena_has_generation(arena);
 }
 
-// Ports and sessions are counted as the records say.
+// Ports and sessions are counted as the records say that were ever used.
 static void check_rebuilt(void)
 {
 	const struct session_table *table = g->worker->sessions;
 	uint32_t sessions = 0, occupied = 0, taken = 0;
-	for (uint32_t i = 0; i < table->session_max; i++)
+	for (uint32_t i = 0; i < *table->sessions_used; i++)
 		sessions += session_record_is_live(&table->sessions[i]) != 0;
-	for (uint32_t i = 0; i < table->binding_max; i++)
+	for (uint32_t i = 0; i < *table->bindings_used; i++)
 		occupied += table->bindings[i].state != BINDING_EMPTY;
 	for (uint16_t slot = 0; slot < EGRET_ADDRESS_MAX; slot++) {
 		struct egret_pool_row row;
