@@ -62,13 +62,13 @@ c-unit: build $(C_TESTS) ## Unit tests of native/, two at once
 
 .PHONY: ts-unit
 ts-unit: build ## Unit tests of src/, and the house rules
-	vitest run --config .vitest.config.ts --reporter=dot --reporter=tap-flat \
+	NO_COLOR=1 vitest run --config .vitest.config.ts --reporter=dot --reporter=tap-flat \
 	  --outputFile.tap-flat=$(RESULTS)/vitest.tap
 
 .PHONY: lint
 lint: build/js/.stamp packages ## Types (by the build), formatting, lint, spelling
 	biome check src test docs
-	$(CLANG_FORMAT) --dry-run -Werror $(wildcard native/*.[ch] native/*/*.[ch])
+	@$(CLANG_FORMAT) --dry-run -Werror $(wildcard native/*.[ch] native/*/*.[ch])
 	scripts/check-spelling
 
 .PHONY: commits
@@ -78,7 +78,7 @@ commits: ## Check the commit messages that main does not have yet
 .PHONY: format
 format: node_modules packages ## Rewrite sources in the house's format
 	biome check --write src test docs
-	$(CLANG_FORMAT) -i $(wildcard native/*.[ch] native/*/*.[ch])
+	@$(CLANG_FORMAT) -i $(wildcard native/*.[ch] native/*/*.[ch])
 
 .PHONY: help
 help: ## Show this list
@@ -134,7 +134,7 @@ src/dataplane/abi.gen.ts: native/abi.h native/abi_print.c
 	$(CC) $(CFLAGS) -Inative native/abi_print.c -o build/abi_print
 	build/abi_print > $@
 
-# What the two processes share, and its hashes. Only lib/abi_hash.c is compiled anew for another one.
+# What the two processes share, and its hashes. Another hash recompiles lib/abi_hash.c alone.
 LAYOUT := native/layout_print.c native/tables/layout.c native/fib/fib.c native/plan/plan_buffer.c
 
 native/abi.layout: build/layout_print
