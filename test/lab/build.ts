@@ -27,7 +27,7 @@ export async function otherBuild(folder: string, changes: readonly Change[]): Pr
     'libegret.so',
     'egret-forwarder',
     'layout_print',
-    'abi_hash.h',
+    'abi_hash_values.h',
   ];
   for (const name of [...copied, ...built.map((name) => join('build', name))]) {
     await cp(join(rootDir, name), join(folder, name), {

@@ -13,9 +13,8 @@ import { until } from '../lab/process.ts';
 
 const networkCount = 50;
 const holdTimeS = 9;
-const routesMs = 150_000;
 
-test('sessions stay up while every core is busy', { timeout: 400_000 }, async (t) => {
+test('sessions stay up while every core is busy', async (t) => {
   const lab = await Lab.open();
   t.teardown(() => lab.close());
   const feed = await Feed.open(lab, networkCount, holdTimeS);
@@ -30,9 +29,9 @@ test('sessions stay up while every core is busy', { timeout: 400_000 }, async (t
 
   const few = prefixes.slice(0, 5000);
   await feed.announce(networks, few);
-  await until('every network has its routes', () => haveRoutes(networks, few.length), routesMs);
+  await until('every network has its routes', () => haveRoutes(networks, few.length));
   await feed.announce([0], prefixes);
-  await until('one has many more', () => haveRoutes([0], prefixes.length), routesMs);
+  await until('one has many more', () => haveRoutes([0], prefixes.length));
   // The mirror may be at work still; any session that was neglected ends meanwhile.
   await sleep(2 * holdTimeS * 1000);
 
