@@ -23,12 +23,24 @@ export interface Catalog {
   isWhole(kind: Kind<Fields>): boolean;
 }
 
+/** What is known of one kind. */
+interface Shelf {
+  readonly resources: Resource<Fields>[];
+  /** The first of each name. */
+  readonly named: Map<string, Resource<Fields>>;
+  /** Also those of broken documents. */
+  readonly names: Set<string>;
+  /** By API group, namespace and name. */
+  readonly firsts: Map<string, Place>;
+}
+
+function makeShelf(): Shelf {
+  return { resources: [], named: new Map(), names: new Set(), firsts: new Map() };
+}
+
 /** @param documents - each is read when it comes, and not kept */
 export function readCatalog(documents: Iterable<Parsed>, report: Report): Catalog {
-  const resources = new Map<string, Resource<Fields>[]>();
-  const named = new Map<string, Resource<Fields>>();
-  const names = new Set<string>();
-  const firsts = new Map<string, Place>();
+  const shelves = new Map(kinds.map(({ kind }) => [kind, makeShelf()]));
   const brokenKinds = new Set<string>();
   let isIncomplete = false;
   for (const document of documents) {
@@ -38,36 +50,34 @@ export function readCatalog(documents: Iterable<Parsed>, report: Report): Catalo
     }
     const peeked = peekName(document.root);
     if (peeked === undefined) isIncomplete = true;
-    else names.add(`${peeked.kind}/${peeked.name}`);
+    else shelves.get(peeked.kind)?.names.add(peeked.name);
     const errorCount = report.errors.length;
     const kind = document.isBroken ? undefined : findKind(document.root, report);
     const resource = kind && readResource(kind, document.root, report);
     if (document.isBroken || report.errors.length > errorCount) brokenKinds.add(peeked?.kind ?? '');
-    if (kind === undefined || resource === undefined) continue;
-    const key = `${groupOf(document.root)}/${kind.kind}/${resource.namespace ?? ''}/${resource.name}`;
-    const first = resource.name === '' ? undefined : firsts.get(key);
+    const shelf = kind && shelves.get(kind.kind);
+    if (shelf === undefined || resource === undefined) continue;
+    const key = `${groupOf(document.root)}/${resource.namespace ?? ''}/${resource.name}`;
+    const first = resource.name === '' ? undefined : shelf.firsts.get(key);
     if (first !== undefined) {
       report.error(
         resource.nameAt,
-        `${kind.kind} ${resource.name} is given twice, first at ${formatLocation(first.at)}`,
+        `${resource.kind} ${resource.name} is given twice, first at ${formatLocation(first.at)}`,
         'Remove or rename one of them.',
       );
       continue;
     }
-    firsts.set(key, resource.nameAt);
-    const sameKind = resources.get(kind.kind) ?? [];
-    sameKind.push(resource);
-    resources.set(kind.kind, sameKind);
-    const name = `${kind.kind}/${resource.name}`;
-    if (!named.has(name)) named.set(name, resource);
+    shelf.firsts.set(key, resource.nameAt);
+    shelf.resources.push(resource);
+    if (!shelf.named.has(resource.name)) shelf.named.set(resource.name, resource);
   }
   return {
     of: <F extends Fields>(kind: Kind<F>) =>
-      (resources.get(kind.kind) ?? []) as unknown as readonly Resource<F>[],
+      (shelves.get(kind.kind)?.resources ?? []) as unknown as readonly Resource<F>[],
     find: <F extends Fields>(kind: Kind<F>, name: string) =>
-      named.get(`${kind.kind}/${name}`) as unknown as Resource<F> | undefined,
+      shelves.get(kind.kind)?.named.get(name) as unknown as Resource<F> | undefined,
     isWhole: (kind) => !isIncomplete && !brokenKinds.has(kind.kind),
-    isNamed: (kind, name) => isIncomplete || names.has(`${kind.kind}/${name}`),
+    isNamed: (kind, name) => isIncomplete || shelves.get(kind.kind)?.names.has(name) === true,
   };
 }
 
@@ -87,6 +97,8 @@ function peekName(root: MapValue): { kind: string; name: string } | undefined {
   return { kind: kind.text, name: name.text };
 }
 
+const kindsByName = new Map(kinds.map((kind) => [kind.kind, kind]));
+
 /** @returns undefined for a kind that is not ours; noted or reported */
 function findKind(root: MapValue, report: Report): Kind<Fields> | undefined {
   const entry = root.entries.get('kind');
@@ -101,7 +113,7 @@ function findKind(root: MapValue, report: Report): Kind<Fields> | undefined {
     return undefined;
   }
   const name = value.kind === 'scalar' ? value.text : '';
-  const kind = kinds.find((known) => known.kind === name);
+  const kind = kindsByName.get(name);
   if (kind !== undefined) return kind;
   const refused = refusedKinds.get(name);
   if (refused !== undefined) {
