@@ -94,14 +94,14 @@ export const bgpFilterKind = defineKind({
 
 function checkRule(one: WrittenFilterRule, family: 4 | 6, report: Report): void {
   const { present } = one;
-  if (present.has('cidr') && !present.has('matchOperator')) {
+  if (present.includes('cidr') && !present.includes('matchOperator')) {
     report.error(
       { at: one.cidr?.at ?? one.at, path: `${one.path}.cidr` },
       'needs matchOperator',
       'Equal, NotEqual, In or NotIn.',
     );
   }
-  if (present.has('matchOperator') && !present.has('cidr')) {
+  if (present.includes('matchOperator') && !present.includes('cidr')) {
     report.error(
       { at: one.matchOperator?.at ?? one.at, path: `${one.path}.matchOperator` },
       'needs cidr',
@@ -116,7 +116,7 @@ function checkRule(one: WrittenFilterRule, family: 4 | 6, report: Report): void 
     );
   }
   if (one.prefixLength) checkLengths(one.prefixLength, one.cidr, family, report);
-  if (one.prefixLength && !present.has('cidr'))
+  if (one.prefixLength && !present.includes('cidr'))
     report.error(
       one.prefixLength,
       'needs cidr',
@@ -126,7 +126,7 @@ function checkRule(one: WrittenFilterRule, family: 4 | 6, report: Report): void 
     report.error(one.operations, 'only an Accept rule may have operations', 'Leave them out.');
   }
   for (const operation of one.operations?.value ?? []) {
-    if (operation.present.size !== 1) {
+    if (operation.present.length !== 1) {
       report.error(
         operation,
         'must be exactly one of addCommunity, prependASPath, setPriority',

@@ -114,7 +114,7 @@ export const bgpPeerKind = defineKind({
     if (spec.keepOriginalNextHop?.value)
       refuseBoth(spec.keepOriginalNextHop, spec.nextHopMode, report);
     const isAddressed = ['peerIP', 'peerSelector', 'localWorkloadSelector'].some((field) =>
-      spec.present.has(field),
+      spec.present.includes(field),
     );
     if (!isAddressed) {
       report.error(
@@ -123,8 +123,9 @@ export const bgpPeerKind = defineKind({
         'Give the address of the neighbor.',
       );
     }
-    const needsAs = spec.present.has('peerIP') || spec.present.has('localWorkloadSelector');
-    if (needsAs && !spec.present.has('asNumber')) {
+    const needsAs =
+      spec.present.includes('peerIP') || spec.present.includes('localWorkloadSelector');
+    if (needsAs && !spec.present.includes('asNumber')) {
       report.error(
         missingAt(spec, 'asNumber'),
         'the neighbor has no remote AS',
@@ -134,10 +135,10 @@ export const bgpPeerKind = defineKind({
     if (spec.network && !spec.externalNetwork) {
       report.error(spec.network, 'VRF Networks are not supported', 'Use externalNetwork.');
     }
-    if (spec.reversePeering && !spec.present.has('peerSelector')) {
+    if (spec.reversePeering && !spec.present.includes('peerSelector')) {
       report.error(spec.reversePeering, 'needs peerSelector', 'Leave it out.');
     }
-    if (spec.reachableBy && !spec.present.has('peerIP')) {
+    if (spec.reachableBy && !spec.present.includes('peerIP')) {
       report.error(spec.reachableBy, 'needs peerIP', 'It is the gateway to one neighbor.');
     }
     const peer = spec.peerIP && parsePeerIp(spec.peerIP.value);

@@ -29,19 +29,15 @@ export const namespaceKind = defineKind({
   check: ({ annotations }, report) => checkAnnotations(annotations, report),
 });
 
-const podSpec = partOf(
-  mapping('Pod.spec', {
-    hostNetwork: optional(boolean, 'A Pod with the address of its node is no client'),
-  }),
-);
+const podSpec = partOf('Pod.spec', {
+  hostNetwork: optional(boolean, 'A Pod with the address of its node is no client'),
+});
 
-const podStatus = partOf(
-  mapping('Pod.status', {
-    podIPs: optional(list(mapping('podIPs[]', { ip: optional(host, 'An address') })), 'Addresses'),
-    podIP: optional(host, 'Address, when podIPs is absent'),
-    phase: optional(anyText, 'Succeeded and Failed have given their addresses back'),
-  }),
-);
+const podStatus = partOf('Pod.status', {
+  podIPs: optional(list(mapping('podIPs[]', { ip: optional(host, 'An address') })), 'Addresses'),
+  podIP: optional(host, 'Address, when podIPs is absent'),
+  phase: optional(anyText, 'Succeeded and Failed have given their addresses back'),
+});
 
 export const podKind = defineKind({
   kind: 'Pod',
@@ -120,7 +116,7 @@ export function egressRequest(annotations: TextMap | undefined): EgressRequest |
   };
   const findSelector = (name: string): Located<SelectorText> | undefined => {
     const found = find(name);
-    const judged = found && judgeSelector(found.value);
+    const judged = found && judgeAnnotation(found.value);
     return found && judged && 'value' in judged ? { ...found, value: judged.value } : undefined;
   };
   const request = {
@@ -130,6 +126,21 @@ export function egressRequest(annotations: TextMap | undefined): EgressRequest |
     maxNextHops: Number(find(annotationNames.maxNextHops)?.value ?? 0),
   };
   return request.selector || request.policy ? request : undefined;
+}
+
+type Judgement = ReturnType<typeof judgeSelector>;
+
+/** Ten thousand Pods have the same few selectors. Kept across readings, so there is an upper limit. */
+const judgements = new Map<string, Judgement>();
+const judgementsMax = 1000;
+
+function judgeAnnotation(text: string): Judgement {
+  const known = judgements.get(text);
+  if (known !== undefined) return known;
+  if (judgements.size >= judgementsMax) judgements.clear();
+  const judged = judgeSelector(text);
+  judgements.set(text, judged);
+  return judged;
 }
 
 function checkAnnotations(annotations: TextMap | undefined, report: Report): void {
@@ -147,7 +158,7 @@ function checkAnnotations(annotations: TextMap | undefined, report: Report): voi
   };
   const selector = find('selector');
   for (const one of [selector, find('namespaceSelector')]) {
-    const judged = one && judgeSelector(one.value);
+    const judged = one && judgeAnnotation(one.value);
     if (one && judged && 'problem' in judged) report.error(one, judged.problem, judged.hint);
   }
   const policy = find('policy');

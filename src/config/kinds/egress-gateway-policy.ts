@@ -48,7 +48,7 @@ export const egressGatewayPolicyKind = defineKind({
     const { rules } = spec ?? {};
     if (rules === undefined) return;
     const names = rules.value.some(
-      ({ present }) => present.has('gateway') || present.has('destination'),
+      ({ present }) => present.includes('gateway') || present.includes('destination'),
     );
     if (!names) {
       report.error(
@@ -66,7 +66,7 @@ export const egressGatewayPolicyKind = defineKind({
           report.error(one, 'the selector is empty', 'all() selects everything.');
         }
       }
-      if (destination?.present.has('cidr') && destination.cidr === undefined) continue;
+      if (destination?.present.includes('cidr') && destination.cidr === undefined) continue;
       const written = destination?.cidr;
       const key = written?.value.text ?? '0.0.0.0/0';
       const place = written ?? destination ?? rule;

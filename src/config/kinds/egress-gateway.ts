@@ -130,7 +130,7 @@ export const egressGatewayKind = defineKind({
       );
     }
     for (const pool of spec.ipPools?.value ?? []) {
-      if (pool.present.has('name') || pool.present.has('cidr')) continue;
+      if (pool.present.includes('name') || pool.present.includes('cidr')) continue;
       report.error(
         pool,
         'needs name or cidr',
@@ -138,14 +138,18 @@ export const egressGatewayKind = defineKind({
       );
     }
     const detection = spec.egressGatewayFailureDetection;
-    if (detection && !detection.present.has('icmpProbe') && !detection.present.has('httpProbe')) {
+    if (
+      detection &&
+      !detection.present.includes('icmpProbe') &&
+      !detection.present.includes('httpProbe')
+    ) {
       report.error(
         detection,
         'either ICMP or HTTP probe must be configured',
         'Give icmpProbe.ips or httpProbe.urls, or leave it out.',
       );
     }
-    if (detection?.present.has('healthTimeoutDataStoreSeconds')) {
+    if (detection?.present.includes('healthTimeoutDataStoreSeconds')) {
       const text = 'without egretd, maxRestartTime of its BGPPeers counts';
       const { at } = detection.healthTimeoutDataStoreSeconds;
       report.note(at, `EgressGateway: healthTimeoutDataStoreSeconds has no effect: ${text}`);

@@ -87,7 +87,7 @@ export const ipPoolKind = defineKind({
       );
       return;
     }
-    if (spec.present.has('blockSize') && blockSize === undefined) return;
+    if (spec.present.includes('blockSize') && blockSize === undefined) return;
     const length = isV4 ? value.prefix.length : value.length;
     const block = blockSize?.value ?? usual;
     if (block >= length) return;

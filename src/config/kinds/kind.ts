@@ -2,9 +2,8 @@
  * What every kind of resource has: apiVersion, kind, metadata, and fields of its own.
  */
 import { labels } from '../schema/labels.ts';
-import type { Labels } from '../schema/selector.ts';
 import type { Fields, Read, Shape, TextMap } from '../schema/shape.ts';
-import { ignored, mapping, optional, required, texts, textsOf } from '../schema/shape.ts';
+import { ignored, mapping, optional, required, texts } from '../schema/shape.ts';
 import { resourceName } from '../schema/shape-scalars.ts';
 import type { MapValue, Place, Report } from '../yaml/located.ts';
 import { describeValue } from '../yaml/located.ts';
@@ -36,7 +35,7 @@ export interface Resource<F extends Fields> extends Place {
   readonly nameAt: Place;
   /** undefined for a kind of the whole cluster. */
   readonly namespace: string | undefined;
-  readonly labels: Labels;
+  readonly labels: TextMap | undefined;
   readonly annotations: TextMap | undefined;
   readonly fields: Read<F>;
 }
@@ -94,7 +93,7 @@ export function readResource<F extends Fields>(
     name: metadata?.name?.value ?? '',
     nameAt: { at: metadata?.name?.at ?? root.at, path: 'metadata.name' },
     namespace: kind.isNamespaced ? (metadata?.namespace?.value ?? 'default') : undefined,
-    labels: textsOf(metadata?.labels),
+    labels: metadata?.labels,
     annotations: metadata?.annotations,
     fields: read,
     at: root.at,

@@ -52,19 +52,17 @@ export const nodeKind = defineKind({
       'The box',
     ),
     status: optional(
-      partOf(
-        mapping('Node.status', {
-          addresses: optional(
-            list(
-              mapping('addresses[]', {
-                type: optional(anyText, 'InternalIP is the address of a Kubernetes Node'),
-                address: optional(anyText, 'The address'),
-              }),
-            ),
-            'Addresses of a Kubernetes Node',
+      partOf('Node.status', {
+        addresses: optional(
+          list(
+            mapping('addresses[]', {
+              type: optional(anyText, 'InternalIP is the address of a Kubernetes Node'),
+              address: optional(anyText, 'The address'),
+            }),
           ),
-        }),
-      ),
+          'Addresses of a Kubernetes Node',
+        ),
+      }),
       'State of a Kubernetes Node',
     ),
   },

@@ -10,6 +10,7 @@ import { applianceKind } from '../kinds/appliance.ts';
 import type { Resource } from '../kinds/kind.ts';
 import { nodeKind, parseNodeAddress } from '../kinds/node.ts';
 import { type Labels, type Selector, selects } from '../schema/selector.ts';
+import { textsOf } from '../schema/shape.ts';
 import type { Located, Place, Report } from '../yaml/located.ts';
 import { formatLocation } from '../yaml/located.ts';
 import type { Catalog } from './catalog.ts';
@@ -77,7 +78,7 @@ function nodeLabels(node: Node): Labels {
   return new Map([
     ['kubernetes.io/hostname', node.name],
     ['kubernetes.io/os', 'linux'],
-    ...node.labels,
+    ...textsOf(node.labels),
   ]);
 }
 

@@ -32,7 +32,7 @@ export function resolveFeatures(catalog: Catalog, box: Box, report: Report): Res
     return undefined;
   };
   const egressIp = first((spec) => spec.egressIPSupport);
-  if (egressIp === undefined && !layers.some((spec) => spec.present.has('egressIPSupport'))) {
+  if (egressIp === undefined && !layers.some((spec) => spec.present.includes('egressIPSupport'))) {
     report.note(
       layers[0]?.at,
       'FelixConfiguration egressIPSupport is not set: EnabledPerNamespaceOrPerPod is taken',
@@ -43,7 +43,7 @@ export function resolveFeatures(catalog: Catalog, box: Box, report: Report): Res
   }
   const networkSupport = first((spec) => spec.externalNetworkSupport);
   const isBroken =
-    layers.some((spec) => spec.present.has('externalNetworkSupport')) ||
+    layers.some((spec) => spec.present.includes('externalNetworkSupport')) ||
     (layers.length === 0 && catalog.isNamed(felixConfigurationKind, 'default'));
   const written = first(({ routeTableRanges, routeTableRange }) => {
     const ranges = routeTableRanges?.value ?? (routeTableRange ? [routeTableRange] : []);

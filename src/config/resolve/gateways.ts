@@ -171,7 +171,7 @@ function resolvePools(
       isComplete = false;
       continue;
     }
-    const isWhole = (!present.has('name') || name) && (!present.has('cidr') || cidr);
+    const isWhole = (!present.includes('name') || name) && (!present.includes('cidr') || cidr);
     if (!isWhole) isComplete = false;
     if (!found.includes(pool)) found.push(pool);
   }

@@ -190,8 +190,8 @@ function resolvePassword(catalog: Catalog, spec: PeerSpec, report: Report): stri
   const value = stringData?.entries.get(key.value) ?? data?.entries.get(key.value);
   if (value !== undefined) return secretPassword(value, report);
   const isBroken =
-    (present.has('stringData') && (!stringData || stringData.keys.has(key.value))) ||
-    (present.has('data') && (!data || data.keys.has(key.value)));
+    (present.includes('stringData') && (!stringData || stringData.keys.has(key.value))) ||
+    (present.includes('data') && (!data || data.keys.has(key.value)));
   if (isBroken) return undefined;
   if (isOptional) {
     report.note(key.at, `The Secret ${name.value} has no key ${key.value}: no TCP-MD5`);

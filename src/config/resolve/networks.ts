@@ -8,7 +8,7 @@ import { egressGatewayKind } from '../kinds/egress-gateway.ts';
 import { externalNetworkKind } from '../kinds/external-network.ts';
 import type { CidrV4 } from '../schema/shape-scalars.ts';
 import type { Located, Place, Report } from '../yaml/located.ts';
-import { formatLocation } from '../yaml/located.ts';
+import { formatLocation, makeReport } from '../yaml/located.ts';
 import type { Catalog } from './catalog.ts';
 import type { ResolvedFeatures } from './features.ts';
 
@@ -154,7 +154,7 @@ export function resolveAppliance(catalog: Catalog, report: Report): Appliance {
 function emptyAppliance(): NonNullable<ApplianceSpec> {
   const { spec } = applianceKind.fields;
   const nowhere = { at: startOfNothing, path: 'spec' };
-  return spec.whenAbsent(nowhere, { errors: [], notes: [], error() {}, note() {} });
+  return spec.whenAbsent(nowhere, makeReport());
 }
 
 /** Roles, after networks[].interfaces has claimed its own. */

@@ -6,6 +6,7 @@ import { egressGatewayKind } from '../kinds/egress-gateway.ts';
 import type { egressGatewayPolicyKind } from '../kinds/egress-gateway-policy.ts';
 import type { Resource } from '../kinds/kind.ts';
 import { type Labels, selects } from '../schema/selector.ts';
+import { textsOf } from '../schema/shape.ts';
 import type { SelectorText } from '../schema/shape-scalars.ts';
 import type { Place, Report } from '../yaml/located.ts';
 import type { Catalog } from './catalog.ts';
@@ -42,14 +43,13 @@ export function selectGateways(
     labelsOf.set(
       name,
       new Map([
-        ...(catalog.find(namespaceKind, name)?.labels ?? []),
+        ...textsOf(catalog.find(namespaceKind, name)?.labels),
         ['projectcalico.org/name', name],
         ['kubernetes.io/metadata.name', name],
       ]),
     );
   }
   const isIncomplete = !catalog.isWhole(egressGatewayKind);
-  const known = new Map<string, SelectedGateways>();
   const select: SelectGateways = (gateways, namespaces) => {
     const isMeant = (namespace: string): boolean => {
       if (namespaces === undefined) return true;
@@ -69,11 +69,14 @@ export function selectGateways(
     };
   };
   // Ten thousand Pods ask for the same few.
+  const known = new Map<string | undefined, Map<string, SelectedGateways>>();
   return (gateways, namespaces) => {
-    const where = typeof namespaces === 'object' ? ['in', namespaces.text] : ['of', namespaces];
-    const key = JSON.stringify([gateways.text, ...where]);
-    const selected = known.get(key) ?? select(gateways, namespaces);
-    known.set(key, selected);
+    // No name has a blank, so none is taken for a selector.
+    const where = typeof namespaces === 'object' ? `in ${namespaces.text}` : namespaces;
+    const there = known.get(where) ?? new Map<string, SelectedGateways>();
+    known.set(where, there);
+    const selected = there.get(gateways.text) ?? select(gateways, namespaces);
+    there.set(gateways.text, selected);
     return selected;
   };
 }

@@ -8,7 +8,7 @@
 
 import { assert } from '../../lib/assert.ts';
 import type { Location } from '../../model/model.ts';
-import type { Located, MapValue, Place, Report, Value } from '../yaml/located.ts';
+import type { Located, MapEntry, MapValue, Place, Report, Value } from '../yaml/located.ts';
 import { describeValue, formatLocation } from '../yaml/located.ts';
 import { nearestName } from './nearest.ts';
 import type { Labels } from './selector.ts';
@@ -44,14 +44,14 @@ export type Fields = { readonly [name: string]: Field<any> };
 export type Read<F extends Fields> = {
   readonly [Name in keyof F]: F[Name] extends Field<infer Out> ? Out : never;
 } & Place & {
-    readonly present: ReadonlySet<string>;
-    /** Where fields stand, also empty ones: a value that is written, or else the name. */
-    readonly places: ReadonlyMap<string, Location>;
+    readonly present: readonly string[];
+    /** Where fields stand that are written, and empty. */
+    readonly emptyAt: ReadonlyMap<string, Location>;
   };
 
 /** Where a field is missing: where it stands, if it is empty, otherwise at the mapping. */
 export function missingAt(read: Read<Fields>, name: string): Place {
-  return { at: read.places.get(name) ?? read.at, path: joinPath(read.path, name) };
+  return { at: read.emptyAt.get(name) ?? read.at, path: joinPath(read.path, name) };
 }
 
 export function required<Out>(shape: Shape<Out>, help: string): Field<Out | undefined> {
@@ -112,6 +112,18 @@ export const anything: Shape<undefined> = {
 
 /** A mapping with known fields. @param owner - what an unknown field is told not to be part of */
 export function mapping<F extends Fields>(owner: string, fields: F): Shape<Read<F>> {
+  return mappingOf(owner, fields, false);
+}
+
+/** Reads the known fields of a mapping and does not look at others: a cluster's own state. */
+export function partOf<F extends Fields>(owner: string, fields: F): Shape<Read<F>> {
+  return mappingOf(owner, fields, true);
+}
+
+function mappingOf<F extends Fields>(owner: string, fields: F, isPart: boolean): Shape<Read<F>> {
+  const known = new Map(Object.entries(fields));
+  const awaited = [...known].filter(([, one]) => one.isRequired || one.whenAbsent !== nothing);
+  const table: FieldTable = { owner, known, awaited, isPart };
   return {
     says: 'mapping',
     fields,
@@ -121,55 +133,77 @@ export function mapping<F extends Fields>(owner: string, fields: F): Shape<Read<
         report.error({ at: value.at, path }, `must be a mapping, not ${describeValue(value)}`);
         return undefined;
       }
-      return readFields(owner, fields, value, path, report);
+      return readFields(table, value, path, report) as Read<F>;
     },
   };
 }
 
-function readFields<F extends Fields>(
-  owner: string,
-  fields: F,
+interface FieldTable {
+  readonly owner: string;
+  readonly known: ReadonlyMap<string, Field<unknown>>;
+  /** Those that are required or have a default. */
+  readonly awaited: readonly (readonly [string, Field<unknown>])[];
+  /** Whether other fields are fine. */
+  readonly isPart: boolean;
+}
+
+/** Ten thousand Pods come through here, and what is made here stays: nothing that few fields need. */
+function readFields(
+  { owner, known, awaited, isPart }: FieldTable,
   value: MapValue,
   path: string,
   report: Report,
-): Read<F> {
-  const present = new Set<string>();
-  const places = new Map<string, Location>();
-  for (const [name, { keyAt, value: written }] of value.entries) {
-    places.set(name, isEmptyValue(written) ? keyAt : written.at);
-  }
-  const read: Record<string, unknown> = { at: value.at, path, present, places };
+): Read<Fields> {
+  const present: string[] = [];
+  let emptyAt = noPlaces;
+  const read: Record<string, unknown> = { at: value.at, path, present, emptyAt };
   for (const [name, entry] of value.entries) {
-    const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
-    const fieldPath = joinPath(path, name);
+    const field = known.get(name);
     if (field === undefined) {
-      const near = nearestName(name, Object.keys(fields));
+      if (isPart) continue;
+      const near = nearestName(name, [...known.keys()]);
       report.error(
-        { at: entry.keyAt, path: fieldPath },
+        { at: entry.keyAt, path: joinPath(path, name) },
         `${owner} has no such field`,
-        near === undefined ? knownFields(fields) : `Did you mean ${near}?`,
+        near === undefined ? knownFields(known) : `Did you mean ${near}?`,
       );
       continue;
     }
-    if (isEmptyValue(entry.value) || isEmptyText(field, entry.value)) continue;
-    present.add(name);
+    if (isEmptyValue(entry.value) || isEmptyText(field, entry.value)) {
+      emptyAt = new Map(emptyAt).set(name, placeOf(entry));
+      continue;
+    }
+    present.push(name);
+    if (field.ignored === 'silent') continue;
+    const fieldPath = joinPath(path, name);
     if (field.ignored === 'note') {
       const general = fieldPath.replace(/\[\d+\]/g, '[]');
       report.note(entry.keyAt, `${owner}: ${general} has no effect here (${field.help})`);
+      continue;
     }
-    read[name] = field.shape.read(entry.value, fieldPath, hinting(report, field.help));
+    const errorCount = report.errors.length;
+    read[name] = field.shape.read(entry.value, fieldPath, report);
+    // What a field means helps when its value is wrong and its shape has nothing better to say.
+    if (report.errors.length > errorCount) report.hintSince(errorCount, `${field.help}.`);
   }
-  for (const name in fields) {
-    const field = fields[name];
-    if (field === undefined || read[name] !== undefined) continue;
-    if (!field.isRequired && field.whenAbsent === nothing) continue;
-    const place = { at: places.get(name) ?? value.at, path: joinPath(path, name) };
-    if (field.isRequired && !present.has(name)) {
+  read['emptyAt'] = emptyAt;
+  for (const [name, field] of awaited) {
+    if (read[name] !== undefined) continue;
+    const entry = value.entries.get(name);
+    const place = { at: entry ? placeOf(entry) : value.at, path: joinPath(path, name) };
+    if (field.isRequired && !present.includes(name)) {
       report.error(place, 'the field is required', `${field.help} (${field.shape.says}).`);
     }
     read[name] = field.whenAbsent(place, report);
   }
-  return read as Read<F>;
+  return read as Read<Fields>;
+}
+
+const noPlaces: ReadonlyMap<string, Location> = new Map();
+
+/** An empty value stands nowhere: its key does. */
+function placeOf({ keyAt, value }: MapEntry): Location {
+  return isEmptyValue(value) ? keyAt : value.at;
 }
 
 function isEmptyText({ isRequired, shape }: Field<unknown>, value: Value): boolean {
@@ -177,29 +211,9 @@ function isEmptyText({ isRequired, shape }: Field<unknown>, value: Value): boole
   return isText && !isRequired && shape.isEmptyAbsent === true;
 }
 
-/** What a field means helps when its value is wrong and its shape has nothing better to say. */
-function hinting(report: Report, help: string): Report {
-  return {
-    ...report,
-    error: (place, problem, hint = `${help}.`) => report.error(place, problem, hint),
-  };
-}
-
-function knownFields(fields: Fields): string {
-  const names = Object.keys(fields).filter((name) => fields[name]?.ignored === undefined);
+function knownFields(known: FieldTable['known']): string {
+  const names = [...known].flatMap(([name, { ignored }]) => (ignored === undefined ? [name] : []));
   return names.length > 30 ? 'docs/resources.md lists the fields.' : `Known: ${names.join(', ')}.`;
-}
-
-/** Reads the known fields of a mapping and does not look at others: a cluster's own state. */
-export function partOf<Out>(shape: Shape<Out>): Shape<Out> {
-  return {
-    ...shape,
-    read(value, path, report) {
-      if (value.kind !== 'map') return shape.read(value, path, report);
-      const known = [...value.entries].filter(([name]) => Object.hasOwn(shape.fields ?? {}, name));
-      return shape.read({ ...value, entries: new Map(known) }, path, report);
-    },
-  };
 }
 
 export function list<Out>(

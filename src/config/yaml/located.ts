@@ -59,6 +59,8 @@ export interface Report {
   readonly notes: readonly Note[];
   /** @param problem - continues the sentence that the field's path begins */
   error(place: Place, problem: string, hint?: string): void;
+  /** Gives a hint to the errors that have none, from the one with this index on. */
+  hintSince(from: number, hint: string): void;
   /** The same text is kept once: a folder of ten thousand Pods says it once too. */
   note(at: Location | undefined, text: string): void;
 }
@@ -73,6 +75,12 @@ export function makeReport(): Report {
     error(place, problem, hint) {
       const message = place.path === '' ? problem : `${place.path}: ${problem}`;
       errors.push({ at: place.at, path: place.path, message, hint });
+    },
+    hintSince(from, hint) {
+      for (let index = from; index < errors.length; index += 1) {
+        const error = errors[index];
+        if (error && error.hint === undefined) errors[index] = { ...error, hint };
+      }
     },
     note(at, text) {
       if (noteTexts.has(text)) return;
