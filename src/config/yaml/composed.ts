@@ -2,12 +2,16 @@
  * Text → values by the `yaml` package, for all that plain.ts leaves: anchors, folded lines, tags, and
  * every mistake. The only file that has messages about YAML itself.
  */
-import type { Document as YamlDocument, YAMLError as YamlError, Node as YamlNode } from 'yaml';
-import { Composer, isAlias, isMap, isScalar, isSeq, LineCounter, Parser, visit } from 'yaml';
+import type {
+  LineCounter,
+  Document as YamlDocument,
+  YAMLError as YamlError,
+  Node as YamlNode,
+} from 'yaml';
 import type { Location } from '../../model/model.ts';
-import type { ListValue, MapEntry, MapValue, Report, Value } from './located.ts';
+import type { ListValue, MapEntry, MapValue, Report, ScalarValue, Value } from './located.ts';
 import { formatLocation, quote } from './located.ts';
-import { asScalarValue } from './scalars.ts';
+import { yamlPackage } from './package.ts';
 
 /** Values that the aliases of one file may stand for. */
 const aliasValuesMax = 100_000;
@@ -33,7 +37,7 @@ export function composePart(
   line: number,
   report: Report,
 ): ComposedDocument[] | undefined {
-  const lines = new LineCounter();
+  const lines = new (yamlPackage().LineCounter)();
   let documents: YamlDocument[];
   try {
     documents = [...compose(part, lines)];
@@ -54,7 +58,7 @@ export function* composeRest(
   line: number,
   report: Report,
 ): Generator<ComposedDocument> {
-  const lines = new LineCounter();
+  const lines = new (yamlPackage().LineCounter)();
   const locate = locateIn(file, rest, line, lines);
   const documents = compose(rest, lines);
   for (;;) {
@@ -77,6 +81,7 @@ export function* composeRest(
 }
 
 function compose(text: string, lines: LineCounter): Generator<YamlDocument, void> {
+  const { Composer, Parser } = yamlPackage();
   const composer = new Composer({ prettyErrors: false, uniqueKeys: false, logLevel: 'silent' });
   return composer.compose(new Parser(lines.addNewLine).parse(text));
 }
@@ -132,7 +137,7 @@ function readDocument(yaml: YamlDocument, locate: Locate, report: Report): Compo
 function placeOf({ message, pos: [offset] }: YamlError, yaml: YamlDocument): number {
   let place = offset;
   if (message.startsWith('Missing closing ')) {
-    visit(yaml, {
+    yamlPackage().visit(yaml, {
       Scalar(_, { type, range }) {
         if (type?.startsWith('QUOTE_') && range?.[1] === offset) place = range[0];
       },
@@ -143,6 +148,7 @@ function placeOf({ message, pos: [offset] }: YamlError, yaml: YamlDocument): num
 
 /** @returns undefined when the node cannot be a value; reported */
 function readNode(node: unknown, path: string, depth: number, reading: Reading): Value | undefined {
+  const { isAlias, isMap, isScalar, isSeq } = yamlPackage();
   if (isAlias(node)) return readAlias(node, path, depth, reading);
   if (!isScalar(node) && !isMap(node) && !isSeq(node)) return undefined;
   const at = reading.locate(node.range?.[0] ?? 0);
@@ -188,6 +194,7 @@ function readMap(
   depth: number,
   reading: Reading,
 ): MapValue {
+  const { isAlias, isMap, isScalar, isSeq } = yamlPackage();
   const entries = new Map<string, MapEntry>();
   for (const pair of pairs) {
     const keyNode = pair.key;
@@ -292,4 +299,16 @@ function refuse(
 function scalarText(node: { readonly source?: string; readonly value: unknown }): string {
   if (typeof node.value === 'string') return node.value;
   return node.source ?? (node.value === null || node.value === undefined ? '' : String(node.value));
+}
+
+/** What we know of the values that a scalar may have in the package. */
+function asScalarValue(value: unknown): ScalarValue['value'] {
+  switch (typeof value) {
+    case 'string':
+    case 'number':
+    case 'boolean':
+      return value;
+    default:
+      return value === null || value === undefined ? null : String(value);
+  }
 }

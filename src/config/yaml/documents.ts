@@ -107,16 +107,12 @@ function decodeText(file: string, bytes: Uint8Array, report: Report): string | u
     return undefined;
   }
   const text = decoded.replace(/^\ufeff/, '');
-  for (let offset = 0; offset < text.length; offset += 1) {
-    const code = text.charCodeAt(offset);
-    const isText = code >= 0x20 ? code !== 0x7f : code === 9 || code === 10 || code === 13;
-    if (isText) continue;
-    const at = locateEnd(file, text.slice(0, offset));
-    const name = `0x${code.toString(16).padStart(2, '0')}`;
-    report.error({ at, path: '' }, `control character ${name}`, 'Is this a YAML file?');
-    return undefined;
-  }
-  return text;
+  const offset = text.search(/[^\t\n\r -~\x80-\uffff]/);
+  if (offset === -1) return text;
+  const at = locateEnd(file, text.slice(0, offset));
+  const name = `0x${text.charCodeAt(offset).toString(16).padStart(2, '0')}`;
+  report.error({ at, path: '' }, `control character ${name}`, 'Is this a YAML file?');
+  return undefined;
 }
 
 /** The place just behind a text. */

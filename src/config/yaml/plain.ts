@@ -6,8 +6,8 @@
  * scalars, and comments. Whatever else comes (anchors, tags, folded lines, tabs, carriage
  * returns, directives, and every mistake) it leaves to the package by returning undefined, so it needs
  * no messages: it must never take what the package would refuse, or read it otherwise
- * (plain.property.test.ts compares the two). What plain texts stand for, escapes and block scalars are
- * the package's own functions.
+ * (plain.property.test.ts compares the two). Escapes and block scalars are the package's own
+ * functions.
  *
  * YAML 1.2.2 §6 to §8.
  */

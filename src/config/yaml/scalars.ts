@@ -1,37 +1,35 @@
 /**
- * What the text of a scalar stands for: the `yaml` package's own rules, as functions.
+ * What the text of a scalar stands for: what a plain one means, by the core schema, and what a quoted
+ * or block scalar says, by the `yaml` package's own functions.
  *
- * YAML 1.2.2 §10.3 (core schema), §7.3.1 (double-quoted) and §8.1 (block scalars).
+ * YAML 1.2.2 §10.3.2 (core schema), §7.3.1 (double-quoted) and §8.1 (block scalars).
  */
-import { CST, isScalar, Schema } from 'yaml';
+import type { CST } from 'yaml';
 import type { ScalarValue } from './located.ts';
+import { yamlPackage } from './package.ts';
 
-/** Null, booleans and numbers, in the package's order. */
-const tags = new Schema({ schema: 'core' }).tags.flatMap((tag) =>
-  tag.default === true && !tag.collection && tag.test ? [{ test: tag.test, tag }] : [],
-);
+const words = new Map<string, null | boolean | number>([
+  ...['~', 'null', 'Null', 'NULL'].map((word) => [word, null] as const),
+  ...['true', 'True', 'TRUE'].map((word) => [word, true] as const),
+  ...['false', 'False', 'FALSE'].map((word) => [word, false] as const),
+  ...['.nan', '.NaN', '.NAN'].map((word) => [word, Number.NaN] as const),
+  ...['.inf', '.Inf', '.INF'].flatMap((word) => [
+    [word, Number.POSITIVE_INFINITY] as const,
+    [`+${word}`, Number.POSITIVE_INFINITY] as const,
+    [`-${word}`, Number.NEGATIVE_INFINITY] as const,
+  ]),
+]);
 
 /** Of a plain scalar. */
 export function meaningOf(text: string): ScalarValue['value'] {
   if (!/^[-+.\d~nNtTfF]/.test(text)) return text;
-  for (const { test, tag } of tags) {
-    if (!test.test(text)) continue;
-    const resolved = tag.resolve(text, () => {}, {});
-    return asScalarValue(isScalar(resolved) ? resolved.value : resolved);
-  }
-  return text;
-}
-
-/** What we know of the values that a scalar may have in the package. */
-export function asScalarValue(value: unknown): ScalarValue['value'] {
-  switch (typeof value) {
-    case 'string':
-    case 'number':
-    case 'boolean':
-      return value;
-    default:
-      return value === null || value === undefined ? null : String(value);
-  }
+  const meant = words.get(text);
+  if (meant !== undefined) return meant;
+  if (/^[-+]?\d+$/.test(text)) return Number.parseInt(text, 10);
+  if (/^0o[0-7]+$/.test(text)) return Number.parseInt(text.slice(2), 8);
+  if (/^0x[\da-fA-F]+$/.test(text)) return Number.parseInt(text.slice(2), 16);
+  const isFloat = /^[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?$/.test(text);
+  return isFloat ? Number.parseFloat(text) : text;
 }
 
 /** @param source - with its quotes. @returns undefined when an escape means nothing */
@@ -59,7 +57,7 @@ export function decodeBlockScalar(
 
 function decode(token: CST.FlowScalar | CST.BlockScalar): string | undefined {
   let isBroken = false;
-  const scalar = CST.resolveAsScalar(token, true, () => {
+  const scalar = yamlPackage().CST.resolveAsScalar(token, true, () => {
     isBroken = true;
   });
   return isBroken || scalar === null ? undefined : scalar.value;
