@@ -95,15 +95,23 @@ function clientCandidates(catalog: Catalog, report: Report): Candidate[] {
     if (nets.length === 0) {
       report.note(pod.nameAt.at, `Pod ${pod.name} has no address in status.podIPs yet`);
     }
-    candidates.push({ ...pod, kind: 'Pod', nets });
+    candidates.push(candidateOf('Pod', pod, nets));
   }
   for (const set of catalog.of(networkSetKind)) {
-    candidates.push({ ...set, kind: 'NetworkSet', nets: set.fields.spec.nets?.value ?? [] });
+    candidates.push(candidateOf('NetworkSet', set, set.fields.spec.nets?.value ?? []));
   }
   for (const set of catalog.of(globalNetworkSetKind)) {
-    candidates.push({ ...set, kind: 'GlobalNetworkSet', nets: set.fields.spec.nets?.value ?? [] });
+    candidates.push(candidateOf('GlobalNetworkSet', set, set.fields.spec.nets?.value ?? []));
   }
   return candidates;
+}
+
+function candidateOf(
+  kind: Client['kind'],
+  { name, nameAt, namespace, annotations }: Omit<Candidate, 'kind' | 'nets'>,
+  nets: readonly Located<Cidr>[],
+): Candidate {
+  return { kind, name, nameAt, namespace, annotations, nets };
 }
 
 /** IPv4 prefixes that no other client owns. */

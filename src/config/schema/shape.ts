@@ -121,8 +121,12 @@ export function partOf<F extends Fields>(owner: string, fields: F): Shape<Read<F
 }
 
 function mappingOf<F extends Fields>(owner: string, fields: F, isPart: boolean): Shape<Read<F>> {
-  const known = new Map(Object.entries(fields));
-  const awaited = [...known].filter(([, one]) => one.isRequired || one.whenAbsent !== nothing);
+  const known = new Map(
+    Object.entries(fields).map(([name, field]) => [name, new KnownField(name, field)]),
+  );
+  const awaited = [...known.values()].filter(
+    ({ field }) => field.isRequired || field.whenAbsent !== nothing,
+  );
   const table: FieldTable = { owner, known, awaited, isPart };
   return {
     says: 'mapping',
@@ -140,11 +144,33 @@ function mappingOf<F extends Fields>(owner: string, fields: F, isPart: boolean):
 
 interface FieldTable {
   readonly owner: string;
-  readonly known: ReadonlyMap<string, Field<unknown>>;
+  readonly known: ReadonlyMap<string, KnownField>;
   /** Those that are required or have a default. */
-  readonly awaited: readonly (readonly [string, Field<unknown>])[];
+  readonly awaited: readonly KnownField[];
   /** Whether other fields are fine. */
   readonly isPart: boolean;
+}
+
+class KnownField {
+  readonly name: string;
+  readonly field: Field<unknown>;
+  #prefix = '';
+  #path: string;
+
+  constructor(name: string, field: Field<unknown>) {
+    this.name = name;
+    this.field = field;
+    this.#path = joinPath('', name);
+  }
+
+  /** Ten thousand Pods ask for the same path. @param prefix - the path of the mapping */
+  pathIn(prefix: string): string {
+    if (this.#prefix !== prefix) {
+      this.#prefix = prefix;
+      this.#path = joinPath(prefix, this.name);
+    }
+    return this.#path;
+  }
 }
 
 /** Ten thousand Pods come through here, and what is made here stays: nothing that few fields need. */
@@ -158,8 +184,8 @@ function readFields(
   let emptyAt = noPlaces;
   const read: Record<string, unknown> = { at: value.at, path, present, emptyAt };
   for (const [name, entry] of value.entries) {
-    const field = known.get(name);
-    if (field === undefined) {
+    const one = known.get(name);
+    if (one === undefined) {
       if (isPart) continue;
       const near = nearestName(name, [...known.keys()]);
       report.error(
@@ -169,13 +195,14 @@ function readFields(
       );
       continue;
     }
+    const { field } = one;
     if (isEmptyValue(entry.value) || isEmptyText(field, entry.value)) {
       emptyAt = new Map(emptyAt).set(name, placeOf(entry));
       continue;
     }
-    present.push(name);
+    present.push(one.name);
     if (field.ignored === 'silent') continue;
-    const fieldPath = joinPath(path, name);
+    const fieldPath = one.pathIn(path);
     if (field.ignored === 'note') {
       const general = fieldPath.replace(/\[\d+\]/g, '[]');
       report.note(entry.keyAt, `${owner}: ${general} has no effect here (${field.help})`);
@@ -187,10 +214,13 @@ function readFields(
     if (report.errors.length > errorCount) report.hintSince(errorCount, `${field.help}.`);
   }
   read['emptyAt'] = emptyAt;
-  for (const [name, field] of awaited) {
+  // A copy has no room to grow.
+  read['present'] = present.slice();
+  for (const one of awaited) {
+    const { name, field } = one;
     if (read[name] !== undefined) continue;
     const entry = value.entries.get(name);
-    const place = { at: entry ? placeOf(entry) : value.at, path: joinPath(path, name) };
+    const place = { at: entry ? placeOf(entry) : value.at, path: one.pathIn(path) };
     if (field.isRequired && !present.includes(name)) {
       report.error(place, 'the field is required', `${field.help} (${field.shape.says}).`);
     }
@@ -212,7 +242,9 @@ function isEmptyText({ isRequired, shape }: Field<unknown>, value: Value): boole
 }
 
 function knownFields(known: FieldTable['known']): string {
-  const names = [...known].flatMap(([name, { ignored }]) => (ignored === undefined ? [name] : []));
+  const names = [...known.values()].flatMap(({ name, field }) =>
+    field.ignored === undefined ? [name] : [],
+  );
   return names.length > 30 ? 'docs/resources.md lists the fields.' : `Known: ${names.join(', ')}.`;
 }
 
@@ -235,12 +267,10 @@ export function list<Out>(
         const wanted = count < min ? `at least ${min}` : `at most ${max}`;
         report.error({ at: value.at, path }, `the list has ${count} items; ${wanted} are needed`);
       }
-      const items: Out[] = [];
-      for (const [index, itemValue] of value.items.entries()) {
-        const read = item.read(itemValue, `${path}[${index}]`, report);
-        if (read !== undefined) items.push(read);
-      }
-      return { value: items, at: value.at, path };
+      const items = value.items.map((one, index) => item.read(one, `${path}[${index}]`, report));
+      const areWhole = items.every((one): one is Out & {} => one !== undefined);
+      const whole = areWhole ? items : items.filter((one) => one !== undefined);
+      return { value: whole, at: value.at, path };
     },
   };
 }
