@@ -63,7 +63,8 @@ enum egret_status { EGRET_STATUSES(EGRET_STATUS_ENUM) EGRET_STATUS_COUNT };
 	D(BAD_HEADER, "bad_header", \
 		"RFC 1812 §5.2.2: version, header length or total length is wrong") \
 	D(BAD_CHECKSUM, "bad_checksum", "RFC 1812 §5.2.2: the IPv4 or ICMP checksum is wrong") \
-	D(MARTIAN_SOURCE, "martian_source", "RFC 1812 §5.3.7: a source that no host may have") \
+	D(MARTIAN_SOURCE, "martian_source", \
+		"RFC 1812 §5.3.7: a source that no host may have, or that is ours") \
 	D(MARTIAN_DESTINATION, "martian_destination", \
 		"RFC 1812 §5.3.7: a destination that is never forwarded") \
 	D(SOURCE_ROUTE, "source_route", "RFC 7126: an IPv4 source-route option") \
@@ -194,8 +195,14 @@ enum { EGRET_ROLE_CLIENTS = 1, EGRET_ROLE_NETWORKS = 2, EGRET_ROLE_ANY = 3 };
 	F(uint8_t, u8, is_up, "1 when the link is up") \
 	F(egret_mac, u8, mac, "MAC address")
 
-// An address of the box itself, or a broadcast address: left to the kernel.
-#define EGRET_PLAN_LOCAL_FIELDS(F) F(uint32_t, u32, address, "host order")
+// An address of the box itself, or a broadcast address: left to the kernel as a destination, and no
+// host's as a source in its network.
+#define EGRET_PLAN_LOCAL_FIELDS(F) \
+	F(uint32_t, u32, address, "host order") \
+	F(uint16_t, u16, network, \
+		"as that of the port that has it; 0: of the main table, or of an interface that " \
+		"is no port") \
+	F(uint16_t, u16, reserved, "zero")
 
 // A gateway's address.
 #define EGRET_PLAN_ADDRESS_FIELDS(F) \

@@ -103,15 +103,14 @@ static int is_within_limit(struct worker *worker, const uint8_t *ip)
 }
 
 // RFC 1812 §4.3.2.7: about what no error is sent.
-static int may_answer(const struct worker *worker, const struct packet *packet, const uint8_t *ip)
+static int may_answer(const struct packet *packet, const uint8_t *ip)
 {
 	uint32_t source = read32(ip + IPV4_SOURCE);
 	if (packet->is_generated || packet->is_icmp_error || (packet->data[0] & 1))
 		return 0;
 	if (read16(ip + IPV4_FRAGMENT) & IPV4_OFFSET)
 		return 0;
-	return source >> 24 != 0 && source >> 24 != 127 && source >> 28 < 14 &&
-		!plan_is_local(&worker->plan, source);
+	return !ipv4_is_martian(source);
 }
 
 // Path back to the packet's sender: out of the arrival port if the table knows one there.
@@ -200,7 +199,7 @@ void icmp_send_error(
 	memcpy(original, packet_ip(packet), bytes);
 	if (packet->is_rewritten && !restore_quote(worker, packet, original, bytes))
 		return;
-	if (!may_answer(worker, packet, original))
+	if (!may_answer(packet, original))
 		return;
 	uint32_t sender = read32(original + IPV4_SOURCE);
 	struct packet path = {0};

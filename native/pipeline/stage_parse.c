@@ -3,7 +3,8 @@
 // IEEE 802.3, RFC 791, RFC 1812 §5.2.2 (header checks), §5.3.4 (link broadcasts), §5.3.7 (martians),
 // RFC 7126 (source routes), RFC 5508 §3.2 (ICMP errors and their quotes). AF_PACKET only taps, so
 // "left to the kernel" means that nothing is done: the kernel has its own copy.
-// Absent: VLAN tags (a tagged frame belongs to an interface of its own), IPv6 beyond recognizing it.
+// Absent: VLAN tags (a tagged frame belongs to an interface of its own; the port takes the tag of VLAN 0
+// for none), IPv6 beyond recognizing it.
 #include "packet/offload.h"
 #include "pipeline/reassembly.h"
 #include "pipeline/stage.h"
@@ -204,7 +205,8 @@ static int is_kernel_destination(const struct worker *worker, uint32_t destinati
 		plan_is_local(&worker->plan, destination);
 }
 
-static void parse_ipv4(struct worker *worker, struct packet *packet, int is_broadcast)
+static void parse_ipv4(struct worker *worker, struct packet *packet,
+	const struct egret_plan_port *port, int is_broadcast)
 {
 	const uint8_t *ip = packet_ip(packet);
 	enum egret_drop drop = check_header(ip, packet_ip_bytes(packet));
@@ -224,7 +226,8 @@ static void parse_ipv4(struct worker *worker, struct packet *packet, int is_broa
 	drop = check_options(ip, ipv4_header_bytes(ip));
 	if (is_broadcast)
 		drop = EGRET_DROP_OTHER_HOST;
-	else if (ipv4_is_martian(source))
+	else if (ipv4_is_martian(source) ||
+		plan_is_own_source(&worker->plan, port->network, source))
 		drop = EGRET_DROP_MARTIAN_SOURCE;
 	else if (ipv4_is_martian(destination))
 		drop = EGRET_DROP_MARTIAN_DESTINATION;
@@ -262,7 +265,7 @@ static void parse_frame(struct worker *worker, struct packet *packet)
 	uint16_t type = read16(ethernet + ETHERNET_TYPE);
 	packet->l3 = ETHERNET_BYTES;
 	if (type == ETHERTYPE_IS_IPV4) {
-		parse_ipv4(worker, packet, is_broadcast);
+		parse_ipv4(worker, packet, port, is_broadcast);
 	} else if (type == ETHERTYPE_IS_ARP) {
 		packet->verdict = PACKET_KERNEL;
 		arp_receive(worker, packet);

@@ -18,6 +18,7 @@ void plan_view_take(const struct arena *arena, struct plan_view *view)
 	view->plan = (const void *)((const uint8_t *)derived + derived->at_plan);
 	plan_lists_find(view->plan, &lists);
 	view->ports = lists.ports;
+	view->locals = lists.locals;
 	view->addresses = lists.addresses;
 	view->rules = lists.rules;
 	view->rule_addresses = lists.rule_addresses;
@@ -132,11 +133,12 @@ const struct egret_plan_address *plan_address(const struct plan_view *view, uint
 
 int plan_is_local(const struct plan_view *view, uint32_t address)
 {
-	if (view->number == 0 || address == 0)
+	if (view->number == 0)
 		return 0;
 	const struct plan_derived *derived = view->derived;
-	for (uint32_t i = plan_hash(address); derived->locals[i]; i = (i + 1) % PLAN_HASH_SLOTS)
-		if (derived->locals[i] == address)
+	for (uint32_t i = plan_hash(address); derived->locals[i] != EGRET_NONE;
+		i = (i + 1) % PLAN_HASH_SLOTS)
+		if (view->locals[derived->locals[i]].address == address)
 			return 1;
 	return 0;
 }
@@ -149,4 +151,19 @@ int plan_address_in_network(const struct egret_plan_address *address, uint16_t n
 		if (address->networks[i] == network)
 			return 1;
 	return 0;
+}
+
+int plan_is_own_source(const struct plan_view *view, uint16_t network, uint32_t address)
+{
+	if (view->number == 0)
+		return 0;
+	const struct plan_derived *derived = view->derived;
+	for (uint32_t i = plan_hash(address); derived->locals[i] != EGRET_NONE;
+		i = (i + 1) % PLAN_HASH_SLOTS) {
+		const struct egret_plan_local *local = &view->locals[derived->locals[i]];
+		if (local->address == address && local->network == network)
+			return 1;
+	}
+	const struct egret_plan_address *gateway = plan_address(view, address);
+	return gateway && plan_address_in_network(gateway, network);
 }

@@ -14,6 +14,7 @@ struct plan_view {
 	uint32_t number; // 0: none yet, nothing is forwarded
 	const struct egret_plan *plan;
 	const struct egret_plan_port *ports; // in order of the encoded plan
+	const struct egret_plan_local *locals;
 	const struct egret_plan_address *addresses;
 	const struct egret_plan_rule *rules;
 	const uint32_t *rule_addresses;
@@ -42,6 +43,10 @@ const struct egret_plan_address *plan_choose(const struct plan_view *view,
 const struct egret_plan_address *plan_address(const struct plan_view *view, uint32_t address);
 // 1 when the address is the box's own or a broadcast address.
 int plan_is_local(const struct plan_view *view, uint32_t address);
+// 1 when no host of a network may have this address as source (RFC 1812 §5.3.7): the box itself has it
+// there, or a gateway, or it is a broadcast address there. The same address in another network is a
+// host's like any other.
+int plan_is_own_source(const struct plan_view *view, uint16_t network, uint32_t address);
 // 1 when the gateway address lives in this network.
 int plan_address_in_network(const struct egret_plan_address *address, uint16_t network);
 

@@ -21,7 +21,7 @@ struct plan_derived {
 	uint64_t at_starts, at_owners, at_plan; // from the begin of the buffer
 	uint32_t port_of_slot[EGRET_PORT_MAX]; // index; or EGRET_NONE
 	uint32_t addresses[PLAN_HASH_SLOTS]; // index; or EGRET_NONE
-	uint32_t locals[PLAN_HASH_SLOTS]; // the address, which is never 0
+	uint32_t locals[PLAN_HASH_SLOTS]; // index; or EGRET_NONE
 	uint32_t interval_at[PLAN_SLASH16S + 1]; // the last interval that begins at or before it
 };
 

@@ -108,7 +108,7 @@ int plan_is_valid(const struct egret_plan *plan, uint32_t bytes, const struct eg
 		if (!port_is_valid(&lists.ports[i], limits))
 			return 0;
 	for (uint32_t i = 0; i < plan->local_count; i++)
-		if (lists.locals[i].address == 0)
+		if (lists.locals[i].address == 0 || lists.locals[i].network >= limits->networks)
 			return 0;
 	for (uint32_t i = 0; i < plan->address_count; i++)
 		if (!address_is_valid(&lists.addresses[i], limits))
@@ -159,16 +159,20 @@ static int derive_addresses(
 	return 1;
 }
 
-// Two interfaces may have one address: here it may stand twice.
+// Interfaces of several networks may have one address: it stands once for each of them.
 static void derive_locals(
 	const struct egret_plan *plan, const struct plan_lists *lists, struct plan_derived *derived)
 {
-	memset(derived->locals, 0, sizeof derived->locals);
+	memset(derived->locals, 0xff, sizeof derived->locals);
 	for (uint32_t i = 0; i < plan->local_count; i++) {
-		uint32_t address = lists->locals[i].address, at = plan_hash(address);
-		while (derived->locals[at] && derived->locals[at] != address)
-			at = (at + 1) % PLAN_HASH_SLOTS;
-		derived->locals[at] = address;
+		const struct egret_plan_local *local = &lists->locals[i];
+		uint32_t at = plan_hash(local->address), found;
+		for (; (found = derived->locals[at]) != EGRET_NONE; at = (at + 1) % PLAN_HASH_SLOTS)
+			if (lists->locals[found].address == local->address &&
+				lists->locals[found].network == local->network)
+				break;
+		if (found == EGRET_NONE)
+			derived->locals[at] = i;
 	}
 }
 

@@ -31,6 +31,7 @@ enum {
 	SEND_WAIT_NS = 200000, // once a batch, when the interface's queue is full
 	DISCARD_PACKETS_MAX = 1 << 20,
 	VLAN_TAG_BYTES = 4,
+	VLAN_ID_MASK = 0xfff,
 	MAC_PAIR_BYTES = 12,
 };
 
@@ -47,7 +48,8 @@ struct packet_port {
 };
 
 // Puts back the tag that the kernel took out of the frame, so that the parse stage sees what was on
-// the wire: a tagged frame belongs to another interface.
+// the wire: a tagged frame belongs to another interface. The tag of VLAN 0 says only a priority
+// (IEEE 802.1Q §9.6): such a frame is an untagged one, and stays without, as the kernel has it.
 static void restore_vlan_tag(struct msghdr *message, struct packet *packet)
 {
 	struct cmsghdr *control = CMSG_FIRSTHDR(message);
@@ -55,8 +57,8 @@ static void restore_vlan_tag(struct msghdr *message, struct packet *packet)
 		return;
 	struct tpacket_auxdata aux;
 	memcpy(&aux, CMSG_DATA(control), sizeof aux);
-	if (!(aux.tp_status & TP_STATUS_VLAN_VALID) || packet->bytes < MAC_PAIR_BYTES ||
-		packet->bytes + VLAN_TAG_BYTES > PACKET_BYTES_MAX)
+	if (!(aux.tp_status & TP_STATUS_VLAN_VALID) || !(aux.tp_vlan_tci & VLAN_ID_MASK) ||
+		packet->bytes < MAC_PAIR_BYTES || packet->bytes + VLAN_TAG_BYTES > PACKET_BYTES_MAX)
 		return;
 	uint16_t tpid = aux.tp_status & TP_STATUS_VLAN_TPID_VALID ? aux.tp_vlan_tpid : ETH_P_8021Q;
 	uint8_t *at = packet->data + MAC_PAIR_BYTES;

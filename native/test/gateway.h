@@ -131,7 +131,7 @@ static int64_t publish_plan(void)
 			.rule_count = 1,
 			.rule_address_count = 1,
 			.client_count = 1},
-		.locals = {{ip("10.1.0.1")}, {ip("172.16.1.1")}},
+		.locals = {{.address = ip("10.1.0.1")}, {.address = ip("172.16.1.1")}},
 		.address = {.address = ip("198.51.100.7"), .is_ready = 1, .network_count = 1},
 		.rule = {.address_count = 1, .action = EGRET_ACTION_GATEWAY},
 		.client = {.prefix = ip("10.1.0.2"), .prefix_length = 32, .rule_count = 1},
@@ -147,6 +147,7 @@ static int64_t publish_plan(void)
 			.is_up = 1};
 		read_mac(interfaces[i], &port);
 		encoded.ports[i] = port;
+		encoded.locals[i].network = port.network;
 	}
 	encoded.address.slot = (uint16_t)egret_address_slot(arena, ip("198.51.100.7"));
 	encoded.address.networks[0] = network;

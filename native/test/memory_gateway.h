@@ -218,7 +218,8 @@ static inline void gateway_add_port(
 	port->address = address_of(address);
 	port->mac[0] = 2;
 	port->mac[5] = (uint8_t)slot;
-	g->plan.locals[g->plan.plan.local_count++].address = port->address;
+	g->plan.locals[g->plan.plan.local_count++] = (struct egret_plan_local){
+		.address = port->address, .network = network};
 }
 
 // The plan of the picture above. Rules: 0 main, 1 red, 2 blue, 3 red and blue.

@@ -47,6 +47,30 @@ static void test_kernel_and_arp(void)
 	gateway_free(g);
 }
 
+// Sources that are the box's own, in the network in which they are, and in another one where they are
+// a host's.
+static void test_own_sources(void)
+{
+	g->plan.locals[g->plan.plan.local_count++].address = address_of("10.1.0.255");
+	gateway_publish(g);
+	uint16_t port = source_port(
+		gateway_send(g, CLIENT_PORT, udp("10.1.0.3", 1, "192.0.2.10", 2)));
+	struct frame sent = *g->out[0];
+	DROPPED(CLIENT_PORT, udp("10.1.0.1", 1, "192.0.2.10", 2), MARTIAN_SOURCE,
+		"the box's own address");
+	DROPPED(CLIENT_PORT, udp("10.1.0.255", 1, "192.0.2.10", 2), MARTIAN_SOURCE,
+		"a directed broadcast address");
+	DROPPED(RED_PORT, udp("172.16.1.1", 2, "10.50.0.2", port), MARTIAN_SOURCE,
+		"the box's own address in a network");
+	DROPPED(RED_PORT, udp("10.50.0.3", 2, "10.50.0.2", port), MARTIAN_SOURCE,
+		"a gateway's address in its network");
+	struct frame *error = frame_error(
+		frame_ipv4("10.1.0.1", "10.60.0.2"), ICMP_IS_UNREACHABLE, 1, &sent, 28);
+	tap_ok(is_from(gateway_send(g, BLUE_PORT, error), "10.1.0.1", "10.1.0.3"),
+		"what is ours elsewhere is a router's of another network");
+	CLEAN();
+}
+
 static void test_header_checks(void)
 {
 	g = gateway_make();
@@ -65,6 +89,7 @@ static void test_header_checks(void)
 	DROPPED(CLIENT_PORT, udp("127.0.0.1", 1, "192.0.2.10", 2), MARTIAN_SOURCE, "127/8");
 	DROPPED(CLIENT_PORT, udp("224.0.0.1", 1, "192.0.2.10", 2), MARTIAN_SOURCE, "a group");
 	DROPPED(CLIENT_PORT, udp("10.1.0.2", 1, "240.0.0.1", 2), MARTIAN_DESTINATION, "240/4");
+	test_own_sources();
 	f = udp("10.1.0.2", 1, "192.0.2.10", 2);
 	f->data[0] = 1;
 	gateway_send_raw(g, CLIENT_PORT, f);

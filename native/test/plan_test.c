@@ -64,6 +64,8 @@ static void test_refusals(void)
 	REFUSED(bad->ports[0].is_up = 2, "a flag that is neither 0 nor 1");
 	REFUSED(bad->ports[0].mtu = 67, "an MTU under RFC 791's minimum");
 	REFUSED(bad->locals[0].address = 0, "0.0.0.0 as an address of the box");
+	REFUSED(bad->locals[0].network = 9999,
+		"an address of the box in a network beyond the limit");
 	REFUSED(bad->addresses[0].address = 0, "0.0.0.0 as a gateway address");
 	REFUSED(bad->addresses[0].address = 0x0a320003, "one gateway address twice");
 	REFUSED(bad->addresses[0].slot = 1, "two gateway addresses in one slot");
@@ -153,6 +155,12 @@ static void test_lookups(void)
 	tap_ok(plan_is_local(&view, 0x0a010001) && plan_is_local(&view, UINT32_MAX) &&
 			!plan_is_local(&view, 0x0a010002) && !plan_is_local(&view, 0),
 		"the box's own addresses are known");
+	tap_ok(plan_is_own_source(&view, 0, 0x0a010001) &&
+			!plan_is_own_source(&view, 1, 0x0a010001) &&
+			plan_is_own_source(&view, 1, 0x0a320002) &&
+			!plan_is_own_source(&view, 2, 0x0a320002) &&
+			!plan_is_own_source(&view, 0, 0x0a010002),
+		"as sources in their own network alone, and so are gateway addresses");
 	tap_ok(plan_address_in_network(&view.addresses[0], 1) &&
 			!plan_address_in_network(&view.addresses[0], 0) &&
 			!plan_address_in_network(&view.addresses[0], 2),

@@ -162,6 +162,17 @@ static void test_vlan(void)
 	tap_ok(got == 1 && packets[0].bytes == 68 &&
 			memcmp(packets[0].data + 12, "\x81\0\x20\x07\x08\0\x45", 7) == 0,
 		"a VLAN tag that the kernel took out is back in its place");
+	reset_packets();
+	build_frame(&packets[0], 17, 64, 1);
+	memmove(packets[0].data + 16, packets[0].data + 12, 52);
+	memcpy(packets[0].data + 12, "\x81\0\xa0\0", 4); // priority 5, VLAN 0
+	packets[0].bytes = 68;
+	left.driver->transmit(&left, pointers, 1);
+	reset_packets();
+	got = receive(&right, 1);
+	tap_ok(got == 1 && packets[0].bytes == 64 &&
+			memcmp(packets[0].data + 12, "\x08\0\x45", 3) == 0,
+		"a frame of VLAN 0 is an untagged one");
 }
 
 static void test_one_failure(void)

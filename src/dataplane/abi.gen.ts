@@ -105,8 +105,12 @@ export const planPortBytes = 24;
 export const planLocal = {
   /** host order. */
   address: { at: 0, as: 'u32' },
+  /** as that of the port that has it; 0: of the main table, or of an interface that is no port. */
+  network: { at: 4, as: 'u16' },
+  /** zero. */
+  reserved: { at: 6, as: 'u16' },
 } as const;
-export const planLocalBytes = 4;
+export const planLocalBytes = 8;
 
 /** struct egret_plan_address. */
 export const planAddress = {
@@ -265,7 +269,7 @@ export const drops = [
   'bad_header',
   /** RFC 1812 §5.2.2: the IPv4 or ICMP checksum is wrong. */
   'bad_checksum',
-  /** RFC 1812 §5.3.7: a source that no host may have. */
+  /** RFC 1812 §5.3.7: a source that no host may have, or that is ours. */
   'martian_source',
   /** RFC 1812 §5.3.7: a destination that is never forwarded. */
   'martian_destination',
@@ -341,7 +345,7 @@ export const dropMeanings: Readonly<Record<Drop, string>> = {
   bad_checksum:
     "RFC 1812 §5.2.2: the IPv4 or ICMP checksum is wrong",
   martian_source:
-    "RFC 1812 §5.3.7: a source that no host may have",
+    "RFC 1812 §5.3.7: a source that no host may have, or that is ours",
   martian_destination:
     "RFC 1812 §5.3.7: a destination that is never forwarded",
   source_route:

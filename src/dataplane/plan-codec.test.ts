@@ -20,7 +20,7 @@ const plan: EgressPlan = {
       network: 500,
     },
   ],
-  localAddresses: [0xac100101],
+  localAddresses: [{ address: 0xac100101, network: 500 }],
   addresses: [{ address: 0x0a320002, isReady: true, networks: [500, 501] }],
   policies: [
     {
@@ -71,7 +71,12 @@ test('a plan is its header and its rows, list after list', () => {
   expect(port.get(0, 'role')).toBe(abi.ROLE_NETWORKS);
   expect(port.get(0, 'mac', 5)).toBe(5);
 
-  at += abi.planPortBytes + abi.planLocalBytes;
+  at += abi.planPortBytes;
+  const local = new RecordReader(abi.planLocal, abi.planLocalBytes, bytes.subarray(at));
+  expect(local.get(0, 'address')).toBe(0xac100101);
+  expect(local.get(0, 'network')).toBe(2);
+
+  at += abi.planLocalBytes;
   const address = new RecordReader(abi.planAddress, abi.planAddressBytes, bytes.subarray(at));
   expect(address.get(0, 'address')).toBe(0x0a320002);
   expect(address.get(0, 'network_count')).toBe(2);

@@ -81,7 +81,10 @@ export function encodePlan(plan: EgressPlan, slots: Slots): Uint8Array {
     client_count: plan.clients.length,
   });
   for (const port of plan.ports) writePort(out, port, slots);
-  for (const address of plan.localAddresses) out.record(planLocal, planLocalBytes, { address });
+  for (const { address, network } of plan.localAddresses) {
+    const slot = network === undefined ? 0 : slots.network(network);
+    out.record(planLocal, planLocalBytes, { address, network: slot });
+  }
   for (const row of plan.addresses) {
     assert(row.networks.length <= ADDRESS_NETWORKS_MAX, 'a gateway has at most eight networks');
     const networks = row.networks.map((index) => slots.network(index));

@@ -8,8 +8,8 @@ import type { Ipv4, Ipv4Prefix } from '../net/ipv4.ts';
 
 export interface EgressPlan {
   readonly ports: readonly PlanPort[];
-  /** Addresses of the box and broadcast addresses: left to the kernel. */
-  readonly localAddresses: readonly Ipv4[];
+  /** Addresses of the box and broadcast addresses: left to the kernel, and no host's in their network. */
+  readonly localAddresses: readonly PlanLocal[];
   readonly addresses: readonly PlanAddress[];
   readonly policies: readonly PlanPolicy[];
   readonly clients: readonly PlanClient[];
@@ -24,6 +24,12 @@ export interface EgressPlan {
     readonly filtering: 'EndpointIndependent' | 'AddressDependent' | 'AddressAndPortDependent';
     readonly mapping: 'EndpointIndependent' | 'AddressAndPortDependent';
   };
+}
+
+export interface PlanLocal {
+  readonly address: Ipv4;
+  /** Route table index of the network whose port has it; undefined: the main table. */
+  readonly network: number | undefined;
 }
 
 export interface PlanPort {

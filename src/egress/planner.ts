@@ -9,9 +9,8 @@
  */
 import { gatewayKey } from '../model/gateway-key.ts';
 import type { Model, Policy } from '../model/model.ts';
-import type { Ipv4 } from '../net/ipv4.ts';
 import type { AddressAssignment } from './addresses.ts';
-import type { EgressPlan, PlanAddress, PlanClient, PlanPort, PlanRule } from './plan.ts';
+import type { EgressPlan, PlanAddress, PlanClient, PlanLocal, PlanPort, PlanRule } from './plan.ts';
 
 export interface PlannerInput {
   readonly model: Model;
@@ -19,7 +18,7 @@ export interface PlannerInput {
   /** Gateways ("namespace/name") whose addresses clients may use now. */
   readonly readyGateways: ReadonlySet<string>;
   readonly ports: readonly PlanPort[];
-  readonly localAddresses: readonly Ipv4[];
+  readonly localAddresses: readonly PlanLocal[];
 }
 
 export function makePlan(input: PlannerInput): EgressPlan {

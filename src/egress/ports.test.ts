@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Model } from '../model/model.ts';
 import { formatIpv4, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';
-import { choosePorts, type HostLink, localAddresses } from './ports.ts';
+import { choosePorts, type HostLink, localAddresses, planLocals, planPorts } from './ports.ts';
 
 function link(name: string, ...addresses: string[]): HostLink {
   return {
@@ -122,4 +122,14 @@ test('own and broadcast addresses are local', () => {
     '10.1.0.255',
   ]);
   expect(localAddresses([link('e', '10.1.0.0/31')]).map(formatIpv4)).toEqual(['10.1.0.0']);
+});
+
+test('an own address belongs to the network of its port', () => {
+  const wanted = model({ networks: { red: ['ens5'], blue: ['ens6'] } });
+  const found = planLocals(links, planPorts(wanted, choosePorts(wanted, links, []), links));
+  const own = found.map(({ address, network }) => `${formatIpv4(address)} ${network}`);
+  expect(own).toContain('10.1.0.1 undefined');
+  expect(own).toContain('172.16.1.1 500');
+  expect(own).toContain('172.16.1.1 501');
+  expect(own).toContain('172.16.1.255 501');
 });

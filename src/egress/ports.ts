@@ -8,7 +8,7 @@
  */
 import type { Model, Network } from '../model/model.ts';
 import { type Ipv4, type Ipv4Prefix, maskOf, prefixHolds } from '../net/ipv4.ts';
-import type { PlanPort } from './plan.ts';
+import type { PlanLocal, PlanPort } from './plan.ts';
 
 /** What the kernel says of an interface. */
 export interface HostLink {
@@ -212,4 +212,13 @@ export function localAddresses(links: readonly HostLink[]): Ipv4[] {
     }
   }
   return [...found];
+}
+
+/** The same with the network of the port that has each of them, for the plan. */
+export function planLocals(links: readonly HostLink[], ports: readonly PlanPort[]): PlanLocal[] {
+  const networks = new Map(ports.map((port) => [port.name, port.network]));
+  return links.flatMap((link) => {
+    const network = networks.get(link.name);
+    return localAddresses([link]).map((address) => ({ address, network }));
+  });
 }

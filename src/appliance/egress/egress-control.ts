@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ArenaDataPlane } from '../../dataplane/arena.ts';
 import type { AddressAssignment } from '../../egress/addresses.ts';
 import { makePlan } from '../../egress/planner.ts';
-import { localAddresses, planPorts } from '../../egress/ports.ts';
+import { planLocals, planPorts } from '../../egress/ports.ts';
 import { gatewayKey } from '../../model/gateway-key.ts';
 import type { Model } from '../../model/model.ts';
 import type { GatewayProbesOptions } from './gateway-probes.ts';
@@ -43,7 +43,7 @@ export class EgressControl {
     this.readinesses.evaluate(input);
     const ready = new Set([...this.readinesses.readyGateways(), ...input.heldGateways]);
     const ports = planPorts(model, input.ports, links);
-    const local = localAddresses(links);
+    const local = planLocals(links, ports);
     const sources = { generation: input.generation, ready, ports, local };
     if (isDeepStrictEqual(sources, this.#published)) return;
     const plan = makePlan({
