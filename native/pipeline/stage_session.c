@@ -7,7 +7,9 @@
 // pool address whose route to the remote leaves by that port. Strict reverse path (RFC 3704 §2.2) for
 // clients: the main table must reach the client by the arrival port. A session that is found is
 // checked against the current plan and FIB (session_decide.c).
-// RFC 5508 REQ-1, REQ-4, REQ-5: ICMP queries by id, errors by what they quote.
+// RFC 5508 REQ-1, REQ-4, REQ-5: ICMP queries by id, errors by what they quote. An error goes to the sender
+// of what it quotes and to no other (RFC 792), either way: one to another would leave by the route, and
+// under the policy, of a packet that it is not about.
 #include "pipeline/icmp.h"
 #include "pipeline/stage.h"
 #include "wire/header.h"
@@ -93,6 +95,8 @@ static int prepare(struct worker *worker, struct packet *packet, struct lookup *
 				plan_client(&worker->plan, packet->source)
 					? EGRET_DROP_WRONG_INTERFACE
 					: EGRET_DROP_NOT_FORWARDED);
+		else if (packet->is_icmp_error && packet->destination != destination)
+			packet_drop(packet, EGRET_DROP_ICMP_INNER);
 	}
 	if (packet->verdict != PACKET_LIVE || !is_translatable(packet))
 		return 0;

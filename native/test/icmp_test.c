@@ -66,6 +66,34 @@ static void test_icmp_queries_and_errors(void)
 	gateway_free(g);
 }
 
+// An error that quotes a packet which the client did get, but that goes to another address.
+static void test_errors_for_others(void)
+{
+	g = gateway_make();
+	uint16_t port = source_port(
+		gateway_send(g, CLIENT_PORT, udp("10.1.0.2", 4100, "192.0.2.10", 53)));
+	struct frame quoted = *gateway_send(g, RED_PORT, udp("192.0.2.10", 53, "10.50.0.2", port));
+	static const char *const others[] = {"192.0.2.11", "203.0.113.1", "10.9.0.9"};
+	for (uint32_t i = 0; i < 3; i++)
+		DROPPED(CLIENT_PORT,
+			frame_error(frame_ipv4("10.1.0.2", others[i]), ICMP_IS_UNREACHABLE, 3,
+				&quoted, 28),
+			ICMP_INNER, "an error from inside to another than the quoted sender");
+	struct frame *answer = udp("10.9.0.9", 53, "10.1.0.2", 4100);
+	struct frame untranslated = *answer;
+	struct frame *error = gateway_send(g, CLIENT_PORT,
+		frame_error(frame_ipv4("10.1.0.2", "10.9.0.9"), ICMP_IS_UNREACHABLE, 3,
+			&untranslated, 28));
+	tap_ok(is_from(error, "10.1.0.2", "10.9.0.9") && error->port == OFFICE_PORT,
+		"one about a packet without translation passes as it is");
+	DROPPED(CLIENT_PORT,
+		frame_error(frame_ipv4("10.1.0.2", "10.1.0.3"), ICMP_IS_UNREACHABLE, 3,
+			&untranslated, 28),
+		ICMP_INNER, "and not to another client");
+	CLEAN();
+	gateway_free(g);
+}
+
 static void test_ttl_and_arrival_address(void)
 {
 	g = gateway_make();
@@ -144,6 +172,7 @@ static void test_mtu(void)
 int main(void)
 {
 	test_icmp_queries_and_errors();
+	test_errors_for_others();
 	test_ttl_and_arrival_address();
 	test_mtu();
 	return tap_done();
