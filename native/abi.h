@@ -243,7 +243,8 @@ enum { EGRET_ACTION_GATEWAY = 1, EGRET_ACTION_MAIN = 2, EGRET_ACTION_BLOCK = 3 }
 	F(uint64_t, u64, icmp_timeout_ns, "RFC 5508 REQ-2") \
 	F(uint64_t, u64, quarantine_ns, "RFC 6888 REQ-8: before another client gets a port") \
 	F(uint32_t, u32, client_sessions_max, "sessions of one client address; 0: no limit") \
-	F(uint32_t, u32, icmp_errors_per_second, "ICMP errors sent to one client address") \
+	F(uint32_t, u32, icmp_errors_per_second, \
+		"ICMP errors sent to one address; to all of them 100 times as many") \
 	F(uint32_t, u32, filtering, \
 		"0: address and port dependent; 1: address dependent; 2: endpoint independent " \
 		"(RFC 4787 §5)") \

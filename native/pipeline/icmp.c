@@ -21,9 +21,10 @@ enum {
 	LIMITER_BUCKETS = 4096,
 	LIMITER_WAYS = 4,
 	LIMITER_FLOWS = 4096,
+	BOX_SHARES = 100, // the box's limit is that of so many addresses
 };
 
-#define FLOW_KNOWN_NS 1000000000ull
+#define SECOND_NS 1000000000ull
 
 // Credit in nanoseconds of waiting. A new address takes the bucket that was used longest ago.
 struct icmp_bucket {
@@ -34,10 +35,11 @@ struct icmp_bucket {
 // A flow that was told something not long ago. The newest of two with the same place stays.
 struct icmp_flow {
 	uint32_t hash;
-	uint64_t known_ns; // until then
+	uint64_t told_ns; // until then
 };
 
 struct icmp_limiter {
+	uint64_t box_full_ns; // as that of a bucket, for all addresses together
 	struct icmp_bucket buckets[LIMITER_BUCKETS];
 	struct icmp_flow flows[LIMITER_FLOWS];
 };
@@ -80,25 +82,58 @@ static uint32_t flow_of(const uint8_t *ip)
 	return (uint32_t)(hash >> 32);
 }
 
-// Takes a token: as many a second as the plan says, a second's worth at once. Half as many lie in
-// reserve for flows that were told nothing yet, so that a busy one does not leave the others without a
-// word. A little chance keeps others from reading the bucket's level off our answers (the attack known
-// as SAD DNS, CVE-2020-25705).
-static int is_within_limit(struct worker *worker, const uint8_t *ip)
+// When a bucket will be full again after one more token, or 0 when it has none left. It holds a second's
+// worth, and half as many in reserve for those that the caller says.
+static uint64_t spend(uint64_t full_ns, uint64_t now_ns, uint64_t cost_ns, int has_reserve)
+{
+	if (full_ns < now_ns)
+		full_ns = now_ns;
+	full_ns += cost_ns;
+	return full_ns - now_ns > SECOND_NS + (has_reserve ? SECOND_NS / 2 : 0) ? 0 : full_ns;
+}
+
+// 1 when the sender is a client with sessions: no forged source, or one whose sessions are there.
+static int is_known_client(
+	const struct worker *worker, const struct packet *packet, uint32_t sender)
+{
+	return packet_has_session(packet) ||
+		(packet->direction == SESSION_OUTBOUND &&
+			session_client_count(worker->sessions, sender) > 0);
+}
+
+// Takes a token from the sender's bucket, as many a second as the plan says, and one from the box's,
+// BOX_SHARES times as many (RFC 1812 §4.3.2.8): forged sources have a bucket each, and all of them
+// together that one.
+//
+// The reserve of a sender's bucket is for flows that were told nothing yet, so that a busy one does not
+// leave the others without a word. That of the box is for clients with sessions: a flood of others
+// leaves them the whole rate, since it gets no token while they have used of the reserve.
+//
+// Chance keeps others from reading a bucket's level off our answers (the attack known as SAD DNS,
+// CVE-2020-25705): most in the box's, which all can watch, where a token is none to two.
+static int is_within_limit(struct worker *worker, const struct packet *packet, const uint8_t *ip)
 {
 	uint32_t rate = worker->plan.plan->icmp_errors_per_second;
 	if (rate == 0)
 		return 0;
-	struct icmp_bucket *bucket = find_bucket(worker->icmp, read32(ip + IPV4_SOURCE));
-	uint32_t hash = flow_of(ip);
-	struct icmp_flow *flow = &worker->icmp->flows[hash % LIMITER_FLOWS];
-	int is_known = flow->hash == hash && worker->now_ns < flow->known_ns;
-	uint64_t second = 1000000000ull, cost = second / rate;
-	uint64_t full_ns = bucket->full_ns > worker->now_ns ? bucket->full_ns : worker->now_ns;
-	if (full_ns + cost - worker->now_ns > second + (is_known ? 0 : second / 2))
+	struct icmp_limiter *limiter = worker->icmp;
+	uint64_t now_ns = worker->now_ns, cost = SECOND_NS / rate, box_cost = cost / BOX_SHARES;
+	uint32_t sender = read32(ip + IPV4_SOURCE);
+	uint64_t box_full_ns = spend(limiter->box_full_ns, now_ns,
+		worker_random(worker) % (2 * box_cost + 1),
+		is_known_client(worker, packet, sender));
+	if (!box_full_ns)
 		return 0;
-	bucket->full_ns = full_ns + cost + worker_random(worker) % (cost / 16 + 1);
-	*flow = (struct icmp_flow){.hash = hash, .known_ns = worker->now_ns + FLOW_KNOWN_NS};
+	struct icmp_bucket *bucket = find_bucket(limiter, sender);
+	uint32_t hash = flow_of(ip);
+	struct icmp_flow *flow = &limiter->flows[hash % LIMITER_FLOWS];
+	int is_told = flow->hash == hash && now_ns < flow->told_ns;
+	uint64_t full_ns = spend(bucket->full_ns, now_ns, cost, !is_told);
+	if (!full_ns)
+		return 0;
+	limiter->box_full_ns = box_full_ns;
+	bucket->full_ns = full_ns + worker_random(worker) % (cost / 16 + 1);
+	*flow = (struct icmp_flow){.hash = hash, .told_ns = now_ns + SECOND_NS};
 	return 1;
 }
 
@@ -205,7 +240,7 @@ void icmp_send_error(
 	struct packet path = {0};
 	if (!find_path_back(worker, port, sender_network(worker, packet, port), sender, &path))
 		return;
-	if (!is_within_limit(worker, original)) {
+	if (!is_within_limit(worker, packet, original)) {
 		worker_count(worker, packet->port, EGRET_PORT_COUNTER_ICMP_LIMITED, 1);
 		return;
 	}

@@ -6,7 +6,7 @@
 #pragma once
 #include "packet/worker.h"
 
-// A token bucket for each address that gets errors (RFC 1812 §4.3.2.8).
+// A token bucket for each address that gets errors, and one for the box (RFC 1812 §4.3.2.8).
 struct icmp_limiter *icmp_limiter_make(void);
 void icmp_limiter_free(struct icmp_limiter *limiter);
 

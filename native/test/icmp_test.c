@@ -132,6 +132,49 @@ static void test_ttl_and_arrival_address(void)
 	gateway_free(g);
 }
 
+// Probes with forged sources from one network: none of them has a session.
+static uint32_t forged_probes(uint32_t rounds)
+{
+	uint64_t before = gateway_counter(g, RED_PORT, EGRET_PORT_COUNTER_GENERATED);
+	for (uint32_t round = 0; round < rounds; round++) {
+		for (uint32_t host = 1; host < 255; host++) {
+			char source[16];
+			snprintf(source, sizeof source, "192.0.2.%u", host);
+			gateway_send(g, RED_PORT, with_ttl(udp(source, 1, "10.50.0.2", 33434), 1));
+		}
+	}
+	return (uint32_t)(gateway_counter(g, RED_PORT, EGRET_PORT_COUNTER_GENERATED) - before);
+}
+
+static void test_limit_of_the_box(void)
+{
+	g = gateway_make();
+	gateway_send(g, CLIENT_PORT, udp("10.1.0.3", 4000, "192.0.2.10", 53));
+	uint32_t sent = forged_probes(10);
+	tap_ok(sent >= 850 && sent <= 1150,
+		"RFC 1812 §4.3.2.8: a hundred times an address's limit for the box (%u of 2540)",
+		sent);
+	struct frame *error = gateway_send(
+		g, CLIENT_PORT, with_ttl(udp("10.1.0.4", 4000, "192.0.2.10", 53), 1));
+	tap_ok(!error, "then a client without sessions waits like the others");
+	error = gateway_send(g, CLIENT_PORT, with_ttl(udp("10.1.0.3", 4000, "192.0.2.10", 53), 1));
+	tap_ok(is_from(error, "10.1.0.1", "10.1.0.3"),
+		"and a client of the other network that has some is told at once");
+	CLEAN();
+	uint32_t told = 0;
+	sent = 0;
+	for (uint32_t tenth = 0; tenth < 50; tenth++) {
+		gateway_wait(g, 100000000);
+		sent += forged_probes(2);
+		told += gateway_send(g, CLIENT_PORT,
+				with_ttl(udp("10.1.0.3", 4000, "192.0.2.10", 53), 1)) != NULL;
+	}
+	tap_ok(told == 50, "each time, in five seconds of such a flood (%u of 50)", told);
+	tap_ok(sent > 4000 && sent < 6000, "which gets the rate and no more (%u of 25400)", sent);
+	CLEAN();
+	gateway_free(g);
+}
+
 static void test_mtu(void)
 {
 	g = gateway_make();
@@ -174,6 +217,7 @@ int main(void)
 	test_icmp_queries_and_errors();
 	test_errors_for_others();
 	test_ttl_and_arrival_address();
+	test_limit_of_the_box();
 	test_mtu();
 	return tap_done();
 }

@@ -59,7 +59,7 @@ export const plan = {
   quarantine_ns: { at: 32, as: 'u64' },
   /** sessions of one client address; 0: no limit. */
   client_sessions_max: { at: 40, as: 'u32' },
-  /** ICMP errors sent to one client address. */
+  /** ICMP errors sent to one address; to all of them 100 times as many. */
   icmp_errors_per_second: { at: 44, as: 'u32' },
   /** 0: address and port dependent; 1: address dependent; 2: endpoint independent (RFC 4787 §5). */
   filtering: { at: 48, as: 'u32' },

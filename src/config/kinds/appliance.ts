@@ -164,7 +164,7 @@ const spec = mapping('Appliance.spec', {
       icmpErrorsPerSecond: defaulted(
         integer(0, 1_000_000),
         10,
-        'ICMP errors to one address (RFC 1812 §4.3.2.8)',
+        'ICMP errors to one address; to all together a hundred times as many (RFC 1812 §4.3.2.8)',
       ),
     }),
     'Address translation',
