@@ -139,7 +139,7 @@ const spec = mapping('Appliance.spec', {
       filtering: defaulted(
         choice('EndpointIndependent', 'AddressDependent', 'AddressAndPortDependent'),
         'AddressAndPortDependent',
-        'RFC 4787 §5',
+        'RFC 4787 §5; a mapping that depends on the remote allows the default alone',
       ),
       timeouts: section(
         mapping('timeouts', {
@@ -222,6 +222,14 @@ export const applianceKind = defineKind({
       }
     }
     noteAbsent(written, report);
+    const { mapping: mapped, filtering } = written.nat;
+    if (mapped.value === 'AddressAndPortDependent' && filtering.value !== mapped.value) {
+      report.error(
+        filtering,
+        `${filtering.value} admits remotes at an outside port that ${mapped.value} mapping gives to one remote alone`,
+        'Leave it out, or map EndpointIndependent.',
+      );
+    }
     distinct(written.interfaces?.value ?? [], ({ name }) => name, report, 'the interface');
     distinct(written.networks?.value ?? [], ({ name }) => name, report, 'the network');
     distinct(written.nodes?.value ?? [], (name) => name, report, 'the Node');
