@@ -101,6 +101,17 @@ class Script {
       });
   }
 
+  /** Reads no more; what it is sent stays where it is, as with a window of zero. */
+  stopReading(): void {
+    segment.windowBytes = 0;
+    this.#connection?.pause();
+  }
+
+  readAgain(): void {
+    this.#connection?.resume();
+    clock.pass(5);
+  }
+
   disconnect(): void {
     this.#connection?.destroy();
     clock.pass(5);
@@ -603,6 +614,48 @@ describe('against a script', () => {
     const { events } = a.row();
     expect(events).toHaveLength(50);
     expect(events.at(-1)!.wallMs).toBeGreaterThan(events[0]!.wallMs);
+  });
+
+  describe('that takes nothing of what it is sent, and sends KEEPALIVEs (RFC 9687)', () => {
+    const keepAliveFor = (minutes: number) => {
+      for (let half = 0; half < 2 * minutes; half += 1) {
+        clock.pass(30_000);
+        script.say(messageType.keepalive);
+      }
+    };
+
+    test('is given up after eight minutes, with Send Hold Timer Expired', () => {
+      script.establish();
+      script.stopReading();
+      keepAliveFor(7);
+      expect(a.row()).toMatchObject({ state: 'Established', downCount: 0 });
+      keepAliveFor(2);
+      expect(a.row().lastDown).toMatchObject({ sender: 'local', code: 8, subcode: 0 });
+      expect(a.row().lastDown?.upMs).toBeGreaterThanOrEqual(480_000);
+      // The neighbor takes the NOTIFICATION no more than the rest: TCP is closed without it.
+      expect(a.host.connectionCount).toBeLessThanOrEqual(1);
+    });
+
+    test('is given up after twice the hold time, when that is longer', () => {
+      a.speaker.apply(config([toB({ holdTimeMs: 600_000 })]));
+      clock.pass(10);
+      script.establish({ holdTimeSeconds: 600 });
+      script.stopReading();
+      keepAliveFor(19);
+      expect(a.row()).toMatchObject({ state: 'Established', downCount: 0 });
+      keepAliveFor(5);
+      expect(a.row().lastDown).toMatchObject({ sender: 'local', code: 8, subcode: 0 });
+    });
+
+    test('is kept as long as it takes something now and then', () => {
+      script.establish();
+      for (let round = 0; round < 4; round += 1) {
+        script.stopReading();
+        keepAliveFor(7);
+        script.readAgain();
+      }
+      expect(a.row()).toMatchObject({ state: 'Established', downCount: 0 });
+    });
   });
 
   test('does not end a session whose bytes wait to be read', () => {

@@ -24,7 +24,8 @@ import {
   negotiate,
   type RestartFlags,
 } from './connection/negotiate.ts';
-import { Peering, type PeeringHost } from './connection/peering.ts';
+import { Peering } from './connection/peering.ts';
+import type { PeeringHost } from './connection/peering-host.ts';
 import type { Connection, ConnectOptions, Transport } from './connection/transport.ts';
 import { type SpeakerNeighbor, ttlOf } from './neighbor.ts';
 import { NeighborRoutes, type SessionPolicy } from './routes/neighbor-routes.ts';

@@ -22,6 +22,8 @@ import type { Ipv4 } from '../../src/net/ipv4.ts';
 /** A link between interfaces. */
 export class Segment {
   isCut = false;
+  /** What an end that is paused still takes from the other one. */
+  windowBytes = 65_536;
   readonly latencyMs: number;
   readonly members: { host: MemoryHost; interface: string; address: Ipv4 }[] = [];
 
@@ -184,8 +186,8 @@ class MemoryConnection implements Connection {
   #isPaused = false;
   #isEnded = false;
   isClosed = false;
-  /** Everything is taken at once. */
-  readonly queuedBytes = 0;
+  /** Written, and not yet taken: the other end does not read. */
+  readonly #queue: Uint8Array[] = [];
 
   constructor(
     clock: Clock,
@@ -214,9 +216,14 @@ class MemoryConnection implements Connection {
     this.#clock.soon(() => this.#deliver());
   }
 
+  get queuedBytes(): number {
+    return this.#queue.reduce((sum, each) => sum + each.length, 0);
+  }
+
   write(bytes: Uint8Array): void {
     if (this.isClosed || this.#isEnded) return;
-    this.#transmit(bytes.slice());
+    this.#queue.push(bytes.slice());
+    this.#flush();
   }
 
   pause(): void {
@@ -226,6 +233,7 @@ class MemoryConnection implements Connection {
   resume(): void {
     this.#isPaused = false;
     this.#clock.soon(() => this.#deliver());
+    if (this.#peer) this.#peer.#flush();
   }
 
   setTtl(): void {}
@@ -233,16 +241,35 @@ class MemoryConnection implements Connection {
   end(): void {
     if (this.isClosed || this.#isEnded) return;
     this.#isEnded = true;
-    this.#transmit('closed by the neighbor');
     this.#isPaused = false;
-    this.#clock.after(this.#segment.latencyMs, () => this.#finish('closed'));
+    this.#flush();
   }
 
   destroy(): void {
     if (this.isClosed) return;
     this.#handlers = undefined;
-    if (!this.#isEnded) this.#transmit('ECONNRESET');
+    if (!this.#isEnded || this.#queue.length > 0) this.#transmit('ECONNRESET');
     this.#close();
+  }
+
+  #flush(): void {
+    for (;;) {
+      if (this.isClosed || this.#peer?.isFull) return;
+      const bytes = this.#queue.shift();
+      if (!bytes) break;
+      this.#transmit(bytes);
+      this.#handlers?.taken?.();
+    }
+    if (!this.#isEnded) return;
+    this.#transmit('closed by the neighbor');
+    this.#clock.after(this.#segment.latencyMs, () => this.#finish('closed'));
+  }
+
+  /** Takes no more: paused, and its window is used up. */
+  get isFull(): boolean {
+    if (!this.#isPaused) return false;
+    const unread = this.#inbox.reduce((sum, each) => sum + each.length, 0);
+    return unread >= this.#segment.windowBytes;
   }
 
   #transmit(item: Uint8Array | string): void {

@@ -1,12 +1,12 @@
 /**
- * What may happen to a connection: the events of RFC 4271 §8.1, with its numbers.
+ * What may happen to a connection: the events of RFC 4271 §8.1 and RFC 9687, with their numbers.
  *
  * Deliberately absent: DelayOpen (events 12, 20), an optional attribute that we do not have.
  */
 import type { BgpFault, Notification } from '../wire/notification.ts';
 import type { Connection } from './transport.ts';
 
-/** Numbers of RFC 4271 §8.1; ROUTE-REFRESH (RFC 2918) has none there. */
+/** Numbers of RFC 4271 §8.1 and RFC 9687 §4.2 (29); ROUTE-REFRESH (RFC 2918) has none. */
 export const eventNumber = {
   manualStart: 1,
   manualStop: 2,
@@ -34,6 +34,7 @@ export const eventNumber = {
   keepaliveReceived: 26,
   updateReceived: 27,
   updateErrorReceived: 28,
+  sendHoldExpired: 29,
   routeRefreshReceived: 0,
 } as const;
 

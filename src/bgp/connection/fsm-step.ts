@@ -7,7 +7,7 @@ import type { Connection, Direction } from './transport.ts';
 
 export type FsmName = 'Idle' | 'Connect' | 'Active' | 'OpenSent' | 'OpenConfirm' | 'Established';
 
-export type TimerName = 'connectRetry' | 'hold' | 'keepalive' | 'idleHold';
+export type TimerName = 'connectRetry' | 'hold' | 'keepalive' | 'sendHold' | 'idleHold';
 
 export interface FsmState {
   readonly name: FsmName;
@@ -69,6 +69,15 @@ export const idleState: FsmState = {
   isGraceful: false,
   timers: [],
 };
+
+/**
+ * SendHoldTime (RFC 9687 §6): eight minutes, or twice the hold time when that is longer.
+ *
+ * @param holdTimeMs - as agreed; not 0, with which there is no SendHoldTimer
+ */
+export function sendHoldMs(holdTimeMs: number): number {
+  return Math.max(480_000, 2 * holdTimeMs);
+}
 
 export function stay(state: FsmState, ...actions: FsmAction[]): Step {
   return { state, actions };
@@ -134,6 +143,13 @@ export class Transition {
     const { holdTimeMs, keepaliveTimeMs } = this.#state;
     if (holdTimeMs === 0) return this.stop('hold');
     return this.start('hold', holdTimeMs).start('keepalive', keepaliveTimeMs);
+  }
+
+  /** The session stands: from now on the neighbor must take what it is sent (RFC 9687 §4.3). */
+  up(): this {
+    const { holdTimeMs } = this.#state;
+    if (holdTimeMs > 0) this.start('sendHold', sendHoldMs(holdTimeMs));
+    return this.act({ kind: 'sessionUp' });
   }
 
   /** A KEEPALIVE or UPDATE came. */

@@ -1,4 +1,4 @@
-/** The rows of RFC 4271 §8.2.2, by the RFC's event numbers, and what holds for all of them. */
+/** The rows of RFC 4271 §8.2.2 and RFC 9687, by event numbers, and what holds for all of them. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { makeFault } from '../wire/notification.ts';
@@ -85,7 +85,7 @@ const stops = {
   Active: '-connectRetry dropConnection',
   OpenSent: '-hold dropConnection',
   OpenConfirm: '-hold -keepalive dropConnection',
-  Established: '-hold -keepalive dropConnection',
+  Established: '-hold -keepalive -sendHold dropConnection',
 } as const;
 const opening = '-connectRetry takeConnection sendOpen +hold > OpenSent';
 
@@ -97,7 +97,7 @@ const table: Record<FsmName, [readonly number[], string][]> = {
     [[4, 5], '+connectRetry > Active #0'],
     [[6, 7], 'damp:error > Idle'],
     [[14, 17], 'refuseConnection > Idle'],
-    [[2, 8, 9, 10, 11, 15, 16, 18, 19, 21, 22, 23, 24, 25, 26, 27, 28, 0], ignored('Idle')],
+    [[2, 8, 9, 10, 11, 15, 16, 18, 19, 21, 22, 23, 24, 25, 26, 27, 28, 29, 0], ignored('Idle')],
   ],
   Connect: [
     [[1, 3, 4, 5, 6, 7, 14], ignored('Connect')],
@@ -108,7 +108,7 @@ const table: Record<FsmName, [readonly number[], string][]> = {
     [[17], 'trackConnection > Connect'],
     [[18], `${stops.Connect} damp:retry > Idle`],
     [
-      [8, 10, 11, 13, 19, 21, 22, 23, 24, 25, 26, 27, 28, 0],
+      [8, 10, 11, 13, 19, 21, 22, 23, 24, 25, 26, 27, 28, 29, 0],
       `${stops.Connect} damp:error > Idle #4`,
     ],
   ],
@@ -120,7 +120,7 @@ const table: Record<FsmName, [readonly number[], string][]> = {
     [[16, 17], opening],
     [[18], `${stops.Active} damp:retry > Idle #4`],
     [
-      [8, 10, 11, 13, 19, 21, 22, 23, 24, 25, 26, 27, 28, 0],
+      [8, 10, 11, 13, 19, 21, 22, 23, 24, 25, 26, 27, 28, 29, 0],
       `${stops.Active} damp:error > Idle #4`,
     ],
   ],
@@ -136,7 +136,7 @@ const table: Record<FsmName, [readonly number[], string][]> = {
     [[23], `6/7 ${stops.OpenSent} damp:retry > Idle #4`],
     [[24], `${stops.OpenSent} damp:error > Idle`],
     [[25], `${stops.OpenSent} damp:error > Idle #4`],
-    [[9, 11, 13, 26, 27, 28, 0], `5/1 ${stops.OpenSent} damp:error > Idle #4`],
+    [[9, 11, 13, 26, 27, 28, 29, 0], `5/1 ${stops.OpenSent} damp:error > Idle #4`],
   ],
   OpenConfirm: [
     [[1, 3, 4, 5, 6, 7, 14], ignored('OpenConfirm')],
@@ -150,8 +150,8 @@ const table: Record<FsmName, [readonly number[], string][]> = {
     [[23], `6/7 ${stops.OpenConfirm} damp:retry > Idle #4`],
     [[24], `${stops.OpenConfirm} damp:error > Idle`],
     [[25], `${stops.OpenConfirm} damp:error > Idle #4`],
-    [[26], '+hold sessionUp > Established'],
-    [[9, 13, 19, 27, 28, 0], `5/2 ${stops.OpenConfirm} damp:error > Idle #4`],
+    [[26], '+hold +sendHold sessionUp > Established'],
+    [[9, 13, 19, 27, 28, 29, 0], `5/2 ${stops.OpenConfirm} damp:error > Idle #4`],
   ],
   Established: [
     [[1, 3, 4, 5, 6, 7, 14], ignored('Established')],
@@ -165,6 +165,7 @@ const table: Record<FsmName, [readonly number[], string][]> = {
     [[24, 25], `down ${stops.Established} damp:error > Idle #4`],
     [[26], '+hold > Established'],
     [[27], '+hold processUpdate > Established'],
+    [[29], `8/0 down ${stops.Established} damp:error > Idle #4`],
     [[0], 'processRouteRefresh > Established'],
     [[9, 13, 19], `5/3 down ${stops.Established} damp:error > Idle #4`],
   ],
@@ -183,9 +184,9 @@ describe.each(Object.entries(table))('%s', (name, rows) => {
   });
 });
 
-test('the RFC has 28 events, of which DelayOpen is not ours (12, 20)', () => {
+test('the RFCs have 29 events, of which DelayOpen is not ours (12, 20)', () => {
   const numbers = new Set<number>(Object.values(eventNumber));
-  const absent = Array.from({ length: 28 }, (_, at) => at + 1).filter((each) => !numbers.has(each));
+  const absent = Array.from({ length: 29 }, (_, at) => at + 1).filter((each) => !numbers.has(each));
   expect(absent).toEqual([12, 20]);
 });
 

@@ -1,8 +1,9 @@
 /**
  * The state machine of one connection to a neighbor (RFC 4271 §8), as a pure function.
  *
- * The rows are those of §8.2.2, the events those of §8.1 (bgp/connection/fsm-event.ts). A neighbor may have two
- * machines while connections collide (§8.2.1): bgp/session.ts owns both and decides.
+ * The rows are those of §8.2.2 and RFC 9687 §4.3, the events bgp/connection/fsm-event.ts's. A
+ * neighbor may have two machines while connections collide (§8.2.1): bgp/session.ts owns both and
+ * decides.
  *
  * Deliberately otherwise:
  * - Connect, event 17: a neighbor's connection does not replace our own attempt but gets a machine
@@ -46,6 +47,11 @@ const unexpected = {
 const shutdown = makeCease('administrativeShutdown', 'administrative shutdown');
 const collision = makeCease('connectionCollision', 'connection collision');
 const holdExpired = makeFault(notificationCode.holdTimerExpired, 0, 'the hold timer expired');
+const sendHoldExpired = makeFault(
+  notificationCode.sendHoldTimerExpired,
+  0,
+  'the neighbor does not take what it is sent',
+);
 
 /** @returns the next state and what to do, in order; the same state object when nothing changes */
 export function step(state: FsmState, event: FsmEvent, settings: FsmSettings): Step {
@@ -183,7 +189,7 @@ function stepOpenConfirm(state: FsmState, event: FsmEvent): Step {
     case 'tcpConnectionFailed':
       return new Transition(state).end().count().damp('lost').to('Idle');
     case 'keepaliveReceived':
-      return new Transition(state).heard().act({ kind: 'sessionUp' }).to('Established');
+      return new Transition(state).heard().up().to('Established');
     default:
       return stepConnected(state, event, unexpected.OpenConfirm);
   }
@@ -212,6 +218,8 @@ function stepEstablished(state: FsmState, event: FsmEvent): Step {
       return new Transition(state).end().count().damp('error').to('Idle');
     case 'updateErrorReceived':
       return new Transition(state).say(event.fault).end().count().damp('error').to('Idle');
+    case 'sendHoldExpired':
+      return new Transition(state).say(sendHoldExpired).end().count().damp('error').to('Idle');
     case 'routeRefreshReceived':
       return stay(state, { kind: 'processRouteRefresh', body: event.body });
     default:

@@ -8,7 +8,8 @@ import { encodeMessage, messageType } from '../wire/header.ts';
 import { makeFault } from '../wire/notification.ts';
 import { encodeOpen, type Open } from '../wire/open.ts';
 import { encodeUpdate } from '../wire/update.ts';
-import { Peering, type PeeringHost } from './peering.ts';
+import { Peering } from './peering.ts';
+import type { PeeringHost } from './peering-host.ts';
 import type { Connection } from './transport.ts';
 
 const nearAddress = 0x0a00_0001;

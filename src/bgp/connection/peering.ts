@@ -7,65 +7,30 @@
  * Messages are processed in steps. An expired hold timer first lets pending I/O through. A neighbor
  * that does not read its route refresh loses the session before that takes memory.
  */
-import type { Clock } from '../../lib/clock.ts';
-import { DeadlineTimer } from '../../lib/deadline-timer.ts';
-import type { Random } from '../../lib/random.ts';
-import type { Worker, WorkQueue } from '../../lib/work-queue.ts';
+import type { Worker } from '../../lib/work-queue.ts';
 import { noBytes } from '../wire/bytes.ts';
 import { encodeMessage, type Frame, headerBytes, messageType } from '../wire/header.ts';
 import {
   type BgpFault,
   decodeNotification,
   encodeNotification,
-  type Notification,
   notificationCode,
 } from '../wire/notification.ts';
 import { decodeOpen, encodeOpen, type Open } from '../wire/open.ts';
-import { jittered } from './backoff.ts';
-import { type FsmSettings, step } from './fsm.ts';
+import { step } from './fsm.ts';
 import type { FsmEvent } from './fsm-event.ts';
 import {
-  type DampCause,
   type FsmAction,
   type FsmState,
   idleState,
+  sendHoldMs,
   type TimerName,
 } from './fsm-step.ts';
 import { MessageReader } from './message-reader.ts';
 import type { Negotiated } from './negotiate.ts';
-import type { Connecting, Connection, ConnectOptions, Direction, Transport } from './transport.ts';
-
-export interface PeeringHost {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly transport: Transport;
-  readonly queue: WorkQueue;
-  readonly settings: FsmSettings;
-  connectOptions(): ConnectOptions;
-  makeOpen(): Open;
-  /** Checks an OPEN against the neighbor. */
-  checkOpen(open: Open): BgpFault | undefined;
-  negotiate(ours: Open, theirs: Open): Negotiated;
-  /** Settles collisions (RFC 4271 §6.8). @returns whether this peering goes on */
-  openReceived(peering: Peering, open: Open): boolean;
-  track(connection: Connection): void;
-  refuse(connection: Connection): void;
-  up(peering: Peering): void;
-  down(peering: Peering, isGraceful: boolean): void;
-  damp(peering: Peering, cause: DampCause): void;
-  moved(peering: Peering, from: FsmState): void;
-  /** @returns the NOTIFICATION to send, when the UPDATE ends the session */
-  updateReceived(body: Uint8Array): BgpFault | undefined;
-  routeRefreshReceived(body: Uint8Array): BgpFault | undefined;
-  /** Counts and keeps what goes over the wire and what goes wrong. */
-  sent(type: number): void;
-  received(type: number): void;
-  failed(text: string): void;
-  notified(sender: 'local' | 'remote', notification: Notification, reason: string): void;
-  /** A connection that is being closed; it is destroyed if that takes long. */
-  ending(connection: Connection): void;
-  ended(connection: Connection): void;
-}
+import type { PeeringHost } from './peering-host.ts';
+import { PeeringTimers } from './peering-timers.ts';
+import type { Connecting, Connection, Direction } from './transport.ts';
 
 /** Of messages in one step; a full one has some hundred to two thousand prefixes. */
 const bytesPerStep = 2048;
@@ -74,7 +39,7 @@ const queuedBytesMax = 1 << 20;
 
 export class Peering implements Worker {
   readonly #host: PeeringHost;
-  readonly #timers: Record<TimerName, DeadlineTimer>;
+  readonly #timers: PeeringTimers;
   #state: FsmState = idleState;
   #connecting: Connecting | undefined;
   #reader: MessageReader | undefined;
@@ -88,13 +53,13 @@ export class Peering implements Worker {
 
   constructor(host: PeeringHost) {
     this.#host = host;
-    const timer = (expired: () => void) => new DeadlineTimer(host.clock, expired);
-    this.#timers = {
-      connectRetry: timer(() => this.#connectRetryExpired()),
-      hold: timer(() => this.#holdExpired()),
-      keepalive: timer(() => this.dispatch({ kind: 'keepaliveExpired' })),
-      idleHold: timer(() => this.dispatch({ kind: 'idleHoldExpired' })),
-    };
+    this.#timers = new PeeringTimers(host.clock, host.random, {
+      connectRetry: () => this.#connectRetryExpired(),
+      hold: () => this.#holdExpired(),
+      keepalive: () => this.dispatch({ kind: 'keepaliveExpired' }),
+      sendHold: () => this.dispatch({ kind: 'sendHoldExpired' }),
+      idleHold: () => this.dispatch({ kind: 'idleHoldExpired' }),
+    });
   }
 
   get direction(): Direction {
@@ -122,7 +87,7 @@ export class Peering implements Worker {
   }
 
   timerRemainingMs(timer: TimerName): number | undefined {
-    return this.#timers[timer].remainingMs;
+    return this.#timers.remainingMs(timer);
   }
 
   /** A connection from the neighbor was accepted (event 17). */
@@ -166,12 +131,12 @@ export class Peering implements Worker {
   }
 
   startIdleHold(delayMs: number): void {
-    this.#timers.idleHold.start(delayMs);
+    this.#timers.startExactly('idleHold', delayMs);
   }
 
   /** Ends without a word to the neighbor; what was sent is flushed (upgrade, lost promotion). */
   abandon(): void {
-    for (const timer of Object.values(this.#timers)) timer.stop();
+    this.#timers.stopAll();
     this.#dropConnection();
     this.#events.length = 0;
     this.#state = idleState;
@@ -215,9 +180,9 @@ export class Peering implements Worker {
 
   #holdExpired(): void {
     const reader = this.#reader;
-    const { hold } = this.#timers;
+    const timers = this.#timers;
     if (reader?.hasUnread) {
-      hold.start(this.#state.holdTimeMs);
+      timers.start('hold', this.#state.holdTimeMs);
       return;
     }
     const heardMs = reader?.heardMs;
@@ -225,7 +190,8 @@ export class Peering implements Worker {
     this.#host.queue.soon(() => {
       if (this.#reader !== reader || !this.#state.timers.includes('hold')) return;
       if (!reader?.hasUnread && reader?.heardMs === heardMs) this.dispatch({ kind: 'holdExpired' });
-      else if (hold.remainingMs === undefined) hold.start(this.#state.holdTimeMs);
+      else if (timers.remainingMs('hold') === undefined)
+        timers.start('hold', this.#state.holdTimeMs);
     });
   }
 
@@ -287,10 +253,10 @@ export class Peering implements Worker {
     const host = this.#host;
     switch (action.kind) {
       case 'startTimer':
-        this.#startTimer(action.timer, action.delayMs);
+        this.#timers.start(action.timer, action.delayMs);
         break;
       case 'stopTimer':
-        this.#timers[action.timer].stop();
+        this.#timers.stop(action.timer);
         break;
       case 'connect':
         this.#connect();
@@ -339,10 +305,10 @@ export class Peering implements Worker {
     if (fault) this.dispatch({ kind: 'updateErrorReceived', fault });
   }
 
-  /** RFC 4271 §10: all but the hold timer are jittered. */
-  #startTimer(timer: TimerName, delayMs: number): void {
-    const exactMs = timer === 'hold' ? delayMs : jittered(delayMs, this.#host.random);
-    this.#timers[timer].start(exactMs);
+  /** RFC 9687 §4.3: what restarts SendHoldTimer is a message that TCP has taken. */
+  #taken(): void {
+    if (!this.#state.timers.includes('sendHold')) return;
+    this.#timers.start('sendHold', sendHoldMs(this.#state.holdTimeMs));
   }
 
   #connect(): void {
@@ -378,6 +344,9 @@ export class Peering implements Worker {
         if (this.#reader !== reader) return;
         reader.push(chunk);
         this.#host.queue.add(this);
+      },
+      taken: () => {
+        if (this.#reader === reader) this.#taken();
       },
       closed: (reason) => {
         if (this.#reader !== reader) this.#host.ended(connection);

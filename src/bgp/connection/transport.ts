@@ -74,6 +74,8 @@ export type Direction = 'outgoing' | 'incoming';
 export interface ConnectionHandlers {
   /** The bytes are only valid during the call. */
   received(chunk: Uint8Array): void;
+  /** The kernel has taken all of a message that was written. */
+  taken?(): void;
   /** Once, however it ended, unless destroy() ended it. */
   closed(reason: string): void;
 }
@@ -228,6 +230,7 @@ function wrap(sockets: BgpSockets, socket: net.Socket): Connection | undefined {
   if (localAddress === undefined || remoteAddress === undefined) return undefined;
   let isClosed = false;
   let failure: string | undefined;
+  let taken: (() => void) | undefined;
   socket.setNoDelay(true);
   socket.on('error', (error: NodeJS.ErrnoException) => {
     failure = error.code ?? error.message;
@@ -241,6 +244,7 @@ function wrap(sockets: BgpSockets, socket: net.Socket): Connection | undefined {
       return socket.writableLength;
     },
     attach(handlers) {
+      taken = handlers.taken;
       socket.on('data', (chunk: Uint8Array) => {
         if (!isClosed) handlers.received(chunk);
       });
@@ -253,7 +257,10 @@ function wrap(sockets: BgpSockets, socket: net.Socket): Connection | undefined {
       else socket.resume();
     },
     write(bytes) {
-      if (!socket.writableEnded && !socket.destroyed) socket.write(bytes);
+      if (socket.writableEnded || socket.destroyed) return;
+      socket.write(bytes, (error) => {
+        if (!error) taken?.();
+      });
     },
     pause: () => socket.pause(),
     resume: () => socket.resume(),

@@ -2,7 +2,8 @@
  * NOTIFICATION (RFC 4271 §4.5) and the fault that becomes one.
  *
  * A decoder that meets an error returns the NOTIFICATION to send. Names of codes are IANA's: RFC
- * 4271 §4.5, RFC 4486 (Cease), RFC 6608 (FSM), RFC 7313 (ROUTE-REFRESH), RFC 8538 and RFC 9384.
+ * 4271 §4.5, RFC 4486 (Cease), RFC 6608 (FSM), RFC 7313 (ROUTE-REFRESH), RFC 8538, RFC 9384 and
+ * RFC 9687.
  */
 import { fail, ok, type Result } from '../../lib/result.ts';
 import { ByteWriter, noBytes } from './bytes.ts';
@@ -30,6 +31,7 @@ export const notificationCode = {
   fsm: 5,
   cease: 6,
   routeRefresh: 7,
+  sendHoldTimerExpired: 8,
 } as const;
 
 /** Subcodes of Cease (RFC 4486, RFC 8538 §4). */
