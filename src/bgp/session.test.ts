@@ -658,6 +658,22 @@ describe('against a script', () => {
     });
   });
 
+  test('sends KEEPALIVEs at most once a second, also with a hold time of 3 s (RFC 4271 §4.4)', () => {
+    script.establish({ holdTimeSeconds: 3 });
+    const count = () => script.received.filter(({ type }) => type === messageType.keepalive).length;
+    const sentMs: number[] = [];
+    for (let ms = 0; ms < 60_000; ms += 10) {
+      const before = count();
+      clock.pass(10);
+      for (let more = count() - before; more > 0; more -= 1) sentMs.push(ms);
+      if (ms % 1_000 === 0) script.say(messageType.keepalive);
+    }
+    const gaps = sentMs.slice(1).map((each, index) => each - sentMs[index]!);
+    expect(gaps.length).toBeGreaterThan(30);
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(980);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(1_020);
+  });
+
   test('does not end a session whose bytes wait to be read', () => {
     script.establish({ holdTimeSeconds: 3 });
     // More than the read limit at once, and nothing else for longer than the hold time.

@@ -2,13 +2,15 @@
  * The timers of one connection's state machine, each with its rule of how exact it is.
  *
  * RFC 4271 §10: all are jittered but the hold timers, whose length is agreed on (RFC 9687's follows
- * from it).
+ * from it). KEEPALIVEs stay a second apart, whatever the jitter (§4.4).
  */
 import type { Clock } from '../../lib/clock.ts';
 import { DeadlineTimer } from '../../lib/deadline-timer.ts';
 import type { Random } from '../../lib/random.ts';
 import { jittered } from './backoff.ts';
 import type { TimerName } from './fsm-step.ts';
+
+const keepaliveShortestMs = 1_000;
 
 export class PeeringTimers {
   readonly #random: Random;
@@ -34,7 +36,9 @@ export class PeeringTimers {
   /** As the state machine asks for it: with jitter. */
   start(timer: TimerName, delayMs: number): void {
     const isExact = timer === 'hold' || timer === 'sendHold';
-    this.startExactly(timer, isExact ? delayMs : jittered(delayMs, this.#random));
+    const jitteredMs = isExact ? delayMs : jittered(delayMs, this.#random);
+    const shortestMs = timer === 'keepalive' ? keepaliveShortestMs : 0;
+    this.startExactly(timer, Math.max(jitteredMs, shortestMs));
   }
 
   startExactly(timer: TimerName, delayMs: number): void {
