@@ -73,7 +73,7 @@ export class SessionRecord {
   /** @param reason - ours, for a NOTIFICATION that we send; else empty */
   notified(sender: 'local' | 'remote', notification: Notification, reason: string): void {
     const { code, subcode } = notification;
-    const names = describeNotification(code, subcode);
+    const names = describeNotification(notification);
     const words = shutdownText(notification);
     const why = words ?? reason;
     const isNew = !names.toLowerCase().endsWith(why.toLowerCase());

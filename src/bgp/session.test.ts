@@ -15,7 +15,7 @@ import { parseIpv4Prefix } from '../net/ipv4.ts';
 import { noAttributes, type PathAttributes } from '../rib/route.ts';
 import type { Connection } from './connection/transport.ts';
 import { noBytes } from './wire/bytes.ts';
-import type { GracefulRestart } from './wire/capability.ts';
+import { encodeCapability, type GracefulRestart } from './wire/capability.ts';
 import { type Family, ipv4Unicast, ipv6Unicast } from './wire/family.ts';
 import { encodeMessage, Framer, headerBytes, messageType } from './wire/header.ts';
 import { encodeNlri } from './wire/nlri.ts';
@@ -527,6 +527,90 @@ describe('against a script', () => {
     expect(a.rib('red').routes).toEqual(['192.0.2.0/24']);
   });
 
+  describe('that keeps routes over a NOTIFICATION (RFC 8538)', () => {
+    const families = [{ family: ipv4Unicast, isForwarding: true }];
+    const capable = { capabilities: [{ ...restarts, hasNotification: true, families }] };
+    const announce = (...prefixes: string[]) =>
+      script.say(messageType.update, announcement(internal, ...prefixes));
+
+    beforeEach(() => {
+      script.establish(capable);
+      announce('192.0.2.0/24', '198.51.100.0/24');
+    });
+
+    test('hears that we do, in bytes', () => {
+      const restart = script
+        .opens()[0]
+        ?.capabilities.find(({ kind }) => kind === 'gracefulRestart');
+      expect(restart && [...encodeCapability(restart)]).toEqual([64, 6, 0x40, 120, 0, 1, 1, 0x80]);
+    });
+
+    test('has its routes kept over one, until End-of-RIB or the restart time', () => {
+      script.say(messageType.notification, Uint8Array.of(6, 4));
+      expect(a.row()).toMatchObject({ isStale: true, accepted: 2, lastDown: { isGraceful: true } });
+      clock.pass(1_050);
+      script.establish(capable);
+      announce('192.0.2.0/24');
+      expect(a.row()).toMatchObject({ state: 'Established', isStale: true, accepted: 2 });
+      script.say(messageType.update, encodeEndOfRib());
+      expect(a.rib('red').routes).toEqual(['192.0.2.0/24']);
+      script.say(messageType.notification, Uint8Array.of(6, 4));
+      clock.pass(121_000);
+      expect(a.rib('red').routes).toEqual([]);
+    });
+
+    test('has them kept over ours, and over the hold timer', () => {
+      script.say(messageType.update, encodeUpdate({ withdrawn: Uint8Array.of(33, 1, 2, 3, 4, 5) }));
+      expect(script.notifications).toEqual([[3, 10]]);
+      expect(a.row()).toMatchObject({ isStale: true, accepted: 2 });
+      clock.pass(5_000);
+      script.establish(capable);
+      clock.pass(91_000);
+      expect(script.notifications.at(-1)).toEqual([4, 0]);
+      expect(a.row()).toMatchObject({ isStale: true, accepted: 2 });
+    });
+
+    test('loses them by a Hard Reset, whose reason is shown', () => {
+      const words = new TextEncoder().encode('moved');
+      script.say(messageType.notification, Uint8Array.of(6, 9, 6, 2, words.length, ...words));
+      expect(a.rib('red').routes).toEqual([]);
+      expect(a.row().lastDown).toMatchObject({
+        sender: 'remote',
+        subcode: 9,
+        isGraceful: false,
+        words: 'moved',
+        text: 'Cease: Administrative Shutdown, as Hard Reset (moved)',
+      });
+    });
+
+    test('gets a Hard Reset when we stop for good', () => {
+      void a.speaker.stop();
+      clock.pass(10);
+      expect(script.received.at(-1)?.body).toEqual(Uint8Array.of(6, 9, 6, 2));
+      expect(a.rib('red').routes).toEqual([]);
+    });
+
+    test('keeps stale ones over several restarts, but not for ever (RFC 8538 §4.1)', () => {
+      let rounds = 0;
+      for (; rounds < 30 && a.rib('red').routes.length > 0; rounds += 1) {
+        script.say(messageType.notification, Uint8Array.of(6, 4));
+        clock.pass(60_000);
+        script.establish(capable);
+      }
+      // A restart time of 120 s, and 360 s for End-of-RIB.
+      expect(rounds).toBe(8);
+    });
+
+    test('is not believed when it has not said so', () => {
+      script.say(messageType.notification, Uint8Array.of(6, 9));
+      clock.pass(1_050);
+      script.establish({ capabilities: [{ ...restarts, families }] });
+      announce('192.0.2.0/24');
+      script.say(messageType.notification, Uint8Array.of(6, 4));
+      expect(a.rib('red').routes).toEqual([]);
+    });
+  });
+
   test('makes no connection of its own after a second one of the neighbor was lost', () => {
     const families = [{ family: ipv4Unicast, isForwarding: true }];
     script.establish({ capabilities: [{ ...restarts, families }] });
@@ -540,18 +624,18 @@ describe('against a script', () => {
     expect(a.row()).toMatchObject({ state: 'Established', establishedCount: 1 });
   });
 
-  test('sets R until the first session stands, F as told', () => {
+  test('sets R until the first session stands, and F from then on', () => {
     const flags = () => {
       const open = script.opens().at(-1);
       const restart = open?.capabilities.find((each) => each.kind === 'gracefulRestart');
       return [restart?.isRestarting, restart?.families[0]?.isForwarding];
     };
-    a.crash();
-    a.speaker.apply(
-      config([toB()], { restart: { isRestarting: true, isForwardingPreserved: true } }),
-    );
-    clock.pass(10);
-    expect(flags()).toEqual([true, true]);
+    for (const isForwardingPreserved of [true, false]) {
+      a.crash();
+      a.speaker.apply(config([toB()], { restart: { isRestarting: true, isForwardingPreserved } }));
+      clock.pass(10);
+      expect(flags()).toEqual([true, isForwardingPreserved]);
+    }
     script.establish();
     expect(a.row().state).toBe('Established');
     script.disconnect();

@@ -359,7 +359,8 @@ export class Session {
       this.#secondary = undefined;
     }
     this.#established = peering;
-    this.#restart = { ...this.#restart, isRestarting: false };
+    // From here on we forward through whatever becomes of the session (RFC 8538 §4).
+    this.#restart = { isRestarting: false, isForwardingPreserved: true };
     this.#record.establishedCount += 1;
     this.#record.note('Established');
     this.#routes.up({

@@ -194,7 +194,8 @@ describe('an established session', () => {
     expect(b.row().events.map((each) => each.text)).toContainEqual(
       expect.stringContaining('Hold Timer Expired'),
     );
-    expect(b.rib('red').routes).toEqual([]);
+    // RFC 8538 §4: a silent neighbor is as good as one that restarts.
+    expect(b.row()).toMatchObject({ isStale: true, accepted: 2 });
     segment.isCut = false;
     clock.pass(90_000);
     expect(b.row().state).toBe('Established');

@@ -50,6 +50,7 @@ export type FsmEvent =
       readonly holdTimeMs: number;
       readonly keepaliveTimeMs: number;
       readonly isGraceful: boolean;
+      readonly isNotificationGraceful: boolean;
     }
   | { readonly kind: 'notificationReceived'; readonly notification: Notification }
   /** body: the message without its header, valid until the event is done. */

@@ -2,7 +2,7 @@
  * What a step of the state machine consists of: the state after it and the actions that it takes,
  * and how both are put together row by row (bgp/connection/fsm.ts).
  */
-import type { BgpFault } from '../wire/notification.ts';
+import { type BgpFault, isHard, makeHardReset } from '../wire/notification.ts';
 import type { Connection, Direction } from './transport.ts';
 
 export type FsmName = 'Idle' | 'Connect' | 'Active' | 'OpenSent' | 'OpenConfirm' | 'Established';
@@ -18,6 +18,8 @@ export interface FsmState {
   readonly keepaliveTimeMs: number;
   /** The neighbor can restart gracefully (RFC 4724 §4.2). */
   readonly isGraceful: boolean;
+  /** Also when a NOTIFICATION ends the session: both have said so (RFC 8538 §4). */
+  readonly isNotificationGraceful: boolean;
   /** Which timers run. */
   readonly timers: readonly TimerName[];
 }
@@ -51,7 +53,7 @@ export type FsmAction =
   /** Waits in Idle (backoff.ts). */
   | { readonly kind: 'damp'; readonly cause: DampCause }
   | { readonly kind: 'sessionUp' }
-  /** isGraceful: keep the neighbor's routes as stale (RFC 4724 §4.2). */
+  /** isGraceful: keep the neighbor's routes as stale (RFC 4724 §4.2, RFC 8538 §4). */
   | { readonly kind: 'sessionDown'; readonly isGraceful: boolean }
   | { readonly kind: 'processUpdate'; readonly body: Uint8Array }
   | { readonly kind: 'processRouteRefresh'; readonly body: Uint8Array };
@@ -67,6 +69,7 @@ export const idleState: FsmState = {
   holdTimeMs: 0,
   keepaliveTimeMs: 0,
   isGraceful: false,
+  isNotificationGraceful: false,
   timers: [],
 };
 
@@ -108,15 +111,24 @@ export class Transition {
     return this.act({ kind: 'stopTimer', timer });
   }
 
-  say(fault: BgpFault): this {
-    return this.act({ kind: 'sendNotification', fault });
+  /**
+   * The NOTIFICATION that ends the connection. Between two that keep routes over one, what is to end
+   * them as well is a Hard Reset (RFC 8538 §3, §5.1); both sides do as it says (§4).
+   */
+  giveUp(fault: BgpFault): this {
+    const { isNotificationGraceful } = this.#state;
+    const isFinal = isHard(fault);
+    const said = isNotificationGraceful && isFinal ? makeHardReset(fault) : fault;
+    const isGraceful = isNotificationGraceful && !isFinal;
+    return this.act({ kind: 'sendNotification', fault: said }).end(isGraceful);
   }
 
   /** The connection ends, and with it all timers and the session, if it stood. */
   end(isGraceful = false): this {
     if (this.#state.name === 'Established') this.act({ kind: 'sessionDown', isGraceful });
     for (const timer of this.#state.timers) this.stop(timer);
-    this.#state = { ...this.#state, holdTimeMs: 0, keepaliveTimeMs: 0, isGraceful: false };
+    const { name, connectRetryCount, timers } = this.#state;
+    this.#state = { ...idleState, name, connectRetryCount, timers };
     return this.act({ kind: 'dropConnection' });
   }
 

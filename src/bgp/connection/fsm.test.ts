@@ -13,6 +13,8 @@ const body = Uint8Array.of(1, 2, 3);
 /** Only passed on: the machine itself does nothing with it. */
 const connection = { remotePort: 179 } as Connection;
 
+const notGraceful = { isGraceful: false, isNotificationGraceful: false };
+
 function eventOf(kind: EventKind): FsmEvent {
   switch (kind) {
     case 'automaticStop':
@@ -31,7 +33,7 @@ function eventOf(kind: EventKind): FsmEvent {
     case 'notificationReceived':
       return { kind, notification: fault };
     case 'openReceived':
-      return { kind, holdTimeMs: 90_000, keepaliveTimeMs: 30_000, isGraceful: false };
+      return { kind, holdTimeMs: 90_000, keepaliveTimeMs: 30_000, ...notGraceful };
     default:
       return { kind };
   }
@@ -58,7 +60,11 @@ function stateOf(name: FsmName): FsmState {
 
 /** What a step does, in short: timers as +hold -hold, NOTIFICATIONs as code/subcode. */
 function shortOf(name: FsmName, kind: EventKind, state = stateOf(name)): string {
-  const { state: next, actions } = step(state, eventOf(kind), settings);
+  return shortOfEvent(eventOf(kind), state);
+}
+
+function shortOfEvent(event: FsmEvent, state: FsmState): string {
+  const { state: next, actions } = step(state, event, settings);
   const words = actions.map((action) => {
     switch (action.kind) {
       case 'startTimer':
@@ -236,7 +242,7 @@ test('a hold time of zero leaves no timer running', () => {
     kind: 'openReceived',
     holdTimeMs: 0,
     keepaliveTimeMs: 0,
-    isGraceful: false,
+    ...notGraceful,
   };
   const confirmed = step(stateOf('OpenSent'), open, settings).state;
   expect(confirmed.timers).toEqual([]);
@@ -251,6 +257,51 @@ test('a graceful neighbor leaves its routes stale, and may connect again (RFC 47
   expect(shortOf('Established', 'tcpConnectionConfirmed', state)).toBe(tracked);
   const told = `down ${stops.Established} damp:error > Idle #4`;
   expect(shortOf('Established', 'notificationReceived', state)).toBe(told);
+});
+
+describe('where both keep routes over a NOTIFICATION (RFC 8538)', () => {
+  const state = { ...stateOf('Established'), isGraceful: true, isNotificationGraceful: true };
+  const kept = (cause: string) => `downGracefully ${stops.Established} damp:${cause} > Idle #4`;
+  const outcome = (event: FsmEvent) => shortOfEvent(event, state);
+
+  test('one that is no Hard Reset leaves stale routes, whoever sends it (§4)', () => {
+    const notification = makeFault(6, 2, 'of the test');
+    expect(outcome({ kind: 'notificationReceived', notification })).toBe(kept('administrative'));
+    expect(outcome({ kind: 'notificationReceived', notification: fault })).toBe(kept('error'));
+    expect(outcome({ kind: 'updateErrorReceived', fault })).toBe(`9/9 ${kept('error')}`);
+    expect(outcome({ kind: 'holdExpired' })).toBe(`4/0 ${kept('error')}`);
+    expect(outcome({ kind: 'sendHoldExpired' })).toBe(`8/0 ${kept('error')}`);
+  });
+
+  test('a Hard Reset ends them', () => {
+    const notification = makeFault(6, 9, 'of the test', Uint8Array.of(6, 2));
+    const lost = `down ${stops.Established} damp:administrative > Idle #4`;
+    expect(outcome({ kind: 'notificationReceived', notification })).toBe(lost);
+  });
+
+  test.each([
+    [1, 'error', true],
+    [2, 'administrative', true],
+    [3, 'administrative', true],
+    [4, 'administrative', false],
+    [6, 'administrative', false],
+    [8, 'error', false],
+  ])('our Cease %i is damped as %s; as a Hard Reset: %s (§5.1)', (subcode, cause, isHard) => {
+    const cease = makeFault(6, subcode, 'of the test', Uint8Array.of(7));
+    const event: FsmEvent = { kind: 'automaticStop', fault: cease };
+    const lost = `down ${stops.Established} damp:${cause} > Idle #4`;
+    expect(outcome(event)).toBe(isHard ? `6/9 ${lost}` : `6/${subcode} ${kept(cause)}`);
+    const [first] = step(state, event, settings).actions;
+    const data = first?.kind === 'sendNotification' ? [...first.fault.data] : [];
+    expect(data).toEqual(isHard ? [6, subcode, 7] : [7]);
+  });
+
+  test('no neighbor that has not said so gets a Hard Reset (§4)', () => {
+    const unaware = { ...state, isNotificationGraceful: false };
+    const lost = `6/2 down ${stops.Established} > Idle #0`;
+    expect(shortOfEvent({ kind: 'manualStop' }, unaware)).toBe(lost);
+    expect(outcome({ kind: 'manualStop' })).toBe(`6/9 down ${stops.Established} > Idle #0`);
+  });
 });
 
 describe('whatever happens', () => {

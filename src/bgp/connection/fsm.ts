@@ -23,6 +23,7 @@
 import {
   type BgpFault,
   ceaseSubcode,
+  isHardReset,
   makeCease,
   makeFault,
   type Notification,
@@ -171,8 +172,8 @@ function stepOpenSent(state: FsmState, event: FsmEvent, settings: FsmSettings): 
         .start('connectRetry', settings.connectRetryMs)
         .to('Active');
     case 'openReceived': {
-      const { holdTimeMs, keepaliveTimeMs, isGraceful } = event;
-      return new Transition({ ...state, holdTimeMs, keepaliveTimeMs, isGraceful })
+      const { kind: _, ...agreed } = event;
+      return new Transition({ ...state, ...agreed })
         .act({ kind: 'sendKeepalive' })
         .startAgreed()
         .to('OpenConfirm');
@@ -217,9 +218,9 @@ function stepEstablished(state: FsmState, event: FsmEvent): Step {
     case 'versionErrorReceived':
       return new Transition(state).end().count().damp('error').to('Idle');
     case 'updateErrorReceived':
-      return new Transition(state).say(event.fault).end().count().damp('error').to('Idle');
+      return new Transition(state).giveUp(event.fault).count().damp('error').to('Idle');
     case 'sendHoldExpired':
-      return new Transition(state).say(sendHoldExpired).end().count().damp('error').to('Idle');
+      return new Transition(state).giveUp(sendHoldExpired).count().damp('error').to('Idle');
     case 'routeRefreshReceived':
       return stay(state, { kind: 'processRouteRefresh', body: event.body });
     default:
@@ -235,19 +236,18 @@ function stepEstablished(state: FsmState, event: FsmEvent): Step {
 function stepConnected(state: FsmState, event: FsmEvent, fault: BgpFault): Step {
   switch (event.kind) {
     case 'manualStop':
-      return new Transition(state).say(shutdown).end().reset().to('Idle');
+      return new Transition(state).giveUp(shutdown).reset().to('Idle');
     case 'automaticStop':
       return new Transition(state)
-        .say(event.fault)
-        .end()
+        .giveUp(event.fault)
         .count()
         .damp(causeOf(event.fault))
         .to('Idle');
     case 'headerErrorReceived':
     case 'openErrorReceived':
-      return new Transition(state).say(event.fault).end().count().damp('error').to('Idle');
+      return new Transition(state).giveUp(event.fault).count().damp('error').to('Idle');
     case 'holdExpired':
-      return new Transition(state).say(holdExpired).end().count().damp('error').to('Idle');
+      return new Transition(state).giveUp(holdExpired).count().damp('error').to('Idle');
     case 'tcpConnectionValid':
       return stay(state);
     case 'tcpConnectAcked':
@@ -256,16 +256,17 @@ function stepConnected(state: FsmState, event: FsmEvent, fault: BgpFault): Step 
     case 'tcpConnectionInvalid':
       return stay(state, { kind: 'refuseConnection', connection: event.connection });
     case 'collisionDumped':
-      return new Transition(state).say(collision).end().count().damp('retry').to('Idle');
+      return new Transition(state).giveUp(collision).count().damp('retry').to('Idle');
     case 'versionErrorReceived':
       return new Transition(state).end().damp('error').to('Idle');
     case 'notificationReceived': {
       const cause = causeOf(event.notification);
-      return new Transition(state).end().count().damp(cause).to('Idle');
+      const isGraceful = state.isNotificationGraceful && !isHardReset(event.notification);
+      return new Transition(state).end(isGraceful).count().damp(cause).to('Idle');
     }
     default:
       if (isStart(event.kind)) return stay(state);
-      return new Transition(state).say(fault).end().count().damp('error').to('Idle');
+      return new Transition(state).giveUp(fault).count().damp('error').to('Idle');
   }
 }
 

@@ -31,6 +31,8 @@ export interface Negotiated {
   readonly gracefulRestart: GracefulRestart | undefined;
   /** The neighbor can restart gracefully with its IPv4 routes (RFC 4724 §4.2). */
   readonly isGraceful: boolean;
+  /** And over a NOTIFICATION too: both have set N (RFC 8538 §4). */
+  readonly isNotificationGraceful: boolean;
 }
 
 const restartTimeSecondsMax = 4095;
@@ -48,7 +50,7 @@ export function makeOpen(
     {
       kind: 'gracefulRestart',
       isRestarting: restart.isRestarting,
-      hasNotification: false,
+      hasNotification: true,
       restartTimeSeconds: Math.min(
         Math.ceil(neighbor.maxRestartTimeMs / 1000),
         restartTimeSecondsMax,
@@ -95,6 +97,8 @@ export function negotiate(ours: Open, theirs: Open, neighbor: SpeakerNeighbor): 
   const gracefulRestart = hasBoth('gracefulRestart')
     ? theirs.capabilities.findLast((each) => each.kind === 'gracefulRestart')
     : undefined;
+  const isGraceful =
+    gracefulRestart?.families.some(({ family }) => family === ipv4Unicast) ?? false;
   return {
     holdTimeMs,
     keepaliveTimeMs: Math.min(neighbor.keepaliveTimeMs ?? third, third),
@@ -105,7 +109,8 @@ export function negotiate(ours: Open, theirs: Open, neighbor: SpeakerNeighbor): 
     hasRouteRefresh: hasBoth('routeRefresh'),
     hasEnhancedRouteRefresh: hasBoth('enhancedRouteRefresh') && hasBoth('routeRefresh'),
     gracefulRestart,
-    isGraceful: gracefulRestart?.families.some(({ family }) => family === ipv4Unicast) ?? false,
+    isGraceful,
+    isNotificationGraceful: isGraceful && gracefulRestart?.hasNotification === true,
   };
 }
 

@@ -64,6 +64,7 @@ class Bench {
         hasEnhancedRouteRefresh: false,
         gracefulRestart: undefined,
         isGraceful: false,
+        isNotificationGraceful: false,
       }),
       openReceived: () => true,
       track: () => done.push('track'),

@@ -231,8 +231,10 @@ export class Peering implements Worker {
       this.#theirOpen = open;
       this.#negotiated = this.#host.negotiate(this.#ourOpen, open);
     }
-    const { holdTimeMs = 0, keepaliveTimeMs = 0, isGraceful = false } = this.#negotiated ?? {};
-    this.dispatch({ kind: 'openReceived', holdTimeMs, keepaliveTimeMs, isGraceful });
+    const { holdTimeMs, keepaliveTimeMs, isGraceful, isNotificationGraceful } =
+      this.#negotiated ?? idleState;
+    const agreed = { holdTimeMs, keepaliveTimeMs, isGraceful, isNotificationGraceful };
+    this.dispatch({ kind: 'openReceived', ...agreed });
   }
 
   #receiveNotification(body: Uint8Array): void {

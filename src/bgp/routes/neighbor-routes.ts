@@ -2,8 +2,8 @@
  * A neighbor's routes in both directions, over as many connections as it takes.
  *
  * In: UPDATEs to the adj-RIB-in, and as helper of a graceful restart (RFC 4724 §4.2) the routes of a
- * neighbor whose connection died without a NOTIFICATION: they stay, as stale, until it is back and
- * has sent End-of-RIB, or its time is up. Out: our /32s, and End-of-RIB behind them. Both directions
+ * neighbor whose connection died without a NOTIFICATION, or with one that is no Hard Reset where both
+ * know RFC 8538: they stay, as stale, until it is back and has sent End-of-RIB, or its time is up. Out: our /32s, and End-of-RIB behind them. Both directions
  * again on route refresh (RFC 2918, RFC 7313).
  */
 import { isDeepStrictEqual } from 'node:util';
@@ -64,6 +64,8 @@ export class NeighborRoutes {
   #exported: AdjRibOut | undefined;
   #exportAddresses: readonly Ipv4[] = [];
   #isStale = false;
+  /** No restart of the neighbor, nor several in a row, keeps a stale route longer. */
+  #staleUntilMs = 0;
   #isEndOfRibReceived = false;
 
   constructor(around: RoutesSurroundings, neighbor: SpeakerNeighbor, policy: SessionPolicy) {
@@ -86,7 +88,7 @@ export class NeighborRoutes {
 
   /** @param isGraceful - the neighbor's routes stay, as stale */
   down(isGraceful: boolean): void {
-    const restart = this.#connection?.negotiated.gracefulRestart;
+    const { gracefulRestart: restart, isNotificationGraceful } = this.#connection?.negotiated ?? {};
     this.#connection = undefined;
     this.#exported = undefined;
     this.#quietTimer.stop();
@@ -94,11 +96,20 @@ export class NeighborRoutes {
       this.drop();
       return;
     }
-    // What was stale already is not kept for a second restart (RFC 4724 §4.2).
-    if (this.#isStale) this.#imported.sweepStale();
+    // What was stale already is not kept for a second restart (RFC 4724 §4.2), or by RFC 8538 §4.1
+    // only as long as it would have been.
+    const restartTimeMs = restart.restartTimeSeconds * 1000;
+    const isKept = this.#isStale && isNotificationGraceful;
+    if (this.#isStale && !isKept) this.#imported.sweepStale();
+    if (!isKept) this.#staleUntilMs = this.#around.clock.nowMs() + restartTimeMs + endOfRibWaitMs;
     this.#imported.markStale();
     this.#isStale = true;
-    this.#staleTimer.start(restart.restartTimeSeconds * 1000);
+    this.#startStaleTimer(restartTimeMs);
+  }
+
+  #startStaleTimer(delayMs: number): void {
+    const leftMs = this.#staleUntilMs - this.#around.clock.nowMs();
+    this.#staleTimer.start(Math.max(0, Math.min(delayMs, leftMs)));
   }
 
   /** The neighbor's routes go. */
@@ -236,7 +247,7 @@ export class NeighborRoutes {
     const kept = this.#imported;
     if (kept?.remoteId === remoteId && keepsForwarding(gracefulRestart, ipv4Unicast)) {
       kept.resume(session);
-      this.#staleTimer.start(endOfRibWaitMs);
+      this.#startStaleTimer(endOfRibWaitMs);
       return;
     }
     this.drop();

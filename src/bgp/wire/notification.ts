@@ -115,8 +115,48 @@ export function makeCease(subcode: keyof typeof ceaseSubcode, reason: string): B
   return makeFault(notificationCode.cease, ceaseSubcode[subcode], reason);
 }
 
-/** The standard names of a NOTIFICATION, e.g. "Cease: Administrative Shutdown". */
-export function describeNotification(code: number, subcode: number): string {
+/** RFC 8538 §3.1: what ends the session and its routes, with the NOTIFICATION that it stands for. */
+export function makeHardReset(fault: BgpFault): BgpFault {
+  const data = new ByteWriter().u8(fault.code).u8(fault.subcode).bytes(fault.data).done();
+  return makeFault(notificationCode.cease, ceaseSubcode.hardReset, fault.reason, data);
+}
+
+export function isHardReset({ code, subcode }: Notification): boolean {
+  return code === notificationCode.cease && subcode === ceaseSubcode.hardReset;
+}
+
+/** RFC 8538 §5.1: Ceases after which the neighbor is not to wait for us. */
+export function isHard({ code, subcode }: Notification): boolean {
+  if (code !== notificationCode.cease) return false;
+  switch (subcode) {
+    case ceaseSubcode.prefixesMax:
+    case ceaseSubcode.administrativeShutdown:
+    case ceaseSubcode.peerDeconfigured:
+    case ceaseSubcode.hardReset:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** @returns what a Hard Reset stands for; any other NOTIFICATION, or one without data, itself */
+function meaningOf(notification: Notification): Notification {
+  const [code, subcode] = notification.data;
+  if (!isHardReset(notification) || code === undefined || subcode === undefined) {
+    return notification;
+  }
+  return { code, subcode, data: notification.data.subarray(2) };
+}
+
+/** The standard names, e.g. "Cease: Administrative Shutdown", or that "as Hard Reset". */
+export function describeNotification(notification: Notification): string {
+  const { code, subcode } = meaningOf(notification);
+  const names = namesOf(code, subcode);
+  const isWrapped = isHardReset(notification) && notification.data.length >= 2;
+  return isWrapped ? `${names}, as Hard Reset` : names;
+}
+
+function namesOf(code: number, subcode: number): string {
   const name = codeNames[code] ?? `error ${code}`;
   if (subcode === 0) return name;
   return `${name}: ${subcodeNames[code]?.[subcode] ?? `subcode ${subcode}`}`;
@@ -157,9 +197,13 @@ export function encodeShutdownText(text: string): Uint8Array {
   return new ByteWriter().u8(utf8.length).bytes(utf8).done();
 }
 
-/** @returns undefined when the NOTIFICATION carries no such text, or not in valid UTF-8 */
+/**
+ * Also out of a Hard Reset (RFC 8538 §3.1).
+ *
+ * @returns undefined when the NOTIFICATION carries no such text, or not in valid UTF-8
+ */
 export function shutdownText(notification: Notification): string | undefined {
-  const { code, subcode, data } = notification;
+  const { code, subcode, data } = meaningOf(notification);
   const { administrativeShutdown, administrativeReset } = ceaseSubcode;
   if (code !== notificationCode.cease) return undefined;
   if (subcode !== administrativeShutdown && subcode !== administrativeReset) return undefined;

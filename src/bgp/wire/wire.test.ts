@@ -148,7 +148,7 @@ describe('NOTIFICATION', () => {
     expect(hexOf(encodeNotification(notification))).toBe('060203627965');
     expect(decodeNotification(bytes('060203627965'))).toEqual({ ok: true, value: notification });
     expect(shutdownText(notification)).toBe('bye');
-    expect(describeNotification(6, 2)).toBe('Cease: Administrative Shutdown');
+    expect(describeNotification(notification)).toBe('Cease: Administrative Shutdown');
     expect(shutdownText({ code: 6, subcode: 2, data: bytes('02c328') })).toBeUndefined();
     expect(shutdownText({ code: 6, subcode: 2, data: bytes('05aa') })).toBeUndefined();
     expect(decodeNotification(bytes('06'))).toMatchObject({ ok: false });
