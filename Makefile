@@ -62,8 +62,9 @@ c-unit: build $(C_TESTS) ## Unit tests of native/, two at once
 
 .PHONY: ts-unit
 ts-unit: build ## Unit tests of src/, and the house rules
-	NO_COLOR=1 vitest run --config .vitest.config.ts --reporter=dot --reporter=tap-flat \
-	  --outputFile.tap-flat=$(RESULTS)/vitest.tap
+	@mkdir -p $(RESULTS)
+	@NO_COLOR=1 vitest run --config .vitest.config.ts --reporter=tap-flat >$(RESULTS)/vitest.tap 2>&1; \
+	  status=$$?; $(SUMMARY) $(RESULTS)/vitest.tap; exit $$status
 
 .PHONY: lint
 lint: build/js/.stamp packages ## Types (by the build), formatting, lint, spelling
