@@ -5,11 +5,11 @@
  *   main                                      thread
  *   loadConfigAside ── path ────────────────▶ loadConfig
  *                   ◀── clients, by the thousand ──
- *                   ◀── all the rest, or errors ── (copied), and the thread ends with its memory
+ *                   ◀── all the rest, or errors ── (copied), and the thread exits, which frees its memory
  *
- * A thread lives for one reading: starting one takes some 150 ms of CPU, keeping one would cost its
- * heap. So what is small is read here. Only clients are many; the main thread takes a thousand of them
- * in one step.
+ * Each reading has a thread of its own: starting one takes some 150 ms of CPU, and keeping one would
+ * cost its heap. So small configurations are read on the main thread. Of all resources only clients are
+ * many; the main thread takes a thousand of them in one step.
  */
 import {
   MessageChannel,
@@ -31,7 +31,7 @@ interface Task {
 }
 
 const clientsInMessage = 1000;
-/** Of a mistake that ten thousand Pods share; `egret check` prints all of them. */
+/** Errors reported, when ten thousand Pods have the same one; `egret check` prints all of them. */
 const errorsMax = 1000;
 
 /**
@@ -71,7 +71,9 @@ function answerOf(task: Task): Promise<Resolution> {
     });
     worker.once('message', resolve);
     worker.once('error', reject);
-    worker.once('exit', () => reject(new Error('the thread that read it ended without an answer')));
+    worker.once('exit', () =>
+      reject(new Error('the thread that read it exited without an answer')),
+    );
   });
 }
 

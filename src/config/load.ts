@@ -13,8 +13,8 @@ const smallBytesMax = 32 * 1024;
  *   of its folders */
 export function loadConfig(path: string): Resolution {
   const { env } = process;
-  // The yaml package looks at a variable for each token, and Node asks the system each time: that was a
-  // third of its work. A copy is a plain object.
+  // The yaml package reads an environment variable for each token, and Node makes a system call each
+  // time: a third of its time. A copy is a plain object.
   process.env = { ...env };
   try {
     const report = makeReport();

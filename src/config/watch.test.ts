@@ -10,7 +10,7 @@ const folder = mkdtempSync(join(tmpdir(), 'egret-watch-'));
 let stop = (): void => {};
 afterEach(() => stop());
 
-/** @returns expects that so many changes are told, and no more */
+/** @returns expects that so many changes are reported, and no more */
 function follow(path: string): (expected: number, what?: string) => Promise<void> {
   let count = 0;
   const told = (): void => {
@@ -59,7 +59,7 @@ it('a link on the way to it is followed, and a folder', async () => {
   }
 });
 
-it('what cannot be watched is told', () => {
+it('what cannot be watched is reported', () => {
   const errors: unknown[] = [];
   watchConfig(join(folder, 'nothing'), systemClock, assertNever, (error) => errors.push(error));
   expect(errors).toHaveLength(1);

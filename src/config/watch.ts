@@ -1,5 +1,5 @@
 /**
- * Appliance.spec.config.watch: tells when a configuration may have changed.
+ * Appliance.spec.config.watch: notices when a configuration may have changed.
  *
  * A folder is watched itself. Of a file the folder is, since editors put a new file in its place and
  * a ConfigMap moves a link on the way to it; what counts is which file stands there then.

@@ -167,7 +167,7 @@ function checkAnnotations(annotations: TextMap | undefined, report: Report): voi
     if (one && !selector)
       report.error(
         one,
-        `needs ${annotationNames.selector} beside it`,
+        `needs ${annotationNames.selector}, too`,
         'Only the selector makes it a client of a gateway.',
       );
   }

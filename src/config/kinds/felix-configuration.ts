@@ -1,5 +1,5 @@
 /**
- * FelixConfiguration: switches the features on, and says which tables are taken.
+ * FelixConfiguration: switches the features on, and names the routing tables that are in use.
  *
  * Calico's agent knows some two hundred fields; those that mean nothing on a box of its own are
  * listed by name, so that a misspelled one is still found.

@@ -27,7 +27,7 @@ describe('documents', () => {
     ).toMatch(/^1:13 apiVersion/);
   });
 
-  it('a quote that is never closed is told where it opens', () => {
+  it('a quote that is never closed is reported where it opens', () => {
     const [first] = messagesOf(
       'apiVersion: v1\nkind: Namespace\nmetadata: { name: "a }\n---\nkind: Pod\n',
     );
