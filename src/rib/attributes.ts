@@ -2,8 +2,8 @@
  * Path attributes, interned by their raw bytes, for every RIB of the process.
  *
  * A full table has some 150,000 distinct sets for a million routes, and two networks that hear the
- * same table share them. A set is decoded once; what the decision process compares is kept beside in
- * words, so that deciding never touches the decoded object.
+ * same table share them. A set is decoded once; what the decision process compares is kept in an array
+ * of words as well, so that deciding never touches the decoded object.
  *
  * Routes count references. A set that no route holds is freed in a later step: `intern` and `announce`
  * must happen in one step of the work queue, unless the caller retains the set itself.
@@ -25,7 +25,7 @@ export const priorityDefault = 1024;
 const setsPerStep = 256;
 const slotsMin = 64;
 
-/** What a set takes beside its key: record, decoded object, slot. */
+/** What a set takes in addition to its key: record, decoded object, slot. */
 const setBytes = 512;
 
 const words = 12;

@@ -84,7 +84,7 @@ const steps = [
 const equalAfter = steps.findIndex((step) => step.reason === 'igp-metric');
 
 /**
- * @param candidates - the first `count` of them are paths to one prefix; the rest is not looked at
+ * @param candidates - the first `count` of them are paths to one prefix; the rest is not read
  * @param isMultipath - whether equally good paths share the traffic
  */
 export function decide(

@@ -9,8 +9,8 @@
  *
  * A route that leads back to a next hop on the way is passed over for the next shorter prefix, and so
  * is a default route by BGP: a neighbor's default must not make a dead next hop look alive (a static
- * default may). Prefixes may be announced, each with its way round, that make as many ways as there
- * are combinations of them: what is not found after 512 routes is unreachable.
+ * default may). Neighbors may announce routes over each other such that the number of ways to check
+ * grows exponentially: a next hop that is not resolved after 512 routes is unreachable.
  *
  * Each distinct next hop is resolved once, and again only when a route to an address on its way
  * changes: in slices, since a lost link may have thousands behind it. One that changes more than 16
@@ -29,7 +29,7 @@ import type { NextHop, NextHopSetId } from './route.ts';
 const depthMax = 8;
 /** Routes that one next hop may lead to on its way: more than 16 next hops by 16 others need. */
 const routesMax = 512;
-/** Routes that `resolveSome` looks at, about. */
+/** Routes that `resolveSome` checks, about. */
 const routesPerLook = 512;
 const changesPerSecondMax = 16;
 
@@ -48,7 +48,7 @@ export interface NextHopEntry {
   chain: readonly number[];
   /** Addresses that were looked up on the way after its own. */
   visited: readonly Ipv4[];
-  /** Paths by it are to be decided again; rib.ts goes through them. */
+  /** Paths by it are to be decided again; rib.ts visits them. */
   mustScan: boolean;
   readonly sets: Set<NextHopSetId>;
   /** The set of this next hop alone; 0: not interned. */
@@ -201,7 +201,7 @@ export class NextHopTable {
     }
   }
 
-  /** Every path was looked at. */
+  /** Every path was visited. */
   endScan(): void {
     for (const entry of this.#entries) if (entry !== undefined) entry.mustScan = false;
   }

@@ -2,7 +2,7 @@
  * The prefixes of one RIB: records found by (address, length) through open addressing.
  *
  *   word  0        1       2          3             4
- *         address  meta    first path next-hop set  next-hop set that the FIB was told
+ *         address  meta    first path next-hop set  next-hop set that the FIB received last
  *
  * meta: bits 0..5 the length, 6..7 the kind of the best route, then flags. Only this file knows where
  * what stands: the accessors are small enough to be inlined, and cost what the words cost.
@@ -37,7 +37,7 @@ export const undecided = 0x100;
 /** A change is queued for one of the eight consumers. */
 export const dirtyFor = (consumer: number): number => 0x200 << consumer;
 export const dirtyForAny = 0x1_fe00;
-/** A consumer was told a route. */
+/** A consumer received a route. */
 export const presentFor = (consumer: number): number => 0x2_0000 << consumer;
 
 const segmentBits = 6;
@@ -172,7 +172,7 @@ export class PrefixTable extends RecordTable {
     this.words[row * wordsEach + pathWord] = path;
   }
 
-  /** What the consumer that remembers was told last; 0: nothing. */
+  /** What the consumer that remembers received last; 0: nothing. */
   deliveredOf(row: number): NextHopSetId {
     return this.words[row * wordsEach + deliveredWord]!;
   }

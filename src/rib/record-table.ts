@@ -1,8 +1,8 @@
 /**
  * Records of a few 32-bit words in one typed array: what the RIB has a million of.
  *
- * A record is a number, its words stand side by side. The array doubles when it is full. When three
- * quarters stand empty it shrinks again: live records of the tail move one at a time into holes of
+ * A record is a number; its words are adjacent. The array doubles when it is full. When three
+ * quarters are empty it shrinks again: live records of the tail move one at a time into holes of
  * the front (`compact`), so that no step takes long and everything is usable in between.
  *
  * `words` is another array after `allocate`, `release` and `compact`, and the one before is empty.
@@ -95,7 +95,7 @@ export class RecordTable {
   /**
    * Moves up to `movesMax` records towards the front and shrinks when the tail is empty.
    *
-   * @param move - told after the words of a record were copied: mend what refers to it
+   * @param move - called after the words of a record were copied: updates what refers to it
    * @returns true when there is nothing left to do
    */
   compact(movesMax: number, move: (from: number, to: number) => void): boolean {

@@ -1,8 +1,9 @@
 /**
  * A consumer's own queue of the prefixes whose outcome changed: the FIB, the mirror, a monitor.
  *
- * A prefix stands in it once however often it changes, and the consumer reads what holds when it
- * comes to it. So a slow consumer delays nobody and its queue is bounded by the table.
+ * A prefix is queued once however often it changes, and the consumer reads the state that is current
+ * then. So a slow consumer holds up neither producers nor other consumers, and its queue is never
+ * longer than the table.
  */
 import type { Ipv4 } from '../net/ipv4.ts';
 import { Lap } from './lap.ts';
@@ -22,9 +23,9 @@ export interface RouteChange {
   readonly set: NextHopSetId;
   /** Kind of the best path; undefined: withdrawn. */
   readonly kind: RouteSource['kind'] | undefined;
-  /** Whether it was told a route before. */
+  /** Whether it received a route before. */
   readonly wasPresent: boolean;
-  /** What it was told last; kept only for the consumer that `remembers`. */
+  /** What it received last; kept only for the consumer that `remembers`. */
   readonly previousSet: NextHopSetId;
 }
 
@@ -35,9 +36,9 @@ export interface ConsumerOptions {
   readonly onIdle?: () => void;
   /** A set has other members now. */
   readonly onSetChanged?: (set: NextHopSetId, members: readonly NextHop[]) => void;
-  /** No prefix points to a set, nor did this consumer hear of one last: its number is void. */
+  /** No prefix points to a set, and none did when this consumer read it last: its number is void. */
   readonly onSetFreed?: (set: NextHopSetId) => void;
-  /** Holds sets until it was told otherwise. One consumer of a RIB may. */
+  /** Holds a set until it has read the change that replaces it. One consumer of a RIB may. */
   readonly remembers?: boolean;
   /** Connected routes are none: for it, a prefix with a connected best route has no route. */
   readonly isLearnedOnly?: boolean;
@@ -100,7 +101,7 @@ export class RibConsumer {
     return taken;
   }
 
-  /** Whether this consumer was last told a route to a prefix. */
+  /** Whether what this consumer received last for a prefix was a route. */
   has(address: Ipv4, length: number): boolean {
     const row = this.#store.prefixes.find(address, length);
     return row !== 0 && this.#store.prefixes.has(row, this.#present);
@@ -123,14 +124,14 @@ export class RibConsumer {
     this.#hooks.onSweep();
   }
 
-  /** Tells the consumer, once until it has taken everything. */
+  /** Notifies the consumer, once until it has taken everything. */
   signal(): void {
     if (this.#isSignalled || this.#queue.count === 0) return;
     this.#isSignalled = true;
     this.options.onDirty();
   }
 
-  /** Nothing is delivered any more; what it was told is forgotten, in slices. */
+  /** Delivers nothing any more, and clears this consumer's flags, in slices. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -139,12 +140,12 @@ export class RibConsumer {
     this.#hooks.onSweep();
   }
 
-  /** Whether every row is to be gone through still. */
+  /** Whether rows are still to be visited. */
   get isSweeping(): boolean {
     return !this.#lap.isDone;
   }
 
-  /** Goes through some rows: queues them, or once closed clears what they hold for it. */
+  /** Visits some rows: queues them, or once closed clears what they hold for it. */
   sweep(rowsMax: number): void {
     const { prefixes } = this.#store;
     this.#lap.run(prefixes, rowsMax, (row) => {

@@ -10,7 +10,7 @@ const epochsApartMax = 0x7fff;
 export class RibSource implements LocalRoutes {
   readonly #store: RouteStore;
   readonly #state: SourceState;
-  /** Paths of this source are to be removed: someone must go through them. */
+  /** Paths of this source are to be removed: a scan is needed. */
   readonly #mustScan: () => void;
   // Routes come in runs with the same attributes.
   #lastAttributes: AttributesId = 0;
@@ -52,7 +52,7 @@ export class RibSource implements LocalRoutes {
   markStale(): void {
     const state = this.#state;
     if (state.staleCount === state.routeCount) return;
-    // Epochs come round: who stayed stale that long must not look fresh again.
+    // Epochs wrap around: a route that stayed stale that long must not count as fresh again.
     if ((state.epoch & epochsApartMax) === epochsApartMax) this.sweepStale();
     state.epoch = (state.epoch + 1) & 0xffff;
     state.staleCount = state.routeCount;

@@ -275,8 +275,8 @@ describe('several sources', () => {
   });
 });
 
-describe('a table that is gone through', () => {
-  test('comes to its end however often something asks for it anew', () => {
+describe('a scan of the table', () => {
+  test('comes to its end however often it is asked for again', () => {
     const { rib, announce, clock, eth0, direct } = setUp({ stepMs: 10 });
     const bgp = rib.openSource(neighbor('172.16.1.140'));
     const gone = rib.openSource(neighbor('172.16.1.141'));
@@ -288,7 +288,7 @@ describe('a table that is gone through', () => {
     mirror.take(10_000, () => {});
     gone.close();
     direct(eth0, '172.16.1.140/32', { interface: 'eth1', address: 0 });
-    // A turn goes through 512 records, and in each a next hop is lost, found or moved.
+    // A turn visits 512 records, and in each a next hop is lost, found or moved.
     for (let turn = 0; turn < 80; turn += 1) {
       direct(eth0, `172.17.${turn}.0/24`, { interface: 'eth0', address: 0 });
       announce(bgp, `11.0.${turn}.0/24`, attributesTo(`172.17.${turn + 1}.1`));
@@ -348,7 +348,7 @@ describe('graceful restart', () => {
     expect([bgp.routeCount, bgp.staleCount]).toEqual([1, 1]);
   });
 
-  test('what is stale does not look fresh when the epochs come round', () => {
+  test('what is stale does not count as fresh when the epochs wrap around', () => {
     const { rib, announce, clock } = setUp();
     const bgp = rib.openSource(neighbor('172.16.1.140'));
     announce(bgp, '10.1.0.0/16', attributesTo('172.16.1.140'));
@@ -461,7 +461,7 @@ describe('size', () => {
     expect(loaded[0]! / distinct.length).toBeLessThan(80);
   });
 
-  test('a listing goes by address, the longest first, as Linux lists a table', () => {
+  test('a listing is sorted by address, the longest first, as Linux lists a table', () => {
     const { rib, announce, clock } = setUp();
     const bgp = rib.openSource(neighbor('172.16.1.140'));
     const listed = ['0.0.0.0/0', '10.0.0.0/8', '192.0.2.0/25', '192.0.2.0/24', '192.0.2.7/32'];

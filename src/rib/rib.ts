@@ -6,10 +6,10 @@
  *                            └── next hops resolve by ──┘
  *
  * Producers' calls only note what changed. The work follows in steps, as a customer of the work queue:
- * removing the routes of closed sources and stale ones, deciding, telling consumers, and giving memory
- * back when a table has become sparse. Producers are not held up: however far they are ahead, what
- * waits is one entry a prefix, and the newest state is what is decided. Everything lives in typed arrays (prefix-table.ts, path-table.ts);
- * a route costs some 50 bytes beside its attributes.
+ * removing the routes of closed sources and stale ones, deciding, notifying consumers, and giving memory
+ * back when a table has become sparse. Producers are not held up: however far they are ahead, each
+ * prefix is queued once, and its newest state is decided. Everything is kept in typed arrays
+ * (prefix-table.ts, path-table.ts); a route takes some 50 bytes in addition to its attributes.
  *
  * adj-RIB-out is absent: what Egret announces does not come from here.
  */
@@ -152,7 +152,7 @@ export class Rib implements RibInput, Worker {
 
   // -- Consumers --------------------------------------------------------------------------------
 
-  /** A consumer hears of every route that there is first, in slices. */
+  /** A new consumer first receives every existing route, in slices. */
   openConsumer(options: ConsumerOptions): RibConsumer {
     const number = this.#consumers.indexOf(undefined);
     assert(number >= 0, 'a RIB has at most eight consumers');
@@ -302,7 +302,7 @@ export class Rib implements RibInput, Worker {
     }
   }
 
-  /** Every path is to be looked at, those too that were a moment ago. */
+  /** Starts a scan of all paths, or extends the one under way so that it visits each path once more. */
   #mustScan(): void {
     this.#scanLap.begin();
     this.#schedule();

@@ -2,10 +2,10 @@
  * Prefixes of a RIB in printing order, a slice at a time: by address, and of one address the longest
  * first, as Linux lists a table (net/ipv4/fib_trie.c).
  *
- * Sorting a million keys in one go takes longer than a slice may. So the listing goes through the
- * table twice, counting and then placing keys by their upper 16 bits, and sorts one bucket after the
- * other as it comes to it. What is announced meanwhile may be missing; what is withdrawn meanwhile is
- * passed over by the reader, who finds no route.
+ * Sorting a million keys at once takes longer than a slice may. So the listing scans the table twice:
+ * it counts keys by their upper 16 bits, then places them in buckets. Each bucket is sorted when it is
+ * read. What is announced meanwhile may be missing; what is withdrawn meanwhile is skipped by the
+ * reader, who finds no route.
  */
 import { freeArray } from '../lib/free-array.ts';
 import type { Ipv4 } from '../net/ipv4.ts';

@@ -6,7 +6,7 @@
  *        └──▶ NextHopSets (the outcome: what the best paths lead to)
  *
  * A changed path only puts its prefix into the queue of the undecided; rib.ts decides them in slices.
- * An outcome is a set of next hops and the kind of the best path; consumers are told when it changes.
+ * An outcome is a set of next hops and the kind of the best path; consumers are notified when it changes.
  */
 import { assert } from '../lib/assert.ts';
 import type { Clock } from '../lib/clock.ts';

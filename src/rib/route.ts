@@ -3,7 +3,7 @@
  *
  * A route is a prefix and a path; a path is a source, interned attributes and a next hop. Producers
  * (BGP sessions, static and connected routes) are RouteSources; consumers (FIB, mirror, status) are
- * told which prefixes changed and read them when they are ready.
+ * notified which prefixes changed and read them when they are ready.
  */
 import type { Ipv4 } from '../net/ipv4.ts';
 
@@ -56,7 +56,7 @@ export interface AsPathSegment {
 /** What the decision process must know of a producer. */
 export interface RouteSource {
   readonly kind: 'connected' | 'static' | 'bgp';
-  /** Who said it, for status: neighbor address or interface. */
+  /** Where it was learned, for status: neighbor address or interface. */
   readonly name: string;
   /** kind bgp only. */
   readonly bgp:
