@@ -174,7 +174,7 @@ test('whenConverged waits for the RIB and the target', () => {
   expect(fib.isConverged).toBe(true);
 });
 
-test('whenConverged does not wait for a network that is gone', () => {
+test('whenConverged does not wait for a network that was removed', () => {
   const { clock, fixed, fib } = setUp({ stepMs: 5 });
   for (let i = 0; i < 5000; i += 1) fixed[0]!.announceVia(net(i), 24, nextHop(0));
   let count = 0;
@@ -187,7 +187,7 @@ test('whenConverged does not wait for a network that is gone', () => {
   expect(count).toBe(1);
 });
 
-test('what the target does not apply in one step goes out in the next ones, in order', () => {
+test('what the target does not apply in one step is sent in the next ones, in order', () => {
   const { clock, target, fixed, fib, ribForwarding } = setUp();
   target.deltasPerStep = 300;
   for (let i = 0; i < 5000; i += 1) fixed[0]!.announceVia(net(i), 24, nextHop(0));

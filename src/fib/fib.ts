@@ -7,16 +7,16 @@
  * Each set of next hops that some prefix points to has one group. Groups are named by what was
  * announced, not by where it leads: when a next hop resolves otherwise its groups are written again
  * and no prefix is touched (prefix-independent convergence). A set that leads nowhere is written
- * without members, which the target takes for unreachable; the RIB then withdraws its prefixes in its
- * own time. A group is freed when no prefix points to it in the RIB nor in the target.
+ * without members, which the target treats as unreachable; the RIB withdraws its prefixes later. A group
+ * is freed when no prefix points to it, neither in the RIB nor in the target.
  *
- * Changes go out in batches of up to 512, one a step of the work queue; what the target does not
- * apply in one step waits for the next, in order. A prefix that finds the target full is counted
- * and tried again with all others half a minute later; one whose set finds no free group number answers
- * unreachable until there is one.
+ * Changes are sent in batches of up to 512, one batch per step of the work queue; what the target does
+ * not apply in one step waits for the next, in order. A prefix for which the target has no room is
+ * counted and retried with all others half a minute later. A prefix whose set gets no group number,
+ * because none is free, is unreachable until one is.
  *
- * Generations are the target's affair: a new life's Fib fills what the target began beside the one
- * that forwards, and `whenConverged` says when it may be committed.
+ * Generations belong to the target: after a restart of egretd, the Fib fills a new generation while the
+ * previous one forwards, and `whenConverged` says when the new one may be committed.
  */
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Worker, WorkQueue } from '../lib/work-queue.ts';
@@ -108,13 +108,13 @@ export class Fib implements Worker {
     return this.#groupOf.size;
   }
 
-  /** Runs once, as soon as the target holds everything, or the network is gone. */
+  /** Runs once, as soon as the target holds everything, or the network is removed. */
   whenConverged(run: () => void): void {
     this.#converged.push(run);
     this.#schedule();
   }
 
-  /** The network is gone: empties it in the target. */
+  /** The network was removed: empties it in the target. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

@@ -1,8 +1,8 @@
 /**
  * Numbers of next-hop groups, one pool for all networks of the data plane.
  *
- * A number that was freed may still be in a worker's hands: it comes back only after the target said
- * so, asked again a while after the last change that could hide it.
+ * A worker may still use a number that was freed. It is given out again only after the target confirmed
+ * that no worker does; the target is asked again a while after the last change.
  */
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { FibTarget } from './target.ts';
@@ -46,7 +46,7 @@ export class GroupNumbers {
     return this.#usedCount;
   }
 
-  /** @returns undefined when none is free; `onFree` is then told once, when one is */
+  /** @returns undefined when none is free; `onFree` is then called once, when one is */
   allocate(onFree: () => void): number | undefined {
     const number = this.#free.pop() ?? (this.#next < this.#end ? this.#next++ : undefined);
     if (number === undefined) {

@@ -37,13 +37,13 @@ export class OverlapMonitor implements Worker {
   #pairCount = 0;
   /** Some of the overlaps, by the text of their prefix. */
   readonly #shown = new Map<string, { readonly address: Ipv4; readonly length: number }>();
-  /** An overlap was left out of `#shown`: when those shown are gone, others are looked for. */
+  /** An overlap was left out of `#shown`: when those shown are withdrawn, it searches again. */
   #isCut = false;
   #listings: RouteListing[] = [];
   /** Of the network whose changes were counted last. */
   #turn = 0;
-  /** As `onChanged` was told last. */
-  #toldCount = 0;
+  /** The count that `onChanged` received last. */
+  #reportedCount = 0;
 
   /** @param onChanged - the number of overlaps is another now */
   constructor(queue: WorkQueue, onChanged: () => void = () => {}) {
@@ -117,7 +117,7 @@ export class OverlapMonitor implements Worker {
     this.#queue.add(this);
   }
 
-  /** Counts some changes of one network, or looks for more to show. */
+  /** Counts some changes of one network, or searches for more to show. */
   work(): boolean {
     const one = this.#nextChanged();
     if (one !== undefined) {
@@ -130,8 +130,8 @@ export class OverlapMonitor implements Worker {
       this.#lookForMore();
     }
     if (this.isPending) return true;
-    if (this.#pairCount !== this.#toldCount) {
-      this.#toldCount = this.#pairCount;
+    if (this.#pairCount !== this.#reportedCount) {
+      this.#reportedCount = this.#pairCount;
       this.#onChanged();
     }
     return this.#isCut && this.#shown.size === 0;
