@@ -1,4 +1,4 @@
-/** What status reads of a running egretd, taken anew for every question. */
+/** What status reads of a running egretd, collected for each request. */
 import type { NeighborRow } from '../bgp/status.ts';
 import type { DataPlane } from '../dataplane/dataplane.ts';
 import type { AddressAssignment } from '../egress/addresses.ts';

@@ -1,6 +1,6 @@
 /**
- * What goes over the status socket: a request, checked whole before it is used, and the
- * mark that ends a complete answer.
+ * What is sent over the status socket: a request, which is checked completely before it is used, and
+ * the mark that ends a complete answer.
  */
 import { EgretError } from '../lib/errors.ts';
 import {

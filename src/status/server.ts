@@ -3,7 +3,8 @@
  *
  * Request: one line of JSON, at most 64 KiB. Answer: one line `{"status": N, "message"?, "hint"?}`, and
  * for status 0 the text that the command prints and a NUL, without which it was cut short. With status
- * 0 a message is a warning: the newest configuration was refused, and why. Reading changes nothing. Who may ask is whoever may open the socket.
+ * 0 a message is a warning: the newest configuration was refused, and why. Requests change nothing. Any
+ * user that may open the socket may send one.
  *
  * A client that asks slowly, asks too much or does not read costs little: nothing is made before it
  * is wanted, what follows the request is not read, and the time of both is bounded.
@@ -38,7 +39,7 @@ export class StatusServer {
   /**
    * Listens at a path that nothing else serves (the run directory's lock sees to that).
    *
-   * @param partsNow - asked anew for every request
+   * @param partsNow - called for each request
    */
   static async listen(
     path: string,
@@ -80,7 +81,7 @@ export class StatusServer {
     try {
       unlinkSync(this.#path);
     } catch {
-      // Already gone.
+      // It was removed already.
     }
   }
 }
@@ -99,8 +100,8 @@ function readLine(socket: Socket): Promise<string> {
       else reject(new Error('the request is too long'));
     };
     socket.on('data', read);
-    socket.on('end', () => reject(new Error('the request ended early')));
-    socket.on('close', () => reject(new Error('the client went away')));
+    socket.on('end', () => reject(new Error('the request is incomplete')));
+    socket.on('close', () => reject(new Error('the client closed the connection')));
   });
 }
 

@@ -83,7 +83,7 @@ type Step = (name: string, found: string) => void;
 function explainClient(model: Model, decision: Decision, step: Step): void {
   const client = decision.client === undefined ? undefined : model.clients[decision.client];
   if (!client) {
-    // Some drops come before anybody asks whose packet it is.
+    // Some packets are dropped before their client is looked up.
     if (decision.drop === 'not_a_client') step('client', 'none has this source');
     return;
   }
