@@ -77,7 +77,7 @@ test('a full disk is no success', () => {
   const command = `${process.execPath} ${program} help > /dev/full`;
   const { status, stderr } = spawnSync('bash', ['-c', command], { encoding: 'utf8' });
   expect(status).toBe(1);
-  expect(stderr).toContain('What was to be printed is lost: ');
+  expect(stderr).toContain('The output could not be written: ');
 });
 
 test('check: exit 0 or 2, and what is no file is refused', () => {

@@ -23,8 +23,8 @@ export type TargetState = 'waiting' | 'answering' | 'silent';
 export const begun = (nowMs: number): Answers => ({ kind: 'none', sinceMs: nowMs });
 
 /**
- * The beginning of a probe of a gateway that clients use already: a restart of egretd or a probe that
- * is added must not take it from them before the timeout has shown anything.
+ * The beginning of a probe of a gateway that clients use already. A restart of egretd, or a probe that
+ * is added, must not make the gateway not ready before the timeout has passed.
  */
 export const begunInUse = (nowMs: number): Answers => ({ kind: 'presumed', sinceMs: nowMs });
 

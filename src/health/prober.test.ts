@@ -229,14 +229,14 @@ describe('a change of the Model', () => {
 });
 
 describe('HTTP', () => {
-  test('names are resolved for every round; why a target failed is said', () => {
-    follow(http('http://nobody.example/', 'http://web.example:8080/health'));
+  test('names are resolved for every round; the reason says why a target failed', () => {
+    follow(http('http://unknown.example/', 'http://web.example:8080/health'));
     wire.clock.pass(300);
     expect(verdict()?.isReady).toBe(true);
     wire.names.clear();
     wire.clock.pass(40_000);
     expect(verdict()?.reason).toMatch(
-      /nobody\.example\/ for \d+s \(its name has no address\), .*health for \d+s \(its name/,
+      /unknown\.example\/ for \d+s \(its name has no address\), .*health for \d+s \(its name/,
     );
     wire.names.set('web.example', 0xc0000250);
     wire.answering.add('refuses red0');

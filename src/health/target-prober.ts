@@ -56,7 +56,7 @@ export class TargetProber {
   #patience: Timer | undefined;
   #round: Timer | undefined;
   #expiry: Timer | undefined;
-  /** Rounds begun; what comes back from an older one is of no interest. */
+  /** Rounds begun; answers to an older one are ignored. */
   #rounds = 0;
 
   constructor(options: TargetProberOptions, pace: Pace) {

@@ -20,7 +20,7 @@ export interface Clock {
   soon(run: () => void): void;
   /**
    * Milliseconds in which the event loop did not wait for anything, since it began: advances only in
-   * callbacks, whoever's they are. Costs 0.3 µs.
+   * callbacks, including those of Node itself. Costs 0.3 µs.
    */
   busyMs(): number;
 }

@@ -34,7 +34,7 @@ const registry = {
     exit: 3,
   },
   OUTPUT_FAILED: {
-    message: ({ reason }) => `What was to be printed is lost: ${reason}.`,
+    message: ({ reason }) => `The output could not be written: ${reason}.`,
     hint: 'Is the disk of standard output full?',
     exit: 1,
   },
@@ -56,7 +56,7 @@ const registry = {
   ARENA_TOO_SMALL: {
     message: ({ what, room }) =>
       `The configuration needs more ${what} than the arena has room for (${room}).`,
-    hint: 'An orderly stop and a start make an arena that fits; sessions end.',
+    hint: 'Stop egretd in order and start it again: the new arena fits. Its sessions are lost.',
     exit: 1,
   },
   ARENA_NOT_MADE: {
@@ -67,7 +67,7 @@ const registry = {
   },
   NATIVE_FAILED: {
     message: ({ call, code, reason }) => `${call} failed: ${code}${reason ? ` (${reason})` : ''}.`,
-    hint: 'The log before this line says what egretd was doing.',
+    hint: 'The log lines before this one show what egretd was doing.',
     exit: 1,
   },
   NETLINK_REFUSED: {
@@ -76,7 +76,7 @@ const registry = {
     exit: 1,
   },
   NFT_FAILED: {
-    message: ({ reason }) => `nft did not take the guard: ${reason}.`,
+    message: ({ reason }) => `nft refused the guard: ${reason}.`,
     hint: 'Install nftables; egretd does not forward without its guard.',
     exit: 1,
   },

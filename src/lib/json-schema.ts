@@ -4,7 +4,7 @@
  *
  * For JSON of Egret's own: the rows of `egret show --json`, status requests, the state file. A
  * configuration is read by config/schema/shape.ts instead, because its errors need file, line and
- * column, and reading goes on after the first one.
+ * column, and reading continues after the first one.
  */
 import { fail, ok, type Result } from './result.ts';
 
@@ -65,7 +65,7 @@ export function mapping<Value>(
   return { ...described('object', description), additionalProperties: values };
 }
 
-/** A mapping with known names; others may stand beside them. */
+/** A mapping with known names; other names are allowed and ignored. */
 export function object<F extends Fields>(properties: F, description?: string): Json<ObjectOf<F>> {
   const required = Object.keys(properties).filter((name) => !('default' in properties[name]!));
   return { ...described('object', description), properties, required };
@@ -92,7 +92,7 @@ export function defaulted<Value>(schema: Json<Value>, value: Value): Json<Value>
 /** Where a value breaks its schema: `route.table`, `rows[3].name`; empty: the value itself. */
 export interface JsonFault {
   readonly path: string;
-  /** Goes on after the path: `must be a text, not 5`. */
+  /** What follows the path in a message: `must be a text, not 5`. */
   readonly problem: string;
 }
 

@@ -15,8 +15,8 @@ export function makeLog(level: pino.Level, write: (line: string) => boolean): Lo
   let lost = 0;
   const destination = {
     write(line: string): void {
-      const told = `{"level":40${timestamp()},"lost":${lost},"msg":"log lines were lost"}\n`;
-      if (lost > 0 && write(told)) lost = 0;
+      const report = `{"level":40${timestamp()},"lost":${lost},"msg":"log lines were lost"}\n`;
+      if (lost > 0 && write(report)) lost = 0;
       if (lost > 0 || !write(line)) lost += 1;
     },
   };

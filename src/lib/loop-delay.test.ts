@@ -29,7 +29,7 @@ test('a delay is what is over the resolution of the timer', () => {
   expect([delay.maxMs, delay.recent]).toEqual([25, { maxMs: 25, p99Ms: 0 }]);
 });
 
-test('the maximum stays for ever, and for two windows at most as a recent one', () => {
+test('the maximum is kept forever, and for two windows at most as a recent one', () => {
   const { clock, seen, delay } = setUp();
   seen(35, 20);
   clock.pass(30_000);

@@ -81,7 +81,7 @@ describe('customers', () => {
     expect(ratio).toBeLessThan(2.5);
   });
 
-  test('that come anew wait for one round', () => {
+  test('that are new wait for one round', () => {
     const { clock, queue, log, crowd, customer } = setUp();
     crowd(10, 1000);
     clock.turn();
@@ -129,7 +129,7 @@ describe('customers', () => {
     expect(steps).toBe(3);
   });
 
-  test('that throw have no other step; the rest goes on', () => {
+  test('that throw have no other step; the rest continues', () => {
     const { clock, queue, crowd } = setUp();
     let steps = 0;
     queue.add({
@@ -232,7 +232,7 @@ describe('urgent work', () => {
   });
 });
 
-describe('what goes on behind a promise', () => {
+describe('what continues behind a promise', () => {
   const counted = async (queue: WorkQueue, urgency: 'urgent' | 'ordinary', seen: number[]) => {
     for (let i = 0; i < 3; i += 1) {
       await queue.pause(urgency);

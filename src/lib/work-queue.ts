@@ -144,7 +144,7 @@ export class WorkQueue {
   #runReady(endMs: number): void {
     let nowMs = this.#clock.busyMs();
     let steps = 0;
-    // One that has more goes to the end of the set, which a loop over it reaches again.
+    // One that has more is moved to the end of the set, which a loop over it reaches again.
     for (const worker of this.#ready) {
       this.#ready.delete(worker);
       if (this.#owes(worker)) {
