@@ -1,6 +1,6 @@
 /**
- * The life of egretd: start, configurations, stop; and how its parts (appliance/parts.ts) follow one
- * Model and one host.
+ * Start, configuration and stop of egretd, and how its parts (appliance/parts.ts) follow one Model and
+ * one host.
  *
  *   config ─▶ Model ─┐                         speaker ─▶ ribs ─▶ fibs ─▶ data plane
  *   kernel ─▶ host ──┴▶ reconcile ─▶ plumbing, ports, local routes, speaker, plan
@@ -8,7 +8,7 @@
  *                         └────── readiness of networks ◀───────────┘
  *
  * Reconciliation is idempotent and runs, one at a time, whenever the Model or the host changed. Every
- * reason to change anything goes through it or through `#evaluate` (readiness, plan, announcements).
+ * change is made by it or by `#evaluate` (readiness, plan, announcements).
  */
 import type { Exports } from './appliance/egress/publication.ts';
 import {
@@ -25,9 +25,9 @@ import { liveParts } from './appliance/live-parts.ts';
 import { buildParts, type Parts, type PartsOptions } from './appliance/parts.ts';
 import { Reconciler, type ReconcileSteps } from './appliance/reconciler.ts';
 import {
-  formerAssignment,
-  formerExports,
-  formerGateways,
+  previousAssignment,
+  previousExports,
+  previousGateways,
   stateOf,
 } from './appliance/restart/previous-instance.ts';
 import { emptyState, type RunDir, type State } from './appliance/restart/run-dir.ts';
@@ -69,7 +69,7 @@ export class Appliance {
   readonly #parts: Parts;
   readonly #reconciler: Reconciler;
   /** What the previous instance left. */
-  readonly #former: State;
+  readonly #previous: State;
   #model: Model;
   #newModel: Model | undefined;
   /** Why the newest configuration was refused; empty: it runs. */
@@ -96,14 +96,14 @@ export class Appliance {
     this.#log = log;
     this.#runDir = runDir;
     this.#model = model;
-    this.#former = state;
+    this.#previous = state;
     this.#parts = buildParts(options, {
       speakerChanged: (event, key) => this.#speakerChanged(event, key),
       readinessChanged: () => this.queue.add(this.#evaluation),
       announce: (exports) => this.#announce(exports),
       remember: () => this.#remember(),
     });
-    this.#assignment = this.#assign(model, formerAssignment(state));
+    this.#assignment = this.#assign(model, previousAssignment(state));
     this.#reconciler = new Reconciler({ clock, queue, log, steps: this.#steps() });
   }
 
@@ -144,8 +144,8 @@ export class Appliance {
   }
 
   /**
-   * Undoes a start that failed. An earlier life's forwarder goes on, as after a crash, and its guard
-   * stays.
+   * Undoes a start that failed. The forwarder of the previous instance continues to run, as after a
+   * crash, and its guard stays.
    */
   async #giveUp(): Promise<void> {
     const { dataPlane, host, rtnetlink } = this.#parts;
@@ -159,25 +159,25 @@ export class Appliance {
         rtnetlink.close();
       }
     } catch (error) {
-      this.#log.error({ error }, 'what the failed start had begun could not all be undone');
+      this.#log.error({ error }, 'the failed start could not be undone completely');
     }
   }
 
   async #begin(): Promise<void> {
     const { dataPlane, forwarder, host, mirrors, plumbing, publication } = this.#parts;
     const log = this.#log;
-    // Before anything is evaluated: what an earlier life forwards must stay as it is.
-    if (dataPlane.hasEarlierGeneration) {
+    // Before anything is evaluated: forwarding of the previous instance must stay as it is.
+    if (dataPlane.hasPreviousGeneration) {
       publication.hold(true);
       this.#takeover = new Takeover({
         clock: this.#parts.clock,
         queue: this.queue,
-        awaited: this.#former.neighborsUp,
+        awaited: this.#previous.neighborsUp,
         deferralMs: this.#model.bgp.restartDeferralMs,
         onReady: (reason) => this.#takeOver(reason),
       });
-      // After the takeover knows whom it waits for: the state file says so from here on, too.
-      publication.resume(formerExports(this.#former, this.#assignment));
+      // When the takeover knows which neighbors it waits for: the state file names them, too.
+      publication.resume(previousExports(this.#previous, this.#assignment));
     } else {
       dataPlane.commitGeneration();
     }
@@ -185,7 +185,7 @@ export class Appliance {
     this.#hadGuard = await plumbing.hasGuard();
     await plumbing.apply(plumbingWanted(this.#model, this.#ports), host.snapshot());
     const how = await forwarder.start();
-    const isForwardingPreserved = how === 'adopted' && dataPlane.hasEarlierGeneration;
+    const isForwardingPreserved = how === 'adopted' && dataPlane.hasPreviousGeneration;
     this.#isForwardingPreserved = isForwardingPreserved;
     log.info({ how, pid: forwarder.pid, isForwardingPreserved }, 'forwarder');
     await mirrors.open(this.#model);
@@ -235,16 +235,16 @@ export class Appliance {
     host.close();
     rtnetlink.close();
     dataPlane.close();
-    // Only which address each gateway has is remembered after an orderly stop; what an earlier life
-    // left, like its routes in tables that were not reached, stays known.
+    // After an orderly stop, the state file has only the addresses of each gateway. If a previous
+    // instance's guard stays, so does its state, e.g. which tables may hold its routes.
     const { addresses, mirrorProtocol } = this.#state();
-    const left = isGuardLeft ? this.#former : { ...emptyState, addresses, mirrorProtocol };
+    const left = isGuardLeft ? this.#previous : { ...emptyState, addresses, mirrorProtocol };
     stateFile.stop();
     stateFile.write(() => left);
     this.#runDir.clean();
   }
 
-  /** Ends egretd alone: forwarder, mirror and guard stay for the next life. */
+  /** Stops egretd alone: forwarder, mirror and guard stay for the next instance. */
   async abandon(): Promise<void> {
     const { forwarder, speaker, stateFile } = this.#parts;
     this.#isEnding = true;
@@ -298,7 +298,7 @@ export class Appliance {
       },
       'BGP neighbors': () => {
         neighbors.follow(this.#model, this.#ports, host.snapshot(), {
-          isRestarting: this.#former.neighborsUp.length > 0,
+          isRestarting: this.#previous.neighborsUp.length > 0,
           isForwardingPreserved: this.#isForwardingPreserved,
         });
         this.#takeover?.keep(
@@ -311,7 +311,7 @@ export class Appliance {
         await this.queue.pause();
         await plumbing.keepResolved(kept, host.snapshot());
       },
-      // Last: to empty a table takes seconds, and one may be refused because it is another's.
+      // Last: to empty a table takes seconds, and one may be refused because another program uses it.
       mirrors: () => mirrors.follow(this.#model, vrfs),
     };
   }
@@ -337,7 +337,7 @@ export class Appliance {
       vrfs,
       links: hostLinks(host.snapshot()),
       neighbors: speaker.snapshot(),
-      heldGateways: isHeld ? formerGateways(this.#former, this.#assignment) : [],
+      heldGateways: isHeld ? previousGateways(this.#previous, this.#assignment) : [],
     });
     this.#remember();
   }

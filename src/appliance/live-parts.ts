@@ -63,7 +63,7 @@ export function liveParts(appliance: Running): LiveParts {
   };
 }
 
-/** Readiness, and what an operator must know beside it: prefixes that two of its networks have. */
+/** Readiness, and what an operator must know in addition: prefixes that two of its networks have. */
 function gatewayReadiness(appliance: Running): ReadonlyMap<string, Readiness> {
   const found = appliance.vrfs.overlaps.overlaps();
   const { gateways } = appliance.egress.readinesses;

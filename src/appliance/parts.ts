@@ -43,11 +43,11 @@ export interface PartsOptions {
   readonly rtnetlink: Rtnetlink;
   readonly host: HostState;
   readonly dataPlane: ArenaDataPlane;
-  /** What an earlier life left. */
+  /** What the previous instance left. */
   readonly state: State;
 }
 
-/** What the parts say. */
+/** What the parts report. */
 export interface PartsListener {
   /** A session came up or went down, or sent its End-of-RIB. */
   speakerChanged(event: SpeakerEvent, key: string): void;

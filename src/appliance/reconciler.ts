@@ -2,11 +2,11 @@
  * Reconciliation: makes the box what the Model and the host ask for, in idempotent steps.
  *
  *   soon() ─▶ step ─▶ step ─▶ … ─▶ done        asked meanwhile: all of them once more
- *               └─ refused: told, and all of them again after a second
+ *               └─ refused: logged, and all of them again after a second
  *
- * Each step is short, also with ten thousand clients, and other work gets its turn between. A step
- * that waits long, for the kernel or for a program, is told while it waits: until it has ended, no
- * newer configuration is taken up.
+ * Each step is short, even with ten thousand clients, and other work gets its turn in between. A step
+ * that waits long for the kernel or for a program is logged while it waits: no newer configuration is
+ * applied before it is done.
  */
 import type { Clock, Timer } from '../lib/clock.ts';
 import { coalesced } from '../lib/coalesced.ts';
@@ -56,7 +56,7 @@ export class Reconciler {
     });
   }
 
-  /** No further step is taken. @returns when the one under way has ended */
+  /** No further step is taken. @returns when the one under way is done */
   async halt(): Promise<void> {
     this.#isHalted = true;
     this.#retry?.clear();

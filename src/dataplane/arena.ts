@@ -2,7 +2,7 @@
  * The DataPlane over the arena that egretd shares with the forwarder.
  *
  * One ArenaDataPlane lives as long as its egretd, over an arena that is new or that the previous instance
- * left (open-arena.ts). It begins a new generation; one that forwards already goes on meanwhile.
+ * left (open-arena.ts). It begins a new generation; one that forwards already continues meanwhile.
  */
 import type { EgressPlan } from '../egress/plan.ts';
 import type { FibProgress } from '../fib/target.ts';
@@ -23,7 +23,7 @@ const noPort = '-';
 const mainTable = 254;
 
 export class ArenaDataPlane implements DataPlane {
-  readonly hasEarlierGeneration: boolean;
+  readonly hasPreviousGeneration: boolean;
   readonly isInherited: boolean;
   readonly limits: Limits;
   readonly bytes: number;
@@ -47,7 +47,7 @@ export class ArenaDataPlane implements DataPlane {
     this.limits = limits;
     this.isInherited = isInherited;
     this.bytes = arenaBytes(limits);
-    this.hasEarlierGeneration = native.hasGeneration(arena);
+    this.hasPreviousGeneration = native.hasGeneration(arena);
     native.beginGeneration(arena);
     // Before any other, so that there is room for it.
     this.#noPortSlot = native.portSlot(arena, noPort);

@@ -11,8 +11,8 @@ export interface DataPlane extends FibTarget {
   /**
    * Makes a plan current.
    *
-   * @returns its number, for planAcknowledged; undefined while the forwarder is in the middle of a batch
-   *   by the plan before the current one, and so does not let go of its room: to be tried again
+   * @returns its number, for planAcknowledged; undefined while the forwarder still processes a batch by
+   *   the plan before the current one, whose buffer is therefore in use: to be tried again
    */
   publishPlan(plan: EgressPlan): number | undefined;
   /** Number of the newest plan that the forwarder has taken up. */
@@ -20,14 +20,14 @@ export interface DataPlane extends FibTarget {
   portSlot(interfaceName: string): number;
   addressSlot(address: Ipv4): number;
   /** Whether the arena already forwarded when this egretd opened it. */
-  readonly hasEarlierGeneration: boolean;
-  /** Makes what this life wrote into the FIB the one that forwards. */
+  readonly hasPreviousGeneration: boolean;
+  /** Makes the generation that this egretd wrote into the FIB the one that forwards. */
   commitGeneration(): void;
 
   portCounter(slot: number, counter: PortCounter): number;
   dropCounter(slot: number, drop: Drop): number;
   workerCounter(counter: WorkerCounter): number;
-  /** Copies sessions from a cursor (0 first) on; there may be none among those looked at. */
+  /** Copies sessions from a cursor (0 first) on; a call may read records and find no session. */
   readSessions(
     cursor: number,
     rowsMax: number,

@@ -1,4 +1,4 @@
-/** Forwarders among the processes of this box, known by their name and command line; ending them. */
+/** Finds forwarders among the processes of this box, by name and command line, and stops them. */
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
@@ -18,7 +18,7 @@ const stopTimeoutMs = 3_000;
 const pollMs = 10;
 const connectTimeoutMs = 2_000;
 
-/** Whether a process lives and is a forwarder: its number may be another's by now. */
+/** Whether a process runs and is a forwarder: another process may have its number by now. */
 export function isForwarder(pid: number | undefined): pid is number {
   if (pid === undefined) return false;
   try {
@@ -41,12 +41,12 @@ function forwardersHere(arenaPath: string): number[] {
         const argv = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
         return argv.includes(arenaPath) && readlinkSync(`/proc/${pid}/ns/net`) === network;
       } catch {
-        return false; // it has just ended
+        return false; // it has just exited
       }
     });
 }
 
-/** Waits until a forwarder has ended, and kills it when that takes too long. */
+/** Waits until a forwarder has exited, and kills it when that takes too long. */
 export async function forwarderEnds(pid: number, clock: Clock): Promise<void> {
   const deadline = clock.nowMs() + stopTimeoutMs;
   while (isForwarder(pid)) {
@@ -56,8 +56,8 @@ export async function forwarderEnds(pid: number, clock: Clock): Promise<void> {
 }
 
 /**
- * Kills a forwarder that lives but does not answer, or cannot be asked since the run directory was
- * deleted: it would keep the arena, and forward beside the new one.
+ * Kills a forwarder that runs but does not answer, or that cannot be reached since the run directory was
+ * deleted: it would keep the arena, and forward in parallel with the new one.
  */
 export async function killUnreachable(
   { pidPath, arenaPath, isExternal }: ForwarderPlace,

@@ -9,7 +9,7 @@ import { Forwarder } from './forwarder.ts';
 import { forwarderPath } from './native.ts';
 import { openArena } from './open-arena.ts';
 
-/** Processes that have this word on their command line; one that has ended has none. */
+/** Processes that have this word on their command line; one that has exited has none. */
 function processesWith(word: string): string[] {
   return readdirSync('/proc').filter((pid) => {
     try {
@@ -73,7 +73,7 @@ test.each([
 );
 
 test('an orderly stop of a forwarder that does not answer leaves none either', () => {
-  // Ten times as fast: what waits for seconds ends soon.
+  // Ten times as fast, so that timeouts of seconds are short.
   const clock = { ...systemClock, nowMs: () => 10 * systemClock.nowMs() };
   return withForwarder(clock, async (forwarder, arenaPath) => {
     await forwarder.start();

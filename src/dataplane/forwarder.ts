@@ -3,13 +3,14 @@
  *
  * The forwarder has a session of its own and outlives egretd; the next egretd adopts it over its
  * socket when it was built from the same abi.h and works on our arena. One that was not, or that does
- * not answer, is ended and replaced. Every port has exactly one receiving socket: egretd opens it and
+ * not answer, is stopped and replaced. Every port has exactly one receiving socket: egretd opens it and
  * keeps a duplicate, so that a forwarder that was started again gets the same descriptor, and a
  * restarted egretd asks the running forwarder for its descriptors and opens only what is missing.
  *
- * A forwarder that lives but works no more is known by its heartbeat in the arena. Only looks of ours at
- * which it stood still count, so that a pause of the whole box is nobody's fault; it is said after three
- * of them and, since a busy forwarder beats too, after ten it is killed like one that does not answer.
+ * A forwarder that runs but hangs is detected by its heartbeat in the arena, which egretd polls. Polls
+ * are counted, not seconds, so that a pause of the whole box is not held against the forwarder. After
+ * three polls without a beat this is reported; after ten the forwarder is killed, like one that does not
+ * answer. A busy forwarder beats, too.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
@@ -38,16 +39,16 @@ const startTimeoutMs = 15_000;
 const connectTimeoutMs = 2_000;
 const connectRetryMs = 10;
 const backOffMaxMs = 5_000;
-/** How often its heartbeat is looked at: it beats as often when idle. */
+/** How often its heartbeat is polled: it beats as often when idle. */
 const heartbeatCheckMs = 1_000;
-/** Looks in a row without a heartbeat after which this is said, and after which it is replaced. */
+/** Polls in a row without a heartbeat after which this is reported, and after which it is replaced. */
 const silentChecksReported = 3;
 const silentChecksMax = 10;
 /** native/forwarder/forwarder.c: another one runs on the arena; it will listen soon. */
 const exitClaimed = 4;
 
 /** A forwarder that cannot be adopted, and why. */
-interface Stranger {
+interface UnfitForwarder {
   readonly fd: number;
   readonly pid: number;
   readonly sessions: number;
@@ -80,14 +81,14 @@ export class Forwarder {
     return this.#connection?.pid;
   }
 
-  /** What an operator must know of it; undefined: it works. */
+  /** What an operator must know about it; undefined: it works. */
   get trouble(): string | undefined {
     if (!this.#connection) return 'no forwarder runs';
     if (this.#silentChecks < silentChecksReported) return undefined;
     return `the forwarder is silent for ${Math.round(this.silentMs / 1000)} s`;
   }
 
-  /** Since when it has given no sign of life. */
+  /** How long its heartbeat has not advanced. */
   get silentMs(): number {
     return this.#silentChecks * heartbeatCheckMs;
   }
@@ -126,7 +127,7 @@ export class Forwarder {
     if (this.#connection) this.#handPort(this.#connection.fd, port, false);
   }
 
-  /** @throws NATIVE_FAILED; a port that was refused, e.g. since its interface is gone, is open no more */
+  /** @throws NATIVE_FAILED; a port that was refused, e.g. since its interface was removed, is closed */
   #handPort(fd: number, port: native.HeldPort, isDiscarding: boolean): void {
     try {
       native.forwarderAddPort(fd, port, isDiscarding);
@@ -159,12 +160,12 @@ export class Forwarder {
     if (this.#connection) native.forwarderWake(this.#connection.fd);
   }
 
-  /** Ends it in order. Sessions stay in the arena. */
+  /** Stops it in order. Sessions stay in the arena. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#retry?.clear();
     this.#heartbeatCheck?.clear();
-    // Nobody could ask it to end, and it would keep the arena's memory.
+    // No socket leads to it that could stop it, and it would keep the arena's memory.
     this.#starting?.kill('SIGKILL');
     if (this.#connection) {
       const { fd, pid } = this.#connection;
@@ -176,7 +177,7 @@ export class Forwarder {
     this.#ports.clear();
   }
 
-  /** Lets go of it without a word: it forwards on (egretd ends alone). */
+  /** Closes the connection without stopping it: it continues to forward (egretd stops alone). */
   abandon(): void {
     this.#isStopping = true;
     this.#retry?.clear();
@@ -191,12 +192,15 @@ export class Forwarder {
       return found;
     }
     const { pid, sessions, reason } = found;
-    this.#options.log.warn({ pid, sessions, reason }, 'forwarder is replaced, its sessions end');
+    this.#options.log.warn(
+      { pid, sessions, reason },
+      'forwarder is replaced, its sessions are lost',
+    );
     await stopForwarder(found.fd, found.pid, this.#options.clock);
     return false;
   }
 
-  #tryConnect(): boolean | Stranger {
+  #tryConnect(): boolean | UnfitForwarder {
     const { socketPath, arenaPath, clock } = this.#options;
     if (!existsSync(socketPath)) return false;
     let fd = -1;
@@ -261,8 +265,8 @@ export class Forwarder {
   }
 
   /**
-   * Gives a new forwarder what the one before had. What it refuses keeps nothing else from it; when it
-   * does not answer, it is dead or will be replaced.
+   * Hands a new forwarder what the one before had. A refused port is logged, and the others are still
+   * handed over; when the forwarder does not answer, it has died or will be replaced.
    */
   #equip(fd: number): void {
     for (const port of [...this.#ports.values()]) {
@@ -271,11 +275,11 @@ export class Forwarder {
         this.#handPort(fd, port, true);
       } catch (error) {
         const { ifindex } = port;
-        this.#options.log.warn({ error, ifindex }, 'the new forwarder did not take a port');
+        this.#options.log.warn({ error, ifindex }, 'the new forwarder refused a port');
         if (isSilence(error)) return;
       }
     }
-    // After the ports, or their neighbors would count as nobody's and be forgotten.
+    // After the ports: without a port, their neighbors would be removed.
     this.#tolerate(() => this.#handNetlink());
   }
 

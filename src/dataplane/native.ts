@@ -5,8 +5,8 @@
  * the data plane calls has a TypeScript function below; the sockets of BGP, probes and netlink and the
  * mirror have theirs in src/appliance/host/native-sockets.ts. A negative result becomes an EgretError in one
  * place (`checked`), with the status as its cause. Handles are opaque; views are live typed arrays over
- * the arena, kept for its life and never posted to another thread (a transferred view would be
- * detached). Beside them stands one call of V8's (shrinkHeap).
+ * the arena, kept as long as it is open and never posted to another thread (a transferred view would be
+ * detached). One call is V8's, not libegret's (shrinkHeap).
  */
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -26,13 +26,13 @@ export interface HeldPort {
   readonly fd: number;
 }
 
-/** What a refused call said, as `cause` of its EgretError. */
+/** The status and errno of a failed call, as `cause` of its EgretError. */
 export interface NativeCause {
   readonly status: Status;
   readonly errno: number;
 }
 
-// build/ holds the library beside the compiled scripts; sources run in place find it too.
+// build/ holds the library next to the compiled scripts; sources run in place find it too.
 const here = dirname(fileURLToPath(import.meta.url));
 const buildDir = here.endsWith(join('build', 'js', 'src', 'dataplane'))
   ? join(here, '..', '..', '..')
@@ -154,7 +154,7 @@ export function nativeStatusOf(error: unknown): Status | undefined {
   return (error.cause as NativeCause).status;
 }
 
-/** What the system said to a failed call; 0: nothing, it was the library that refused. */
+/** The errno of a failed call; 0: none, the library itself refused. */
 function errnoOf(error: unknown): number {
   if (nativeStatusOf(error) !== 'NATIVE_SYSTEM') return 0;
   return ((error as EgretError).cause as NativeCause).errno;
@@ -164,7 +164,7 @@ function errnoOf(error: unknown): number {
 export const isMissing = (error: unknown): boolean =>
   errnoOf(error) === constants.errno.ENOENT || errnoOf(error) === constants.errno.ENOTDIR;
 
-/** A line on standard error, its newline included; waits for nobody. @returns false: it is lost */
+/** Writes a line, its newline included, to standard error without waiting. @returns false: it is lost */
 export function writeLog(line: string): boolean {
   const bytes = Buffer.from(line);
   return c.logWrite(2, bytes, bytes.length) === 1;
@@ -289,7 +289,7 @@ export const why = (arena: Handle, client: number, destination: number, row: Uin
 
 // -- Forwarder ------------------------------------------------------------------------------------
 
-/** @returns also a forwarder that was built from another abi.h, which can only be asked and ended */
+/** @returns also a forwarder that was built from another abi.h, which can only be queried and stopped */
 export function forwarderConnect(
   path: string,
   timeoutMs: number,

@@ -3,8 +3,8 @@
  * large enough; otherwise a new one, with its sessions when their records can be converted
  * (docs/adr/0012-arena-compatibility.md).
  *
- * The new file takes the old one's name when it is whole, so a death in between costs nothing but the
- * work. Both exist for a moment: without room for two, sessions end, and this is logged before.
+ * The new file is renamed over the old one when it is complete, so a crash in between loses nothing.
+ * Both exist for a moment: without memory for two, the sessions are lost, and this is logged before.
  */
 import { lstatSync, readdirSync, rmSync, statfsSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -38,12 +38,15 @@ export async function openArena(options: ArenaOptions): Promise<ArenaDataPlane> 
   const why = found && obstacle(found, options);
   if (found && why === undefined) {
     const { sessions, record_version: recordVersion } = found;
-    log.info({ sessions, recordVersion }, 'the arena is made anew, its sessions are kept');
+    log.info({ sessions, recordVersion }, 'the arena is replaced, its sessions are kept');
     await options.stopForwarder();
     return convert(options);
   }
   if (found) {
-    log.warn({ sessions: found.sessions, reason: why }, 'the arena is made anew, its sessions end');
+    log.warn(
+      { sessions: found.sessions, reason: why },
+      'the arena is replaced, its sessions are lost',
+    );
     await options.stopForwarder();
   }
   rmSync(linkPath, { force: true });

@@ -94,17 +94,17 @@ const holds = (prefix: Ipv4, length: number, address: Ipv4): boolean =>
  * Makes our routes in these tables those that are wanted; others' are left alone.
  *
  * @param wanted - plumbingRoutes(…); empty: the orderly stop
- * @param formerTables - tables to empty besides (setRules tells those of an earlier life)
+ * @param previousTables - tables to empty as well: setRules finds those of a previous instance
  * @returns what the kernel refused; it is tried again by the next call
  * @throws EgretError NETLINK_REFUSED when a table cannot be read
  */
 export async function setPlumbingRoutes(
   rtnetlink: Rtnetlink,
   wanted: readonly RouteMessage[],
-  formerTables: readonly number[] = [],
+  previousTables: readonly number[] = [],
 ): Promise<RefusedRoute[]> {
   const found: RouteMessage[] = [];
-  for (const table of new Set([tableMain, ...formerTables, ...wanted.map((one) => one.table)])) {
+  for (const table of new Set([tableMain, ...previousTables, ...wanted.map((one) => one.table)])) {
     const rows = await rtnetlink.dump(`table ${table}`, encodeRouteDump(table), decodeRoute);
     found.push(
       ...rows.filter((route) => route.protocol === plumbingProtocol && route.table === table),

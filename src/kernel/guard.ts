@@ -1,6 +1,6 @@
 /**
  * The guard: nftables rules that keep the kernel from forwarding what belongs to the forwarder, and
- * that tell it which network a packet came from.
+ * that mark each packet with the network that it came from.
  *
  *   wire ─▶ packet socket (the forwarder) ─▶ netdev ingress ─▶ prerouting ─▶ local or forward
  *                                              │ mark, drop      │ mark, drop     │ drop
@@ -8,17 +8,17 @@
  *                                                                                │ drop
  *
  * What the kernel does not own (`fib daddr type` neither local nor broadcast nor multicast) is
- * dropped at ingress of every port, IPv4 and IPv6. A chain at ingress belongs to a device and goes
- * with it; while a device that was added again waits for its chain, the chains of the second table,
- * which know it by name, do the same. Input is not touched: the box's own addresses answer, and pool
- * addresses, which are nobody's, do not.
+ * dropped at ingress of every port, IPv4 and IPv6. A chain at ingress belongs to a device and is
+ * removed with it. Until a device that was added again has its chain, the chains of the second table,
+ * which match it by name, do the same. Input is not filtered: the box answers for its own addresses,
+ * and not for pool addresses, which no interface has.
  *
- * A port of exactly one network also sets the mark that leads to the network's table (rules.ts). An
- * answer has the mark of its question, and leaves by a port of that network or not at all: who forges
- * a source reaches nobody beside his own network, not even with the box's answers.
+ * A port of exactly one network also sets the mark that selects the network's table (rules.ts). A
+ * reply of the box has the mark of the request, and is sent out of a port of that network or dropped:
+ * a forged source address makes the box send replies into the sender's own network only.
  *
- * Nothing here depends on ip_forward. The tables are named after the run directory, replaced whole in
- * one transaction, and survive every end of egretd but the orderly one.
+ * Nothing here depends on ip_forward. The tables are named after the run directory, replaced in one
+ * transaction, and removed only when egretd is stopped in order: they survive a crash.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -36,13 +36,13 @@ export interface Guard {
   /** Name of both tables, for status. */
   readonly table: string;
   /**
-   * Makes the guard stand for these ports, and again after a device was added anew. Does nothing
-   * when it stands already. Concurrent calls are done in order.
+   * Installs the guard for these ports, and again after a device was added again. Does nothing when it
+   * is installed already. Concurrent calls are done in order.
    *
-   * @throws EgretError NFT_FAILED; the guard before stands on
+   * @throws EgretError NFT_FAILED; the guard that was installed before stays
    */
   set(ports: readonly GuardPort[], snapshot: HostSnapshot): Promise<void>;
-  /** Whether it stands in the kernel, e.g. since an earlier life. */
+  /** Whether it is in the kernel, e.g. because the previous instance installed it. */
   stands(): Promise<boolean>;
   /** Removes it: the last step of an orderly stop. */
   remove(): Promise<void>;
@@ -187,7 +187,7 @@ const systemNft: RunNft = (script) =>
     nft.on('error', (error) => fail(error.message));
     nft.on('close', (status, signal) => {
       if (status === 0) done();
-      else fail(complaint.split('\n')[0] || `nft ended with ${status ?? signal}`);
+      else fail(complaint.split('\n')[0] || `nft exited with ${status ?? signal}`);
     });
     nft.stdin.end(script);
   });

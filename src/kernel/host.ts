@@ -162,7 +162,7 @@ export class HostState {
     const { type, flags } = header;
     if (type === rtmNewLink || type === rtmDelLink) {
       const link = decodeLink(bytes, start, end);
-      // Bridges announce their ports' changes in their own family: not a link that comes or goes.
+      // Bridges announce their ports' changes in their own family: no link was added or removed.
       if (link && bytes[start] === 0) this.#applyLink(type === rtmDelLink, link);
     } else if (type === rtmNewAddress || type === rtmDelAddress) {
       const address = decodeAddress(bytes, start, end);
@@ -226,8 +226,8 @@ export class HostState {
   // -- Reading everything --------------------------------------------------------------------------
 
   /**
-   * The kernel says nothing of the routes that go with a link or an address: those through it, and
-   * those that name it as source.
+   * The kernel does not announce the routes that it removes with a link or an address: those through
+   * it, and those that name it as source.
    */
   #readAgainSoon(delayMs = rereadDelayMs, why = 'a link or an address was removed'): void {
     this.#reread?.clear();

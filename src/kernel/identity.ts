@@ -1,6 +1,7 @@
 /**
- * How Egret knows its own in the kernel: what earlier lives left behind is found by these numbers,
- * not by a list that could be lost. One Egret a network namespace.
+ * The numbers by which Egret recognizes its own routes, rules and neighbors in the kernel. What a
+ * previous instance left behind is found by them, not by a list that could be lost. There is one Egret
+ * per network namespace.
  */
 
 /**

@@ -7,9 +7,8 @@
  *   MirrorTable ◀──────── settled, refused ─────────┘
  *
  * Each table is a customer of the work queue. At most inFlightMax routes of all tables together are
- * unsettled; a table that finds no room waits, in line with others, and what changes meanwhile waits
- * in its source, where it can still be coalesced. When to look at a prefix again is mirror.ts's to
- * decide.
+ * unsettled. A table that finds no room waits its turn, and its changes wait in its source, where they
+ * are coalesced. mirror.ts decides when a prefix is checked again.
  */
 import { constants } from 'node:os';
 import { assert } from '../lib/assert.ts';
@@ -26,7 +25,7 @@ import {
 import type { MirrorNextHop, MirrorTable, PathSets } from './mirror-table.ts';
 import type { MirrorNative } from './native.ts';
 
-/** Prefixes of a table that are looked at in one step; not all of them need a row. */
+/** Prefixes of a table that are checked in one step; not all of them need a row. */
 const prefixesPerStep = 128;
 /** Less than MIRROR_QUEUE_ROUTES, so that the thread's queue never refuses. */
 const inFlightMax = 8192;
@@ -144,30 +143,30 @@ export class MirrorPump {
       this.#waiting.push(table);
       return false;
     }
-    const looked = this.#fillRows(table);
+    const checked = this.#fillRows(table);
     const rows = this.#rows;
     if (rows.count > 0) {
       const taken = this.#parts.native.submit(this.#handle, rows.bytes, rows.count);
       assert(taken === rows.count, 'the mirror has room for what is in flight');
     }
     this.#tellIdle(table);
-    return looked === prefixesPerStep;
+    return checked === prefixesPerStep;
   }
 
-  /** @returns how many prefixes were looked at; fewer than a step's: there are no more */
+  /** @returns how many prefixes were checked; fewer than a step's: there are no more */
   #fillRows(table: MirrorTable): number {
     this.#rows.count = 0;
-    let looked = 0;
+    let checked = 0;
     const repair = (address: Ipv4, length: number): void =>
       this.#put(table, address, length, table.wanted(address, length), true);
-    while (looked < prefixesPerStep && table.takeRepair(repair)) looked += 1;
-    const left = prefixesPerStep - looked;
-    if (left === 0 || !table.isDirty || table.isClosing) return looked;
+    while (checked < prefixesPerStep && table.takeRepair(repair)) checked += 1;
+    const left = prefixesPerStep - checked;
+    if (left === 0 || !table.isDirty || table.isClosing) return checked;
     const visited = table.source.takeChanges(left, (address, length, nextHops) =>
       this.#put(table, address, length, nextHops, false),
     );
     table.isDirty = visited === left;
-    return looked + visited;
+    return checked + visited;
   }
 
   /** One row, unless the kernel holds just that already. */

@@ -52,7 +52,7 @@ export class ForeignRoutes {
     this.#snapshot = snapshot;
   }
 
-  /** The kernel's own (a VRF device puts some) and our plumbing are nobody else's. */
+  /** Counts a route, unless it is the kernel's own (a VRF device adds some) or our plumbing's. */
   add(route: RouteMessage): void {
     if (route.protocol === protocolKernel || route.protocol === plumbingProtocol) return;
     this.#count += 1;

@@ -1,6 +1,6 @@
 /**
  * One table of the mirror: which prefixes the kernel holds and with which next hops, which were
- * refused, which must be looked at again.
+ * refused, which must be checked again.
  */
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { MirrorPath } from './mirror-codec.ts';

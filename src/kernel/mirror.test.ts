@@ -83,7 +83,7 @@ class TestThread implements MirrorNative {
 function makeMirror(routes: readonly MirrorNextHop[]) {
   const clock = new ManualClock();
   const thread = new TestThread();
-  const looked: number[] = [];
+  const checked: number[] = [];
   let isChanged = routes.length > 0;
   const source: MirrorSource = {
     takeChanges(_changesMax, visit) {
@@ -93,7 +93,7 @@ function makeMirror(routes: readonly MirrorNextHop[]) {
       return 1;
     },
     lookup(address) {
-      looked.push(address);
+      checked.push(address);
       return routes;
     },
     refresh() {
@@ -156,7 +156,7 @@ function makeMirror(routes: readonly MirrorNextHop[]) {
     source,
     thread,
     clock,
-    looked,
+    checked,
     tellHostChanged: () => hostChanged(snapshot),
     setDump: (next: typeof dump) => {
       dump = next;
@@ -211,7 +211,7 @@ test('a thread that takes its time is waited for without turning', async () => {
   expect(mirror.status(table)).toBeUndefined();
 });
 
-test('a thread that has ended keeps nobody waiting', async () => {
+test('when the thread has stopped, no call waits for it', async () => {
   const { mirror, source, thread, clock } = makeMirror([nextHop]);
   thread.isMute = true;
   expect(await isDone(mirror.open(table, source), clock)).toBe(true);
@@ -255,7 +255,7 @@ test('a table that could not be read is read again', async () => {
 });
 
 test('what was refused is tried again however often the host changes', async () => {
-  const { mirror, source, clock, looked, tellHostChanged } = makeMirror([
+  const { mirror, source, clock, checked, tellHostChanged } = makeMirror([
     { ...nextHop, interface: 'gone0' },
   ]);
   expect(await isDone(mirror.open(table, source), clock)).toBe(true);
@@ -266,5 +266,5 @@ test('what was refused is tried again however often the host changes', async () 
     clock.pass(300);
     await rest(clock);
   }
-  expect(looked).toContain(prefix);
+  expect(checked).toContain(prefix);
 });

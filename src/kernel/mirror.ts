@@ -1,13 +1,13 @@
 /**
  * The mirror: what each network's RIB selected, in the kernel's table of the same number, so that
- * the box itself, and anyone who types `ip route`, sees it. Forwarding never depends on it.
+ * the box itself uses it and `ip route` shows it. Forwarding never depends on it.
  *
  *   RIB ──changes, one a prefix──▶ pump ──rows──▶ native/egretd/mirror.c ──▶ kernel
  *                                   ▲                  │
  *                      repairs ─────┴── settled, refused, changed by others
  *
  * Lowest in priority: changes wait in the RIB, coalesced, until the pump has room (mirror-pump.ts).
- * What the kernel holds is known per prefix (MirrorTable); a reconciliation reads the kernel's table in
+ * What the kernel holds is recorded per prefix (MirrorTable); a reconciliation reads the kernel's table in
  * slices, drops what the RIB does not have, and adds what the kernel lacks. It runs after a restart,
  * after lost notifications, and when a link went down (the kernel then takes the link's routes away
  * without saying so).
@@ -51,7 +51,7 @@ export interface MirrorTableOptions {
   /** No previous instance mirrored here (state file): routes of our protocol are others', too. */
   readonly isNew?: boolean;
   /** Protocols under which a previous instance mirrored (state file); those routes are removed. */
-  readonly formerProtocols?: readonly number[];
+  readonly previousProtocols?: readonly number[];
 }
 
 export interface MirrorParts {
@@ -118,21 +118,21 @@ export class Mirror {
   async open(
     number: number,
     source: MirrorSource,
-    { isShared = false, isNew = false, formerProtocols = [] }: MirrorTableOptions = {},
+    { isShared = false, isNew = false, previousProtocols = [] }: MirrorTableOptions = {},
   ): Promise<void> {
     assert(!this.#tables.has(number), 'a table is mirrored once');
     const { rtnetlink, protocol } = this.#parts;
     const table = new MirrorTable(number, source);
-    const former: RouteMessage[] = [];
+    const previous: RouteMessage[] = [];
     const foreign = new ForeignRoutes(this.#snapshot);
     const ours = isNew ? undefined : protocol;
     await readMirrorTable(rtnetlink, table, ours, this.#pathSets, (route) => {
-      if (formerProtocols.includes(route.protocol)) former.push(route);
+      if (previousProtocols.includes(route.protocol)) previous.push(route);
       else foreign.add(route);
     });
     if (!isShared) foreign.refuse(number);
-    await rtnetlink.requestAll(former.map(encodeDelRoute));
-    // An interrupted dump may have been seen twice; what it saw first and not again was removed.
+    await rtnetlink.requestAll(previous.map(encodeDelRoute));
+    // An interrupted dump was read twice. A route that only the first reading had was removed since.
     await this.#eachShard((shard) => table.forgetUnseen(shard));
     this.#tables.set(number, table);
     table.isDirty = true;

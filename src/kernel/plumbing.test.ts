@@ -134,11 +134,11 @@ test('rules: of a change that is refused halfway it is known which tables are to
     dump: async () => rulesFor(102, [500]),
     requestAll: async (bodies: readonly unknown[]) => bodies.map(() => ({ errno: 105 })),
   } as unknown as Rtnetlink;
-  const former = new Set<number>();
+  const previous = new Set<number>();
   const wanted = rulesFor(102, [501]);
-  await expect(setRules(rtnetlink, wanted, former)).rejects.toThrow(/routing rule/);
+  await expect(setRules(rtnetlink, wanted, previous)).rejects.toThrow(/routing rule/);
   // The network's own table is the mirror's, and may hold a million routes.
-  expect([...former]).toEqual([privateTableOf(500)]);
+  expect([...previous]).toEqual([privateTableOf(500)]);
 });
 
 describe('the guard', () => {

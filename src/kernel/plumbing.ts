@@ -1,7 +1,7 @@
 /**
- * Everything that egretd asks of the kernel so that packets stay apart, in the order that keeps them
- * apart: settings, guard, rules, connected routes, neighbors. The guard comes before any port opens
- * and goes last of all.
+ * Everything that egretd configures in the kernel so that the networks' packets stay separate, in the
+ * order that this needs: settings, guard, rules, connected routes, neighbors. The guard is installed
+ * before any port opens, and removed last.
  */
 import type { Log } from '../lib/log.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
@@ -32,11 +32,11 @@ export class Plumbing {
   readonly #log: Log;
   readonly #guard: Guard;
   readonly #sysctls: Sysctls;
-  /** Private tables to be emptied: of an earlier life, of networks that are gone. */
-  readonly #formerTables = new Set<number>();
+  /** Private tables to be emptied: of a previous instance, of networks that were removed. */
+  readonly #previousTables = new Set<number>();
   #lastNeighbors = '';
 
-  /** @param found - settings as they were before an earlier life (state.json) */
+  /** @param found - settings as they were before the previous instance changed them (state.json) */
   constructor(rtnetlink: Rtnetlink, runDir: string, found: SysctlRecord, log: Log) {
     this.#rtnetlink = rtnetlink;
     this.#log = log;
@@ -44,18 +44,18 @@ export class Plumbing {
     this.#sysctls = makeSysctls(found);
   }
 
-  /** @throws EgretError NFT_FAILED, NETLINK_REFUSED; the guard that stood before stands on */
+  /** @throws EgretError NFT_FAILED, NETLINK_REFUSED; the guard that was installed before stays */
   async apply(wanted: PlumbingWanted, snapshot: HostSnapshot): Promise<void> {
     this.#sysctls.apply(wanted.ports.map((port) => port.name));
     await this.#guard.set(wanted.ports, snapshot);
     const indexes = wanted.networks.flatMap((network) => network.routeTableIndex ?? []);
-    await setRules(this.#rtnetlink, rulesFor(wanted.rulePriority, indexes), this.#formerTables);
+    await setRules(this.#rtnetlink, rulesFor(wanted.rulePriority, indexes), this.#previousTables);
     const refused = await setPlumbingRoutes(
       this.#rtnetlink,
       plumbingRoutes(snapshot, wanted.networks),
-      [...this.#formerTables],
+      [...this.#previousTables],
     );
-    if (refused.length === 0) this.#formerTables.clear();
+    if (refused.length === 0) this.#previousTables.clear();
     for (const { route, fault } of refused) this.#log.warn({ route, fault }, 'route refused');
   }
 
@@ -91,12 +91,12 @@ export class Plumbing {
   /** The orderly stop, all but the guard. */
   async remove(): Promise<void> {
     await setNeighbors(this.#rtnetlink, []);
-    await setRules(this.#rtnetlink, [], this.#formerTables);
-    await setPlumbingRoutes(this.#rtnetlink, [], [...this.#formerTables]);
+    await setRules(this.#rtnetlink, [], this.#previousTables);
+    await setPlumbingRoutes(this.#rtnetlink, [], [...this.#previousTables]);
     this.#sysctls.restore();
   }
 
-  /** Whether an earlier life left its guard. To be asked before `apply`. */
+  /** Whether a previous instance left its guard. To be asked before `apply`. */
   hasGuard(): Promise<boolean> {
     return this.#guard.stands();
   }

@@ -5,8 +5,8 @@
  * Two sockets: one for requests, whose answers find their request by sequence number, and one for
  * notifications. The kernel runs one dump at a time on a socket, so dumps queue here. A dump that
  * the kernel marks as interrupted (NLM_F_DUMP_INTR) is read again. When notifications were lost
- * (ENOBUFS) the listener is told, and it reads everything again. No request waits for ever: when
- * nothing at all has come for a while, those that wait have failed, and their callers try again.
+ * (ENOBUFS) the listener is notified, and it reads everything again. No request waits without end: when
+ * the kernel has sent nothing for a while, the requests that wait fail, and their callers try again.
  */
 import { constants } from 'node:os';
 import type { Clock, Timer } from '../lib/clock.ts';
@@ -93,7 +93,7 @@ export class Rtnetlink {
     if (answer!.fault.errno !== 0) throw refused(what, answer!.fault);
   }
 
-  /** Sends requests in order. @returns what the kernel said of each; errno 0: done */
+  /** Sends requests in order. @returns the kernel's answer to each; errno 0: done */
   async requestAll(bodies: readonly RequestBody[], flags = 0): Promise<readonly MessageFault[]> {
     const faults: MessageFault[] = [];
     for (let from = 0; from < bodies.length; from += requestsMax) {

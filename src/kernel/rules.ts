@@ -41,20 +41,20 @@ export function rulesFor(priority: number, routeTableIndexes: readonly number[])
  * stays; the rest is removed or added.
  *
  * @param wanted - rulesFor(…); empty: the orderly stop
- * @param former - learns, before anything changes, which private tables rules led to that none is to
- *   lead to any more
+ * @param previousTables - filled, before anything changes, with the private tables that rules led to and
+ *   that none of `wanted` leads to
  * @throws EgretError NETLINK_REFUSED
  */
 export async function setRules(
   rtnetlink: Rtnetlink,
   wanted: readonly RuleMessage[],
-  former: Set<number>,
+  previousTables: Set<number>,
 ): Promise<void> {
   const all = await rtnetlink.dump('routing rules', encodeRuleDump(), decodeRule);
   const found = all.filter((rule) => rule.protocol === plumbingProtocol);
   const used = new Set(wanted.map((rule) => rule.table));
   for (const { mark, table } of found) {
-    if (table === privateTableOf(mark) && !used.has(table)) former.add(table);
+    if (table === privateTableOf(mark) && !used.has(table)) previousTables.add(table);
   }
   // Of each mark, what stays is right from its first rule on.
   const kept = new Set<string>();

@@ -124,9 +124,9 @@ test('what another life left', async (t) => {
     t.match(egret.log(), /the state file was not written/);
     t.notMatch(egret.log(), /the kernel refused a change/);
     await rm(inTheWay, { recursive: true });
-    const former = join(egret.runDir, 'state.json');
-    const { mtimeMs } = await stat(former);
-    await until('it is written again', async () => (await stat(former)).mtimeMs > mtimeMs);
+    const previous = join(egret.runDir, 'state.json');
+    const { mtimeMs } = await stat(previous);
+    await until('it is written again', async () => (await stat(previous)).mtimeMs > mtimeMs);
   });
 
   await t.test('a table that a network had in the former life is emptied', async (t) => {

@@ -104,7 +104,10 @@ test('upgrade', async (t) => {
       const { length } = await sessions();
       t.ok(length > 0);
       t.notOk(await upgrade(egretProgram), 'the forwarder is replaced');
-      t.match(egret.log(), /"sessions":[1-9]\d*,"reason":"records of version 2 .*its sessions end/);
+      t.match(
+        egret.log(),
+        /"sessions":[1-9]\d*,"reason":"records of version 2 .*its sessions are lost/,
+      );
       await comesBack(t, scene);
     },
   );

@@ -372,9 +372,9 @@ test('two networks give the box the same address', async (t) => {
       .filter((line) => line.includes('fwmark 0x1f4'));
     t.match(lines[0], String(privateTableOf(500)), 'the private table comes first again');
     t.match(lines[1], /lookup 500/);
-    const former = new Set<number>();
-    await setRules(rtnetlink, rulesFor(90, [500]), former);
-    t.same([...former], [privateTableOf(501)]);
+    const previous = new Set<number>();
+    await setRules(rtnetlink, rulesFor(90, [500]), previous);
+    t.same([...previous], [privateTableOf(501)]);
     t.equal(run('ip rule').match(/fwmark/g)?.length, 2);
     await setRules(rtnetlink, rulesFor(102, [500, 501]), new Set());
   });
@@ -662,7 +662,7 @@ test('the mirror', async (t) => {
       code: 'MIRROR_TABLE_FOREIGN',
       message: /Table 600 .*10.1.0.0\/16 dev mi0 proto bird scope link; .*; and 2 more/,
     });
-    await mirror.open(600, new TestSource(), { formerProtocols: [12] });
+    await mirror.open(600, new TestSource(), { previousProtocols: [12] });
     t.equal(run('ip route show table 600'), '', 'unless an earlier life of ours wrote it');
   });
 

@@ -30,7 +30,7 @@ export interface GatewayProbesOptions {
   readonly changed: () => void;
 }
 
-/** What a RIB says of an address. */
+/** How a RIB resolves an address. */
 export type RouteTo = (
   network: string,
   address: Ipv4,

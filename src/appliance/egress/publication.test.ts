@@ -7,7 +7,7 @@ const plan = {} as EgressPlan;
 const a = 0x0a320002;
 const b = 0x0a320003;
 
-/** A data plane that takes plans up when it is told to, and a clock that runs timers on demand. */
+/** A data plane that takes plans up on demand, and a clock that runs timers on demand. */
 function bench() {
   const events: string[] = [];
   let published = 0;
@@ -63,7 +63,7 @@ test('an address is announced only after the forwarder has taken up its plan', (
   expect(events).toEqual(['publish 1', `announce ${a}`]);
 });
 
-test('an address that goes is withdrawn before its plan', () => {
+test('an address that is removed is withdrawn before its plan', () => {
   const { publication, events, runTimers, acknowledge } = bench();
   publication.publish(plan, red(a, b));
   acknowledge();
@@ -89,7 +89,7 @@ test('a plan for which there is no room yet is tried again, and announced only t
   expect(events).toEqual(['publish 1', `announce ${a}`]);
 });
 
-test('while held, what an earlier life announced stays announced', () => {
+test('while held, what the previous instance announced stays announced', () => {
   const { publication, events, runTimers, acknowledge } = bench();
   publication.resume(red(a));
   publication.hold(true);

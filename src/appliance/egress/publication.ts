@@ -4,8 +4,8 @@
  *   withdraw what the new plan no longer holds ─▶ publish the plan ─▶ forwarder has taken it up
  *     ─▶ announce what is new
  *
- * So an egress address is announced only while the forwarder translates to it, and nobody is sent
- * towards an address that is about to go.
+ * So an egress address is announced only while the forwarder translates to it, and it is withdrawn
+ * before the forwarder stops to.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { DataPlane } from '../../dataplane/dataplane.ts';
@@ -49,13 +49,13 @@ export class Publication {
     return this.#announced;
   }
 
-  /** Announces these at once: an earlier life did, and the forwarder has its plan still. */
+  /** Announces these at once: the previous instance did, and the forwarder still has its plan. */
   resume(exports: Exports): void {
     this.#wanted = exports;
     this.#tell(exports);
   }
 
-  /** Until released, announcements only grow: neighbors are told again what they were told before. */
+  /** Until released, nothing is withdrawn: neighbors receive again what they had before. */
   hold(isHeld: boolean): void {
     this.#isHeld = isHeld;
     if (!isHeld) this.#wait(acknowledgePollMs);

@@ -2,8 +2,8 @@
  * The speaker's neighbors, following the Model and the host.
  *
  * A socket is bound to an interface by number: when the number changed, the sessions over it start
- * over. The BGP identifier is chosen once, also for later lives (state file), since a neighbor takes
- * another one for another router.
+ * over. The BGP identifier is chosen once and kept in the state file for later instances, since a
+ * neighbor takes another identifier for another router.
  */
 import type { RestartFlags } from '../../bgp/connection/negotiate.ts';
 import type { Speaker } from '../../bgp/speaker.ts';
@@ -14,7 +14,7 @@ import type { Ipv4 } from '../../net/ipv4.ts';
 import { hostLinks } from './host-view.ts';
 import { chooseRouterId, speakerConfig, without } from './speaker-config.ts';
 
-/** The identifier of a box without an address, which reaches nobody. */
+/** The identifier of a box without an address, which reaches no neighbor. */
 const noAddress: Ipv4 = 1;
 
 export class BgpNeighbors {
@@ -22,7 +22,7 @@ export class BgpNeighbors {
   #routerId: Ipv4 | undefined;
   #ifindexes = new Map<string, number>();
 
-  /** @param routerId - what an earlier life chose */
+  /** @param routerId - the previous instance's choice */
   constructor(speaker: Speaker, routerId: Ipv4 | undefined) {
     this.#speaker = speaker;
     this.#routerId = routerId;

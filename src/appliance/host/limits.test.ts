@@ -79,7 +79,7 @@ test('an arena for which there is no memory is an operating error with its size'
   );
 });
 
-test('what is fixed for a life is known; routes.mirror is not', () => {
+test('says what needs a restart; routes.mirror does not', () => {
   const appliance = {
     limits: { sessions: 4, routes: 4 },
     mirror: { isOn: true, protocol: 186 },

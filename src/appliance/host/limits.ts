@@ -102,7 +102,7 @@ function shortages(model: Model, limits: Limits): (keyof Needs)[] {
 }
 
 /**
- * Gives the Model's networks their slots, which they keep for the arena's life.
+ * Gives the Model's networks their slots, which they keep as long as the arena exists.
  *
  * @throws EgretError ARENA_TOO_SMALL; nothing of the Model may be taken up then
  */
@@ -116,12 +116,12 @@ export function takeRoom(model: Model, dataPlane: ArenaDataPlane): void {
   try {
     for (const network of model.networks) dataPlane.networkSlot(network.routeTableIndex);
   } catch (cause) {
-    // Networks that are gone keep theirs: sessions may still name them.
+    // Networks that were removed keep theirs: sessions may still name them.
     throw tooSmall('networks', cause);
   }
 }
 
-/** Whether a new Model changes what is fixed for the life of egretd. */
+/** Whether a new Model changes what is fixed while egretd runs. */
 export function needsRestart(before: Model, after: Model): boolean {
   const fixed = ({ appliance: { limits, mirror, isWatchingConfig } }: Model): object => ({
     limits,

@@ -60,7 +60,7 @@ test('not before the mirror has followed', () => {
   expect(done).toEqual(['shrink']);
 });
 
-test("what an earlier life's routes took is given back when they have gone", () => {
+test("what a previous instance's routes took is given back when they are removed", () => {
   const { memory, mirrors, done, turn } = bench();
   mirrors.isSettled = false;
   memory.tookOver();

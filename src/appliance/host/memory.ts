@@ -1,15 +1,15 @@
 /**
- * Gives memory back to the system after a table of routes went.
+ * Gives memory back to the system after many routes were removed.
  *
- * Tables shrink by themselves (src/rib, native/fib/prefix_table.c), but what they leave stays with this
- * process otherwise: garbage until the collector sees a reason to run, heap pages that V8 pools or
- * that few objects are left on, freed blocks in malloc's heap, the map of arena pages that hold no
- * route any more. So once routes, FIB and mirror have settled and the tables are less than half of
- * what they were: shrink the heap, a little later trim the rest, and both once more for what the first
- * round has made free.
+ * Tables shrink by themselves (src/rib, native/fib/prefix_table.c), but the memory that they free stays
+ * with this process: garbage that the collector has no reason to collect yet, heap pages that V8 pools
+ * or that hold few objects, freed blocks in malloc's heap, the map of arena pages that hold no route any
+ * more. So when routes, FIB and mirror have settled and the tables are less than half of what they were,
+ * the heap is shrunk, a little later the rest is trimmed, and both are done once more for what the first
+ * round made free.
  *
- * To shrink the heap takes time by what is alive, which is attribute sets above all: where many are
- * left, it is left as it is until they go.
+ * The time to shrink the heap grows with the live objects, most of which are attribute sets: with many
+ * of them the heap is not shrunk.
  */
 import type { Clock } from '../../lib/clock.ts';
 import type { Worker, WorkQueue } from '../../lib/work-queue.ts';
@@ -32,21 +32,21 @@ export interface MemoryOptions {
 /** Less is not worth the work. */
 const worthBytes = 4 << 20;
 const attributesMax = 20_000;
-const lookMs = 200;
+const checkMs = 200;
 const rounds = 2;
-/** How long V8 has, which works in small steps and on other threads. */
+/** Time for V8 to finish: it works in small steps and on other threads. */
 const roundMs = 1000;
 
 export class Memory implements Worker {
   readonly #options: MemoryOptions;
   #peakBytes = 0;
-  #isLooking = false;
+  #isChecking = false;
 
   constructor(options: MemoryOptions) {
     this.#options = options;
   }
 
-  /** Tables may have grown or shrunk. Cheap: they are asked once, however many have. */
+  /** Tables may have grown or shrunk. Cheap: their sizes are read once, however many have. */
   changed(): void {
     this.#options.queue.add(this);
   }
@@ -55,13 +55,13 @@ export class Memory implements Worker {
   work(): boolean {
     const bytes = this.#options.tables.tableBytes;
     this.#peakBytes = Math.max(this.#peakBytes, bytes);
-    if (this.#peakBytes - bytes > worthBytes && bytes * 2 < this.#peakBytes) this.#lookLater();
+    if (this.#peakBytes - bytes > worthBytes && bytes * 2 < this.#peakBytes) this.#checkLater();
     return false;
   }
 
-  /** An earlier life's routes may go yet, which count in no table: looks when all has settled. */
+  /** Routes of the previous instance are in no table's size: checks once, when all has settled. */
   tookOver(): void {
-    this.#lookLater();
+    this.#checkLater();
   }
 
   #giveBack(): void {
@@ -78,7 +78,7 @@ export class Memory implements Worker {
     });
   }
 
-  /** Each is a step that cannot be cut: it has to wait for its turn. */
+  /** Each is one step that cannot be divided, so it waits for its turn. */
   #inTurn(step: () => void): void {
     void this.#options.queue.job(() => {
       step();
@@ -86,14 +86,14 @@ export class Memory implements Worker {
     });
   }
 
-  #lookLater(): void {
-    if (this.#isLooking) return;
-    this.#isLooking = true;
-    this.#options.clock.after(lookMs, () => {
-      this.#isLooking = false;
+  #checkLater(): void {
+    if (this.#isChecking) return;
+    this.#isChecking = true;
+    this.#options.clock.after(checkMs, () => {
+      this.#isChecking = false;
       const { tables, mirrors } = this.#options;
       if (tables.isSettled && mirrors.isSettled) this.#giveBack();
-      else this.#lookLater();
+      else this.#checkLater();
     });
   }
 }

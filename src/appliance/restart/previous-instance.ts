@@ -29,12 +29,12 @@ const addressesOf = (rows: readonly string[]): number[] =>
   rows.flatMap((text) => parseIpv4(text) ?? []);
 
 /** Which addresses each gateway had. */
-export function formerAssignment(state: State): AddressAssignment {
+export function previousAssignment(state: State): AddressAssignment {
   return new Map(Object.entries(state.addresses).map(([key, rows]) => [key, addressesOf(rows)]));
 }
 
 /** What was announced, of addresses that some gateway still has. */
-export function formerExports(state: State, assignment: AddressAssignment): Exports {
+export function previousExports(state: State, assignment: AddressAssignment): Exports {
   const ours = new Set([...assignment.values()].flat());
   return new Map(
     Object.entries(state.announced).map(([network, rows]) => [
@@ -45,8 +45,8 @@ export function formerExports(state: State, assignment: AddressAssignment): Expo
 }
 
 /** Gateways that had an address announced: clients could use them. */
-export function formerGateways(state: State, assignment: AddressAssignment): string[] {
-  const announced = new Set([...formerExports(state, assignment).values()].flat());
+export function previousGateways(state: State, assignment: AddressAssignment): string[] {
+  const announced = new Set([...previousExports(state, assignment).values()].flat());
   return [...assignment].flatMap(([key, addresses]) =>
     addresses.some((address) => announced.has(address)) ? [key] : [],
   );

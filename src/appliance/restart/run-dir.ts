@@ -1,7 +1,7 @@
 /**
- * The run directory: it belongs to one instance, and holds what the next life of egretd needs.
+ * The run directory: it belongs to one instance, and holds what egretd needs after a restart.
  *
- *   lock            held while egretd lives      egretd.pid, forwarder.pid
+ *   lock            held while egretd runs       egretd.pid, forwarder.pid
  *   status.sock     read-only questions          forwarder.sock   descriptors, wake-ups, liveness
  *   arena           link to the shared file      state.json       see State
  *
@@ -113,7 +113,7 @@ export class RunDir {
     return join(this.path, name);
   }
 
-  /** Where the arena lives: memory, never a disk. */
+  /** Where the arena is: in memory, never on a disk. */
   get arenaPath(): string {
     return join('/dev/shm', `egret-${this.id}`);
   }
@@ -127,7 +127,7 @@ export class RunDir {
     };
   }
 
-  /** @returns what the last life left; emptyState when there is none or it cannot be read */
+  /** @returns what the previous instance left; emptyState when there is none or it cannot be read */
   readState(): State {
     try {
       const read = readJson(stateSchema, JSON.parse(readFileSync(this.file('state.json'), 'utf8')));
@@ -154,7 +154,7 @@ export class RunDir {
     rmSync(this.arenaPath, { force: true });
   }
 
-  /** Ends alone: only the pid goes. */
+  /** egretd stops alone: only its pid file is removed. */
   release(): void {
     try {
       unlinkSync(this.file('egretd.pid'));

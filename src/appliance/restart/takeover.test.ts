@@ -63,7 +63,7 @@ test('a neighbor that does not come back is not waited for', () => {
   expect(reasons).toEqual(['neighbors that did not come back are not waited for']);
 });
 
-test('a neighbor that comes and goes is not waited for', () => {
+test('a neighbor that came up and went down again is not waited for', () => {
   const { takeover, reasons } = bench(['red']);
   takeover.down('red');
   expect(reasons).toEqual([]);

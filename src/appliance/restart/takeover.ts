@@ -1,10 +1,10 @@
 /**
- * When a new life's FIB takes over from the one that an earlier life left forwarding.
+ * Decides when the FIB of this instance replaces the one that the previous instance left forwarding.
  *
  * RFC 4724 §4.1: routes are selected when every neighbor that was up has sent End-of-RIB, or the
- * deferral timer has run out. A neighbor that is down is not waited for: one that was up in this life
- * and went, and one that has not come up within a short while. Silence stands for End-of-RIB only with
- * a neighbor that sends none: others pause for seconds in the middle of a full table.
+ * deferral timer has expired. A neighbor that is down is not waited for: one that came up again and went
+ * down, or one that has not come up within a short while. Silence counts as End-of-RIB only with a
+ * neighbor that sends none: others pause for seconds in the middle of a full table.
  */
 import type { Clock, Timer } from '../../lib/clock.ts';
 import type { WorkQueue } from '../../lib/work-queue.ts';
@@ -12,15 +12,15 @@ import type { WorkQueue } from '../../lib/work-queue.ts';
 export interface TakeoverOptions {
   readonly clock: Clock;
   readonly queue: WorkQueue;
-  /** Keys of neighbors that were up when the earlier life ended. */
+  /** Keys of neighbors that were up when the previous instance stopped. */
   readonly awaited: Iterable<string>;
   /** Appliance.spec.bgp.restartDeferral. */
   readonly deferralMs: number;
-  /** Runs once. `reason` says who was waited for last. */
+  /** Runs once. `reason` says what was waited for last. */
   readonly onReady: (reason: string) => void;
 }
 
-/** Long enough for a neighbor that retries every few seconds, short beside its restart timer. */
+/** Long enough for a neighbor that retries every few seconds, short compared with its restart timer. */
 const comeBackMs = 20_000;
 
 export class Takeover {

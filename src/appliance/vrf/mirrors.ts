@@ -25,18 +25,18 @@ export class Mirrors {
   readonly #mirror: Mirror;
   readonly #sources = new Map<number, NetworkSource>();
   /** Tables of the previous instance that were not read yet. */
-  readonly #former: Set<number>;
+  readonly #previousTables: Set<number>;
 
   constructor(options: MirrorsOptions) {
     this.#options = options;
     this.#mirror = options.mirror;
     this.protocol = options.protocol;
-    this.#former = new Set(options.state.mirroredTables);
+    this.#previousTables = new Set(options.state.mirroredTables);
   }
 
   /** Tables that hold routes of ours. */
   get tables(): number[] {
-    return [...new Set([...this.#former, ...this.#sources.keys()])];
+    return [...new Set([...this.#previousTables, ...this.#sources.keys()])];
   }
 
   mirroredCount(network: Network): number {
@@ -60,7 +60,7 @@ export class Mirrors {
   async open(model: Model): Promise<void> {
     const networks = model.appliance.mirror.isOn ? model.networks : [];
     for (const network of networks) await this.#add(network.routeTableIndex);
-    for (const table of this.#former) {
+    for (const table of this.#previousTables) {
       await this.#add(table, true);
       this.#sources.delete(table);
       await this.#mirror.remove(table);
@@ -80,7 +80,7 @@ export class Mirrors {
     for (const [table, source] of this.#sources) {
       if (wanted.has(table)) continue;
       source.detach();
-      // It is ours until it is empty: a crash meanwhile leaves the rest to the next instance.
+      // The table stays ours until it is empty: after a crash, the next instance removes the rest.
       await this.#mirror.remove(table);
       this.#sources.delete(table);
     }
@@ -115,11 +115,11 @@ export class Mirrors {
   async #add(table: number, isShared = false): Promise<void> {
     const { mirrorProtocol } = this.#options.state;
     const source = new NetworkSource();
-    const isNew = !this.#former.has(table);
-    const isFormer = !isNew && mirrorProtocol !== this.protocol;
-    const formerProtocols = isFormer ? [mirrorProtocol] : [];
-    await this.#mirror.open(table, source, { isShared, isNew, formerProtocols });
-    this.#former.delete(table);
+    const isNew = !this.#previousTables.has(table);
+    const hasChangedProtocol = !isNew && mirrorProtocol !== this.protocol;
+    const previousProtocols = hasChangedProtocol ? [mirrorProtocol] : [];
+    await this.#mirror.open(table, source, { isShared, isNew, previousProtocols });
+    this.#previousTables.delete(table);
     this.#sources.set(table, source);
   }
 }
