@@ -135,7 +135,7 @@ src/dataplane/abi.gen.ts: native/abi.h native/abi_print.c
 	$(CC) $(CFLAGS) -Inative native/abi_print.c -o build/abi_print
 	build/abi_print > $@
 
-# What the two processes share, and its hashes. Another hash recompiles lib/abi_hash.c alone.
+# What the two processes share, and its hashes. For another hash only lib/abi_hash.c is compiled.
 LAYOUT := native/layout_print.c native/tables/layout.c native/fib/fib.c native/plan/plan_buffer.c
 
 native/abi.layout: build/layout_print
