@@ -5,8 +5,11 @@ import { expect, it } from 'vitest';
 import { parseDocument } from 'yaml';
 import { meaningOf } from './scalars.ts';
 
+const numRuns = Number(process.env['FUZZ_RUNS'] ?? 1000);
+
 function meaningInPackage(text: string): unknown {
-  return parseDocument(text, { schema: 'core' }).toJS();
+  // Within a list, where dashes and dots do not divide documents.
+  return parseDocument(`[${text}]`, { schema: 'core' }).toJS()[0];
 }
 
 const words = [
@@ -55,13 +58,12 @@ it.each([...words, ...numbers, ...fractions, ...others])('%s', (text) => {
 });
 
 it('whatever looks like a number', () => {
-  const text = fc.stringMatching(/^[-+.0oxXeE1789aFnN]{1,8}$/);
-  const isScalar = (one: string): boolean => !/^-+$/.test(one);
+  const text = fc.stringMatching(/^[-+.0oxXeE1789aFnN]{1,8}$/).filter((one) => one !== '-');
   fc.assert(
-    fc.property(text.filter(isScalar), (one) => {
+    fc.property(text, (one) => {
       expect(meaningOf(one)).toEqual(meaningInPackage(one));
     }),
-    { numRuns: 3000 },
+    { numRuns },
   );
 });
 
