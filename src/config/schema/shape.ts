@@ -267,10 +267,11 @@ export function list<Out>(
         const wanted = count < min ? `at least ${min}` : `at most ${max}`;
         report.error({ at: value.at, path }, `the list has ${count} items; ${wanted} are needed`);
       }
-      const items = value.items.map((one, index) => item.read(one, `${path}[${index}]`, report));
-      const areWhole = items.every((one): one is Out & {} => one !== undefined);
-      const whole = areWhole ? items : items.filter((one) => one !== undefined);
-      return { value: whole, at: value.at, path };
+      const items = value.items
+        .map((one, index) => item.read(one, `${path}[${index}]`, report))
+        .filter((one) => one !== undefined);
+      // A copy has no room to grow.
+      return { value: items.slice(), at: value.at, path };
     },
   };
 }
