@@ -1,7 +1,7 @@
 // The table: a row of the arena and a private record for each neighbor, found by a keyed hash.
 //
-// Chains of indexes rather than open addressing, because neighbors come and go. The key of the hash
-// is the arena's secret: which on-link addresses are asked for is up to whoever sends to them.
+// Chains of indexes rather than open addressing, because neighbors are added and removed all the time.
+// The hash is keyed with the arena's secret, since senders choose which on-link addresses are resolved.
 #include "neighbor/neighbor.h"
 
 #include "neighbor/neighbor_table.h"
@@ -62,8 +62,8 @@ static void remove_row(struct neighbor_table *table, uint32_t index)
 	table->free_rows[table->free_row_count++] = index;
 }
 
-// Looks for a neighbor that is of no use: unreachable, and nothing waits for it. A clock hand, so the
-// one that was not looked at for longest goes first.
+// Removes a neighbor that is not in use: unreachable, and no packet waits for it. A clock hand: it
+// continues behind the row that was checked last.
 static void reclaim_row(struct neighbor_table *table)
 {
 	uint32_t limit = table->row_count < RECLAIM_ROWS ? table->row_count : RECLAIM_ROWS;

@@ -1,14 +1,14 @@
-// Neighbors: which MAC address answers for a next hop or a directly connected host.
+// Neighbors: the MAC address of each next hop and of each directly connected host.
 //
 // The forwarder follows the kernel's table over its own netlink socket (neighbor_netlink.c), so that
-// a next hop's change is seen while egretd is dead. A packet for an unresolved neighbor waits in a
-// queue of NEIGHBOR_HOLD_PACKETS for NEIGHBOR_HOLD_NS; then it drops with host unreachable. One that is
-// used is polled about once a second (neighbor_poll.c), since the kernel never sees our packets use
-// it and would notice a silent change of its MAC address after a minute.
+// it sees changes while egretd does not run. A packet for an unresolved neighbor waits in a queue of
+// NEIGHBOR_HOLD_PACKETS for NEIGHBOR_HOLD_NS; then it is dropped with host unreachable. A neighbor in use
+// is polled about once a second (neighbor_poll.c): the kernel does not see our packets, and would notice
+// a new MAC address only after a minute.
 //
 // A row of the arena (struct egret_neighbor_row) is in use when its address is not 0. Rows outlive the
 // forwarder: the next one forwards by them at once, and its first dump of the kernel's table corrects
-// them. What waits is private memory and dies with its process.
+// them. Packets that wait are private memory and are lost with the process.
 #pragma once
 #include "arena/arena.h"
 #include "packet/packet.h"
@@ -37,11 +37,12 @@ int neighbor_find(struct neighbor_table *table, uint16_t port, uint32_t address,
 // 1 when the MAC address is known and polls are answered, as far as there were any. 0: another path is
 // better, if there is one. It counts as used, as by neighbor_find. Hot path: one probe.
 int neighbor_is_answering(struct neighbor_table *table, uint16_t port, uint32_t address);
-// What the kernel said. State FAILED drops what waits; REACHABLE releases it at the next housekeeping.
+// The kernel's state of a neighbor. FAILED drops the packets that wait; REACHABLE releases them at the
+// next housekeeping.
 void neighbor_update(struct neighbor_table *table, uint16_t port, uint32_t address,
 	enum neighbor_state state, const uint8_t mac[6]);
-// How sure one may be of a reachable neighbor: it has just answered with this MAC address (another
-// than the known one says nothing); it is to be polled as soon as it is used; or never.
+// What is known of a reachable neighbor. confirm: it has just answered with this MAC address (an answer
+// with another one than the known is ignored). doubt: poll it as soon as it is used. trust: never poll it.
 void neighbor_confirm(
 	struct neighbor_table *table, uint16_t port, uint32_t address, const uint8_t mac[6]);
 void neighbor_doubt(struct neighbor_table *table, uint16_t port, uint32_t address);

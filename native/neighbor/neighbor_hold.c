@@ -1,8 +1,8 @@
 // Packets that wait for a neighbor's MAC address (RFC 1122 §2.3.2.2), and the questions to the kernel.
 //
-// A packet is copied: its batch goes on without it. When the neighbor answers, it goes through the
-// last stages in a batch of its own; when the oldest has waited for NEIGHBOR_HOLD_NS the neighbor
-// counts as failed for as long again, and everything that waits drops with host unreachable.
+// A packet is copied: its batch continues without it. When the neighbor answers, the copy passes the
+// last stages in a batch of its own. When the oldest has waited for NEIGHBOR_HOLD_NS, the neighbor
+// counts as failed for as long again, and all packets that wait are dropped with host unreachable.
 #include "neighbor/neighbor.h"
 #include "neighbor/neighbor_table.h"
 #include "packet/worker.h"

@@ -4,8 +4,8 @@
 // suggestion: nothing here trusts a length, an index or an address. Requests ask for no answer but an
 // error, and errors are ignored: a probe that failed is sent again while packets wait.
 //
-// A request takes the kernel's RTNL lock and so may wait for whoever holds it; only unresolved
-// neighbors cost one, and next hops are kept resolved by the kernel (NTF_EXT_MANAGED).
+// A request takes the kernel's RTNL lock and so may wait for another process that holds it. Only
+// unresolved neighbors cost one, and next hops are kept resolved by the kernel (NTF_EXT_MANAGED).
 #include "neighbor/neighbor.h"
 #include "neighbor/neighbor_table.h"
 #include "packet/worker.h"

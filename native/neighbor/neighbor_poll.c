@@ -1,14 +1,14 @@
-// Are the neighbors that we use still there, and at the same MAC address?
+// Polls the neighbors in use: are they still reachable, and at the same MAC address?
 //
 // RFC 1122 §2.3.2.1: unicast polls. A neighbor that is used and has not been confirmed for
-// POLL_INTERVAL_NS is asked by ARP; without an answer everybody is asked. The answer goes to the
-// kernel, which updates its table and tells us (neighbor_netlink.c); here it only counts as a sign of
-// life. So a next hop that changes its MAC address without a word is followed within two seconds, also
-// when nothing comes back from it. What the neighbor is stays the kernel's word: no number of polls
-// without an answer makes one fail. But of several paths, those by a silent one are taken last.
+// POLL_INTERVAL_NS gets a unicast ARP request, and without an answer a broadcast one. The kernel receives
+// the answer, updates its table and notifies us (neighbor_netlink.c); here the answer only confirms the
+// neighbor. So a next hop that changes its MAC address without an announcement is followed within two
+// seconds, even when it sends us nothing. Only the kernel decides that a neighbor has failed, however
+// many polls stay without an answer. But of several paths, those by a silent neighbor are taken last.
 //
-// Quiet neighbors cost nothing, and all of them together POLL_BUDGET frames in POLL_BUDGET_NS: where
-// thousands are used, each waits for its turn.
+// Unused neighbors cost nothing, and all others together POLL_BUDGET frames in POLL_BUDGET_NS: with
+// thousands in use, each waits for its turn.
 #include "neighbor/neighbor.h"
 #include "neighbor/neighbor_table.h"
 #include "packet/arp_frame.h"

@@ -51,7 +51,7 @@ struct neighbor_table {
 	uint64_t key[2];
 	uint32_t *free_rows;
 	uint32_t free_row_count;
-	uint32_t reclaim_at; // where the last search ended
+	uint32_t reclaim_at; // where the last search stopped
 	uint32_t dump;
 	uint64_t now_ns;
 
