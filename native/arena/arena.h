@@ -8,9 +8,9 @@
 // (sessions, bindings) belong to the worker; the rest of session state is private memory, rebuilt
 // from them (session.h). Nothing is allocated after creation.
 //
-// The arena has two halves (docs/adr/0012-arena-compatibility.md). Slots and records are truth: they
-// are listed in the preamble, so that every build finds them. All else is control tables, which only
-// the build that made them understands, and which another build makes anew.
+// The arena has two halves (docs/adr/0012-arena-compatibility.md). Slots and records are kept across
+// builds: the preamble lists them, so that every build finds them. The rest is control tables, which only
+// the build that made them understands, and which another build makes again.
 #pragma once
 
 #include "abi.h"
@@ -31,7 +31,7 @@ enum {
 
 enum arena_state { ARENA_CREATING = 0, ARENA_READY = 1 };
 
-// The lists of the lasting half. A number keeps its meaning for ever.
+// The lists of the half that is kept. A number keeps its meaning in all later builds.
 enum arena_list_number {
 	ARENA_PORTS = 0, // names of interfaces, each a string
 	ARENA_NETWORKS = 1, // uint32_t
@@ -118,10 +118,10 @@ struct arena {
 };
 
 // Every process that maps an arena holds a shared lock on one byte of it, from before it has a name, so
-// that a file which nobody uses is known. (Byte 0 says that a process runs its workers, epoch.h.)
+// that a file in use is recognized. (Byte 0: the process runs its workers, epoch.h.)
 
 // Creates a file of so many bytes in the folder of `path`, on tmpfs, 0600, allocated in full, without a
-// name, and maps it: what a process that dies has not named leaves nothing. 0, or -BAD_ARGUMENT, -SYSTEM.
+// name, and maps it: when the process dies before it names the file, nothing is left behind. 0, or -BAD_ARGUMENT, -SYSTEM.
 int arena_file_create(const char *path, uint64_t bytes, struct arena *arena);
 // Gives it its name; a file that had it loses it. 0, or -BAD_ARGUMENT, -SYSTEM.
 int arena_file_publish(const struct arena *arena, const char *path);

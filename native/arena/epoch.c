@@ -44,7 +44,7 @@ void epoch_mark(const struct arena *arena, struct epoch_mark *mark)
 			&arena->header->workers[i].epoch, __ATOMIC_SEQ_CST);
 }
 
-// 1 when the worker will not come back: its process is gone.
+// 1 when the worker will not come back: its process has exited.
 static int worker_is_dead(const struct arena *arena, uint32_t worker)
 {
 	uint64_t heartbeat = __atomic_load_n(

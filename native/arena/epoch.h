@@ -1,12 +1,12 @@
-// Quiet points: when may egretd reuse what it took away from readers?
+// Quiet points: when may egretd reuse what it has unlinked, given that workers may still read it?
 //
 //   worker:  epoch_enter ─▶ plan_view_take, fib_view_take ─▶ the batch ─▶ epoch_leave
 //   egretd:  unlink with a release store ─▶ epoch_mark ─▶ … epoch_has_passed ─▶ reuse
 //
 // A worker's epoch is odd while it may hold a view and even while it holds none. What was unlinked
 // before epoch_mark cannot be seen any more once every worker was seen quiet, or moved on, since.
-// A worker announces itself offline before it sleeps; one of a dead forwarder counts as quiet: its
-// heartbeat is old and nobody holds the lock that epoch_claim takes and the kernel releases at death.
+// A worker announces itself offline before it sleeps. A worker of a dead forwarder counts as quiet: its
+// heartbeat is old, and the lock that epoch_claim takes is free, since the kernel released it.
 //
 // Views are used only between epoch_enter and epoch_leave; plan_seen and generation_seen are stored
 // between them too.

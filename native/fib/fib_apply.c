@@ -1,4 +1,4 @@
-// The FIB as egretd calls it: a writer's life, and checked calls of fib_write.h.
+// The FIB as egretd calls it: opens and closes a writer, and checks the arguments of fib_write.h.
 #include "fib/fib_apply.h"
 #include "egret.h"
 #include "fib/fib_write.h"

@@ -1,4 +1,4 @@
-// What the handles of egret.h point to, and the life of the FIB's writer in it.
+// What the handles of egret.h point to, and the opening and closing of the FIB's writer in it.
 #pragma once
 
 #include "arena/arena.h"

@@ -68,7 +68,7 @@ const struct egret_plan_rule *plan_rule(
 	return NULL;
 }
 
-// The weight of a gateway address for a key: the same in every life and on every box.
+// The weight of a gateway address for a key: the same after each restart and on every box.
 static uint64_t weight(uint64_t key, uint32_t address)
 {
 	uint64_t hash = (key ^ (uint64_t)address << 32) + 0x9e3779b97f4a7c15ull + address;

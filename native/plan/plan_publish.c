@@ -70,7 +70,8 @@ static int image_make(
 	return 0;
 }
 
-// 1 when beside a plan stands what is derived from it; `number` is no plan's.
+// 1 when what stands in the arena is equal to a derived image. Their numbers are not compared: the image
+// has none yet.
 static int is_derived(const struct plan_derived *found, const struct plan_derived *image)
 {
 	enum {
