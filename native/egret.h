@@ -17,7 +17,7 @@ int egret_errno(void);
 
 // -- Log (log.c) ----------------------------------------------------------------------------------
 
-// Writes a line of n bytes, its newline included, without waiting for whoever reads. 0: it is lost.
+// Writes a line of n bytes, its newline included, without waiting for the reader. 0: it is lost.
 int egret_log_write(int fd, const char *line, uint32_t n);
 
 // -- Arena (tables/) ------------------------------------------------------------------------------
@@ -31,7 +31,7 @@ int egret_arena_create(
 // What another build left at `path`, or this one with other limits. BAD_ARENA: nothing of an arena.
 int egret_arena_inspect(const char *path, struct egret_arena_found *found);
 // Makes an arena at `path` as egret_arena_create does, with slots, sessions and bindings of the one at
-// `from`, whose forwarder has ended; `path` may be the same. ABI_MISMATCH: they cannot be converted;
+// `from`, whose forwarder has exited; `path` may be the same. ABI_MISMATCH: they cannot be converted;
 // NO_SPACE: these limits have no room for them. The old file stays as it is until the new one is whole.
 int egret_arena_convert(const char *from, const char *path, const char *owner,
 	const struct egret_limits *limits, void **arena);
@@ -44,14 +44,14 @@ void egret_arena_close(void *arena);
 // Gives memory of this process back that it does not need now: free blocks of malloc's heap, and its
 // map of the arena, which comes back page by page as it is used.
 void egret_memory_trim(void *arena);
-// Begins a new life of egretd: takes the generation that does not forward, empties it.
+// Begins a new generation, as each start of egretd does: takes the one that does not forward, empties it.
 int egret_arena_begin_generation(void *arena);
 // Makes the generation that was begun the one that forwards: one release store.
 int egret_arena_commit_generation(void *arena);
-// 1 when a generation forwards that an earlier life committed.
+// 1 when a generation forwards that a previous instance committed.
 int egret_arena_has_generation(void *arena);
 
-// Slots: small numbers that keep their meaning for the arena's life. -NO_SPACE when all are taken.
+// Slots: small numbers that keep their meaning as long as the arena exists. -NO_SPACE: all are taken.
 int egret_port_slot(void *arena, const char *interface_name);
 int egret_network_slot(void *arena, uint32_t route_table_index); // table 254 is slot 0
 int egret_address_slot(void *arena, uint32_t address);
@@ -196,7 +196,7 @@ struct egret_mirror_route {
 int egret_mirror_open(uint8_t protocol, void **mirror, int *events);
 // Queues up to n routes; returns how many were taken (the queue is bounded).
 int egret_mirror_submit(void *mirror, const struct egret_mirror_route *routes, uint32_t n);
-// From here on the thread is as important as any other: nobody waits for anything else.
+// From here on the thread runs at normal priority: egretd has nothing else to do than to wait for it.
 void egret_mirror_hurry(void *mirror);
 void egret_mirror_close(void *mirror);
 

@@ -36,7 +36,7 @@ int control_send(int socket, const struct control_message *message, int fd)
 	do {
 		sent = sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (sent < 0 && errno == EINTR);
-	// So small a message goes as one piece or, when the peer has not read for long, not at all.
+	// So small a message is sent in one piece or, when the peer has not read for long, not at all.
 	return sent == (ssize_t)sizeof *message ? 0 : -EGRET_STATUS_CLOSED;
 }
 

@@ -7,11 +7,11 @@
 //                ◀─────────────────────────   ADD_PORT: status
 //     WAKE       ─────────────────────────▶   (no answer)
 //
-// A stream of messages of CONTROL_BYTES each. The forwarder speaks only when asked, so whoever waits
-// on the stream for its end reads nothing else. A descriptor travels as SCM_RIGHTS with the first
-// byte of its message. An answer repeats its request's sequence number; answers to requests that
-// were given up are skipped. The layout, HELLO, TAKE_PORTS and STOP are the same for every abi.h, so
-// that an egretd of another build can say what it costs to end the forwarder, and end it.
+// A stream of messages of CONTROL_BYTES each. The forwarder only answers requests, so a client that waits
+// for the end of the stream reads nothing else. A descriptor is passed as SCM_RIGHTS with the first byte
+// of its message. An answer repeats its request's sequence number; answers to requests that were given up
+// are skipped. The layout, HELLO, TAKE_PORTS and STOP are the same for every abi.h, so that an egretd of
+// another build can stop the forwarder, and say before how many sessions that costs.
 #pragma once
 #include <stdint.h>
 
@@ -61,7 +61,7 @@ struct control_inbox {
 // Sends a message, with a descriptor unless fd is -1. 0, or -CLOSED also when the peer does not read.
 int control_send(int socket, const struct control_message *message, int fd);
 // Reads what is there. 1: the message is whole (and the inbox's descriptor is the caller's now);
-// 0: more is to come; -CLOSED: the peer is gone, or talks rubbish.
+// 0: more is to come; -CLOSED: the peer has closed the connection, or sent something malformed.
 int control_receive(int socket, struct control_inbox *inbox);
-// Makes an inbox ready for the next message, closing a descriptor that nobody took.
+// Makes an inbox ready for the next message, closing a descriptor that was not taken.
 void control_inbox_reset(struct control_inbox *inbox);

@@ -106,7 +106,7 @@ int egret_mirror_submit(void *handle, const struct egret_mirror_route *routes, u
 		n = room;
 	for (uint32_t i = 0; i < n; i++)
 		mirror->queue[(tail + i) % MIRROR_QUEUE_ROUTES] = routes[i];
-	// Sequentially consistent with the thread's store to is_asleep before it looks at tail again:
+	// Sequentially consistent with the thread's store to is_asleep before it reads tail again:
 	// one of the two sees the other.
 	atomic_store(&mirror->tail, tail + n);
 	if (n > 0 && atomic_exchange(&mirror->is_asleep, 0))
@@ -124,7 +124,7 @@ void egret_mirror_close(void *handle)
 	struct mirror *mirror = handle;
 	atomic_store(&mirror->is_stopping, 1);
 	eventfd_write(mirror->wake_fd, 1);
-	shutdown(mirror->event_fd, SHUT_RDWR); // if nobody reads, the thread waits in send
+	shutdown(mirror->event_fd, SHUT_RDWR); // without a reader, the thread waits in send
 	pthread_join(mirror->thread, NULL);
 	free_mirror(mirror);
 }
@@ -191,7 +191,7 @@ static void send_events(struct mirror *mirror)
 		if (sent < 0 && errno == EINTR)
 			continue;
 		if (sent < 0)
-			return; // the reader is gone, and with it everyone who wanted to know
+			return; // the reader has closed the stream
 		from += sent;
 		left -= (size_t)sent;
 	}
@@ -311,7 +311,7 @@ static uint32_t run_batch(struct mirror *mirror)
 	return n;
 }
 
-// A change that somebody else made: reported when it may have touched a route of ours.
+// A change that another program made: reported when it may have touched a route of ours.
 static void watch_message(struct mirror *mirror, const struct nlmsghdr *message)
 {
 	struct route_notice notice;

@@ -2,7 +2,7 @@
 //
 //   egretd ── egret_mirror_submit ──▶ ring ──▶ thread ── RTM_NEWROUTE / RTM_DELROUTE ──▶ kernel
 //     ▲                                          │  ▲
-//     └── struct mirror_event, a stream ─────────┘  └── routes that somebody else changed
+//     └── struct mirror_event, a stream ─────────┘  └── routes that another program changed
 //
 // The ring has one producer (the caller) and one consumer (the thread) and no lock, so that the
 // thread, which is niced, never keeps the caller waiting. The thread encodes up to
@@ -33,7 +33,7 @@ enum mirror_event_kind {
 	// Route number `sequence` was refused with errno `error`. Comes before the progress that covers
 	// it. Removing what is not there is no failure.
 	MIRROR_EVENT_FAILED = 2,
-	// Somebody else removed or replaced the route to this prefix.
+	// Another program removed or replaced the route to this prefix.
 	MIRROR_EVENT_FOREIGN = 3,
 	// Answers or notifications were lost: read the tables again.
 	MIRROR_EVENT_OVERRUN = 4,

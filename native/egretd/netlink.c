@@ -46,7 +46,7 @@ static int write_all(int fd, const void *bytes, size_t n)
 	return 0;
 }
 
-// Passes one datagram on, or that some were lost. Returns -1 when nobody listens any more.
+// Passes one datagram on, or reports that some were lost. Returns -1 when the reader has closed the stream.
 static int pass_on(struct reader *reader)
 {
 	ssize_t got = recv(reader->netlink, reader->datagram, sizeof reader->datagram,

@@ -1,8 +1,8 @@
 // ICMP echo requests for failure detection (src/health), one raw socket for each.
 //
-// A socket is bound to the interface and mark of a network, so that two networks with the same target
-// are told apart, and connected, so that the kernel hands over nothing but echo replies of that
-// target that came by that interface. RFC 792 (Echo or Echo Reply Message).
+// A socket is bound to the interface and mark of a network, so that two networks may have the same
+// target, and connected, so that the kernel delivers only echo replies of that target which arrive by
+// that interface. RFC 792 (Echo or Echo Reply Message).
 //
 // Absent: IPv6; ICMP errors, which say no more than that nothing answers.
 #include "egret.h"
@@ -21,7 +21,7 @@
 enum {
 	ECHO_DATA_BYTES = 16, // RFC 792 asks for none; middleboxes are used to some
 	DATAGRAM_BYTES_MAX = 256, // more is cut off; what is compared comes first
-	DATAGRAMS_MAX = 64, // that one call looks at
+	DATAGRAMS_MAX = 64, // that one call reads
 };
 
 struct echo {

@@ -3,8 +3,8 @@
 // rtnetlink(7), RFC 3549 §3.1.1. Routes have no metric and no onlink flag; several next hops have
 // weight 1 each (rtnh_hops 0). Tables above 255 go into RTA_TABLE.
 //
-// Absent: everything that a notification says beside the route's name, and its next hops; dumps,
-// which src/kernel/route-codec.ts reads.
+// Absent: of a notification, everything but the route's prefix, table and protocol; and dumps, which
+// src/kernel/route-codec.ts reads.
 #pragma once
 #include "egret.h"
 
@@ -19,7 +19,7 @@ enum {
 };
 
 // Encodes a request to install the route in place of what has its prefix, or to remove it. A removal
-// names the protocol, so that it never takes a route of somebody else.
+// names the protocol, so that it never removes another program's route.
 //
 // at: ROUTE_MESSAGE_BYTES_MAX bytes, aligned for a struct nlmsghdr.   sequence: of the answer, which is
 // asked for when wants_answer; a failure is answered anyway.

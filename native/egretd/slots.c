@@ -1,7 +1,7 @@
 // Slots: small numbers for interfaces, networks and gateway addresses.
 //
-// A slot keeps its meaning for the arena's life, so that a session record, a counter or a FIB means
-// the same to every life of both processes. Only egretd writes them.
+// A slot keeps its meaning as long as the arena exists, so that a session record, a counter or a FIB
+// means the same to later instances of both processes. Only egretd writes them.
 #include "arena/arena.h"
 #include "arena/epoch.h"
 #include "egret.h"

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { SCAN_MAX = 65536 }; // session records that one call looks at: a few milliseconds
+enum { SCAN_MAX = 65536 }; // session records that one call reads: a few milliseconds
 
 const uint64_t *egret_port_counters(void *handle)
 {

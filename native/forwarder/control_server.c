@@ -149,7 +149,8 @@ static int add_port(struct worker *worker, const struct control_message *request
 	return 0;
 }
 
-// Takes over the socket of neighbor events. What is none would be ready for ever, and say nothing.
+// Takes over the socket of neighbor events. A descriptor of another kind is refused: it might always be
+// readable, and keep the loop busy.
 static int set_netlink(struct worker *worker, int fd)
 {
 	int family = 0, protocol = -1;

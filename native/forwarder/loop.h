@@ -1,4 +1,4 @@
-// The life of a worker's thread: wait, take batches from its ports in turn, keep house.
+// A worker's loop: wait, take batches from its ports in turn, keep house.
 #pragma once
 
 struct control_server;

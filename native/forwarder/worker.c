@@ -139,7 +139,7 @@ void worker_process(struct worker *worker)
 		worker_count(worker, packet->port, EGRET_PORT_COUNTER_RECEIVED, 1);
 		worker_count(
 			worker, packet->port, EGRET_PORT_COUNTER_RECEIVED_BYTES, packet->bytes);
-		if (worker->plan.number == 0) // nobody has said yet what may be forwarded
+		if (worker->plan.number == 0) // there is no plan yet
 			packet_drop(packet, EGRET_DROP_NOT_FORWARDED);
 	}
 	pipeline_run(worker);

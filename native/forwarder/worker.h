@@ -1,4 +1,4 @@
-// A worker's life: making it over an arena, a batch, housekeeping. What it knows: packet/worker.h.
+// A worker: making it over an arena, a batch, housekeeping. Its state: packet/worker.h.
 #pragma once
 #include "packet/worker.h"
 
