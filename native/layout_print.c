@@ -1,6 +1,6 @@
 // Prints native/abi.layout: everything that egretd and the forwarder share, by names, offsets, widths
-// and values. The Makefile keeps it beside the sources, so that a change of it is seen in review, and
-// takes the two hashes from it.
+// and values. The file is committed, so that a change of it is seen in review, and the Makefile takes the
+// two hashes from it.
 //
 //   abi      over all of it: two binaries of the same hash may work on one arena
 //   records  over what the values in session and binding records mean, their names and places left out:
@@ -370,7 +370,7 @@ int main(void)
 	fclose(out);
 	printf("What egretd and the forwarder share: offset, width and name of each field, and "
 	       "values.\n"
-	       "Printed by native/layout_print.c; `make abi` writes it anew.\n\n"
+	       "Printed by native/layout_print.c; `make abi` updates it.\n\n"
 	       "abi 0x%016" PRIx64 "\nrecords 0x%016" PRIx64 "\n%s",
 		hash(text), records, text);
 	free(text);

@@ -85,7 +85,7 @@ static void apply_all(void *arena, const char *what, struct egret_fib_delta *del
 		(double)longest / 1e6, used, used / 1024.0);
 }
 
-// The two single steps that touch most: a default route, and a network that goes away.
+// The two single steps that touch most: a default route, and the removal of a network.
 static void single_steps(void *arena)
 {
 	struct egret_fib_delta route = {0, 0, EGRET_GROUP_FIRST};

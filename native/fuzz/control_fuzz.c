@@ -1,8 +1,8 @@
-// Whoever can open the forwarder's socket may send anything: bytes become connections, pieces of
-// messages, requests right and wrong, and descriptors of every kind. Whatever they are:
+// A process that can open the forwarder's socket may send anything: the input becomes connections, pieces
+// of messages, valid and invalid requests, and descriptors of every kind. Whatever they are:
 //
 //   - nothing is read or written outside (ASan, UBSan), and no call waits;
-//   - once everybody has gone, every descriptor that came has been closed.
+//   - once all connections are closed, so is every descriptor that was passed.
 #include "../test/descriptors.h"
 #include "../test/memory_gateway.h"
 #include "../test/netns.h"

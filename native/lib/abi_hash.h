@@ -1,5 +1,6 @@
-// Which build a process is of, as far as the other one must know. Both hashes are of native/abi.layout;
-// the Makefile writes them into a header of its own, so that only abi_hash.c is compiled anew for them.
+// Which build a process is of, as far as the other process must know. Both hashes are of
+// native/abi.layout; the Makefile writes them into a header of its own, so that a change of them
+// compiles only abi_hash.c again.
 #pragma once
 
 #include <stdint.h>

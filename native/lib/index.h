@@ -2,9 +2,9 @@
 // line each, so a lookup costs at most two misses of its own, and one more for the record.
 //
 // Keys are 128 bits, hashed by SipHash-1-3 (Aumasson and Bernstein 2012) under the arena's per-boot
-// secret: whoever does not know it cannot fill a bucket on purpose. The index holds a tag of each
-// hash and a value; the caller compares the key itself with the record. Made at most half full, so
-// that both buckets of a key being full is out of reach; insertion then refuses and evicts nothing.
+// secret: without it, no sender can fill a bucket on purpose. The index holds a tag of each hash and a
+// value; the caller compares the key itself with the record. It is at most half full, so that both
+// buckets of a key are practically never full; if they are, insertion fails and evicts nothing.
 #pragma once
 #include "abi.h"
 

@@ -1,8 +1,8 @@
 // A timer wheel: things with a number, each with at most one deadline in ticks.
 //
 // One slot a tick, TIMER_SLOTS of them; a deadline further away waits in the last slot that can hold
-// it and is set again from there. Sessions do not move with every packet: their timer runs out, the
-// owner looks at the record's last packet and sets it again (session_expire).
+// it and is set again from there. A packet does not move its session's timer: when the timer expires,
+// session_expire reads the time of the last packet and sets the timer again.
 #pragma once
 #include "abi.h"
 

@@ -1,5 +1,5 @@
-// A port in memory: frames that leave are kept in order until somebody takes them. Nothing arrives by
-// itself: tests put frames into the worker's batch.
+// A port in memory: frames that are sent are kept in order until the caller takes them. Nothing is
+// received: tests put frames into the worker's batch.
 #include "memory/port_memory.h"
 
 #include "egret.h"

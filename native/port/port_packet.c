@@ -73,7 +73,7 @@ static void restore_vlan_tag(struct msghdr *message, struct packet *packet)
 
 static void take_offload(struct packet *packet, const struct virtio_net_hdr *offload)
 {
-	// DATA_VALID says that somebody verified the checksum: it is complete all the same.
+	// DATA_VALID: the NIC or the sender verified the checksum. It is complete as well.
 	int is_partial = (offload->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0;
 	packet->checksum = is_partial ? CHECKSUM_PARTIAL : CHECKSUM_COMPLETE;
 	packet->checksum_start = is_partial ? offload->csum_start : 0;
