@@ -204,7 +204,7 @@ void binding_free(struct session_table *table, uint32_t at)
 	table->free_binding = at;
 }
 
-// Its last session has gone.
+// Its last session was removed.
 static void binding_quarantine(struct session_table *table, uint32_t at)
 {
 	struct binding_record *b = &table->bindings[at];

@@ -24,7 +24,7 @@
 // RFC 4787 words: outbound is from inside to outside.
 enum session_direction { SESSION_OUTBOUND = 0, SESSION_INBOUND = 1 };
 
-// What the worker knows of a session or binding besides its record.
+// The worker's private part of a session or binding; the rest is its record.
 struct session_link {
 	uint32_t next, previous; // sessions of one binding; the free list uses `next`
 	uint32_t client; // index into clients

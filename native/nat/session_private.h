@@ -1,4 +1,4 @@
-// What session.c, session_rebuild.c and session_timer.c share, and nobody else uses.
+// What session.c, session_rebuild.c and session_timer.c share, and no other file uses.
 #pragma once
 
 #include "nat/session.h"

@@ -3,10 +3,10 @@
 //
 // What is rebuilt: hash indexes, port bitmaps and pool rows, free lists, counts of clients, timers.
 // A session whose binding is not live, or a binding whose port is not its own, is emptied. A binding
-// that lost its last session just before the death goes into the quarantine that was noted in it.
+// that lost its last session just before the crash enters the quarantine that its record names.
 //
-// It costs what there is, not what the limits allow: records past the mark of used ones are not looked
-// at, and the private tables are zeros that cost nothing before they are written (lib/pages.h).
+// The cost grows with the sessions, not with the limits: records past the mark of used ones are not
+// read, and the private tables are zeros that cost nothing before they are written (lib/pages.h).
 #include "nat/session.h"
 
 #include "lib/pages.h"

@@ -23,9 +23,9 @@ enum binding_state { BINDING_EMPTY = 0, BINDING_LIVE = 1, BINDING_QUARANTINED = 
 
 // A session, one cache line. Addresses and ports in host order; ICMP query ids count as ports.
 //
-// `state` ascends with each creation and removal, so that whoever copies the record and finds the same
-// odd number before and after has a whole one. The decision is cached: it is current while its numbers
-// are (session_is_current).
+// `state` ascends with each creation and removal: a reader that finds the same odd number before and
+// after it copies the record has a consistent copy. The decision is cached: it is current while its
+// numbers are (session_is_current).
 #define SESSION_RECORD_FIELDS(F) \
 	F(uint32_t, state, "odd: live") \
 	F(uint32_t, binding, "record index") \

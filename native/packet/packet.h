@@ -1,7 +1,7 @@
 // A packet on its way through the pipeline, and a batch of them.
 //
 // A packet is a whole Ethernet frame in a buffer of its own with headroom in front. What the port
-// knew of checksums and segmentation (struct virtio_net_hdr) stands beside it: a superframe of 64 KB
+// knew of checksums and segmentation (struct virtio_net_hdr) is kept with it: a superframe of 64 KB
 // is one packet here. Stages fill in what they learn, set a verdict, and touch only live packets.
 #pragma once
 #include "abi.h"
@@ -17,7 +17,7 @@ enum {
 };
 
 enum packet_verdict {
-	PACKET_LIVE = 0, // goes on to the next stage; live at the end: transmit
+	PACKET_LIVE = 0, // to be processed by the next stage; live at the end: transmit
 	PACKET_DROP, // with packet.drop
 	PACKET_KERNEL, // the kernel has its own copy and handles it
 	PACKET_HELD, // copied into a neighbor's queue

@@ -13,5 +13,5 @@ void rewrite_endpoint(uint8_t *ip, uint32_t bytes, int is_source, uint32_t addre
 	enum packet_checksum checksum);
 // Sets the TTL of an IPv4 header.
 void rewrite_ttl(uint8_t *ip, uint8_t ttl);
-// Computes the header checksum of an IPv4 header anew.
+// Computes the header checksum of an IPv4 header in full.
 void rewrite_header_checksum(uint8_t *ip);

@@ -32,7 +32,7 @@ struct icmp_bucket {
 	uint64_t full_ns; // when it will be (or was) full again
 };
 
-// A flow that was told something not long ago. The newest of two with the same place stays.
+// A flow that was sent an error recently. Of two with the same slot the newer one stays.
 struct icmp_flow {
 	uint32_t hash;
 	uint64_t told_ns; // until then
@@ -105,12 +105,13 @@ static int is_known_client(
 // BOX_SHARES times as many (RFC 1812 §4.3.2.8): forged sources have a bucket each, and all of them
 // together that one.
 //
-// The reserve of a sender's bucket is for flows that were told nothing yet, so that a busy one does not
-// leave the others without a word. That of the box is for clients with sessions: a flood of others
-// leaves them the whole rate, since it gets no token while they have used of the reserve.
+// The reserve of a sender's bucket is for flows that were sent no error yet, so that a busy flow does not
+// use up the others' tokens. That of the box is for clients with sessions: a flood of others leaves them
+// the whole rate, since it gets no token while they have used of the reserve.
 //
-// Chance keeps others from reading a bucket's level off our answers (the attack known as SAD DNS,
-// CVE-2020-25705): most in the box's, which all can watch, where a token is none to two.
+// A random cost keeps an attacker from inferring a bucket's level from our answers (the attack known as
+// SAD DNS, CVE-2020-25705). It varies most in the box's bucket, which everybody can observe: there a token
+// costs none to two.
 static int is_within_limit(struct worker *worker, const struct packet *packet, const uint8_t *ip)
 {
 	uint32_t rate = worker->plan.plan->icmp_errors_per_second;
@@ -174,7 +175,7 @@ static int find_path_back(const struct worker *worker, const struct egret_plan_p
 }
 
 // Turns the copy of a rewritten packet back into what its sender sent. Returns 0 when the session that
-// rewrote it is gone.
+// rewrote it was removed.
 static int restore_quote(
 	const struct worker *worker, const struct packet *packet, uint8_t *ip, uint32_t bytes)
 {

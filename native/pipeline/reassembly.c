@@ -47,7 +47,8 @@ void reassembly_free(struct reassembly *reassembly)
 	free(reassembly);
 }
 
-// Is there anybody to whom (or from whom) the whole would go? Others do not get to wait.
+// Would the whole datagram be forwarded, as a client's or to a pool address? If not, its fragments are
+// dropped at once and take no room.
 static int is_wanted(const struct worker *worker, struct packet *packet)
 {
 	const struct egret_plan_port *port = plan_port(&worker->plan, packet->port);
@@ -172,9 +173,9 @@ static int take_units(struct datagram *d, const struct fragment *f)
 	return 1;
 }
 
-// Puts a fragment in. Returns 0 when it condemns the datagram. Nothing may lie behind the last
-// fragment's end: as many units as a whole datagram has are the whole datagram only then, and a gap
-// would send on what the buffer held before.
+// Adds a fragment. Returns 0 when the datagram must be dropped for it. No fragment may reach beyond the
+// end of the last one: completeness is judged by the number of units, so a unit beyond the end could
+// hide a gap, and the datagram would be sent with old content of the buffer.
 static int add(struct datagram *d, const struct fragment *f, const uint8_t *ip)
 {
 	uint32_t end = f->offset + f->bytes;

@@ -1,7 +1,7 @@
-// Fragments that arrive, put together before anything looks at their ports.
+// Reassembles fragments, before their ports are read.
 //
 // RFC 791 §3.2, RFC 1858 and RFC 3128 (a first fragment holds its transport header), and RFC 5722's
-// rule applied to IPv4: fragments that overlap condemn the whole datagram, but for one that is
+// rule applied to IPv4: fragments that overlap cause the whole datagram to be dropped, unless one is
 // repeated byte for byte. Keyed by (port, source, destination, identification, protocol). Bounded:
 // REASSEMBLY_DATAGRAMS at once, few of one source, two seconds each; what does not fit is dropped,
 // what waits is never evicted.

@@ -2,7 +2,7 @@
 //
 // RFC 4787 REQ-1 and REQ-2 (one outside endpoint for an inside one), RFC 5382 REQ-2 (TCP begins with
 // SYN), RFC 6888 REQ-4 (limit of a client), RFC 5508 REQ-8 and RFC 6888 REQ-11 (what cannot get a
-// session is told so; nothing that lives is evicted).
+// session is answered with an error; no live session is evicted).
 #include "pipeline/icmp.h"
 #include "pipeline/stage.h"
 #include "wire/header.h"

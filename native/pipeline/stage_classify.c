@@ -2,8 +2,8 @@
 // from outside needs a binding whose filtering lets it in.
 //
 // RFC 4787 §5 (filtering), RFC 6888. Fails closed: what nothing decides is dropped. A client's packet
-// that finds no gateway is answered with "administratively prohibited" (RFC 1812 §5.2.7.1), a stranger's
-// with nothing. Rules without gateway (EGRET_ACTION_MAIN) are routed by the main table without session;
+// that finds no gateway is answered with "administratively prohibited" (RFC 1812 §5.2.7.1); that of an
+// unknown sender is not answered. Rules without gateway (EGRET_ACTION_MAIN) are routed by the main table without session;
 // their return traffic is what comes for a client, by a port that is no network's, from where such a
 // rule leads.
 #include "pipeline/icmp.h"
@@ -15,7 +15,7 @@
 
 enum { FILTER_ADDRESS_AND_PORT = 0, FILTER_ADDRESS = 1, FILTER_NOTHING = 2 };
 
-// Inbound, no session. A binding that admits strangers gets a session for this one.
+// Inbound, no session. A binding whose filtering admits this remote gets a session for it.
 static void classify_inbound(struct worker *worker, struct packet *packet)
 {
 	struct session_table *table = worker->sessions;

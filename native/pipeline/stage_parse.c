@@ -129,7 +129,8 @@ static enum egret_drop parse_icmp(struct packet *packet)
 	return EGRET_DROP_NONE;
 }
 
-// A superframe that the NIC put together and verified: whoever cuts it again needs it partial.
+// A superframe that the NIC put together and verified: it will be cut again, by us or by a NIC, which
+// needs a partial checksum.
 static void make_partial(struct packet *packet, uint32_t field)
 {
 	uint32_t sum = checksum_pseudo(

@@ -1,6 +1,6 @@
 // Stage 6: the packet becomes that of the other side.
 //
-// RFC 3022 §4, RFC 1624 (checksums are updated, never made anew, so that corruption stays visible),
+// RFC 3022 §4, RFC 1624 (checksums are updated, never recomputed, so that corruption stays visible),
 // RFC 1812 §5.3.1 (TTL), RFC 5508 §4.2 (errors: the quote is translated back, the router that sent an
 // error from outside stays its source, one from inside is shown as the gateway address). Errors
 // neither refresh nor end a session (RFC 5508 REQ-6, RFC 7857 §7).

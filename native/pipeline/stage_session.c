@@ -116,7 +116,7 @@ static void use_session(struct worker *worker, struct packet *packet, uint32_t a
 		table->counters[EGRET_WORKER_COUNTER_SESSIONS_REVOKED]++;
 		session_remove(
 			table, at, worker->now_tick, session_quarantine_ticks(worker->plan.plan));
-		return; // the packet goes on as a first one
+		return; // the packet is processed as a first one
 	}
 	if (packet->direction == SESSION_OUTBOUND) {
 		if (!group_has_port(&worker->fib, session->client_group, packet->port)) {
