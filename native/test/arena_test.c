@@ -39,7 +39,7 @@ static void test_create(void)
 		"of the size that was said, all of it allocated");
 	tap_ok((stat_of_file.st_mode & 0777) == 0600, "for its owner alone");
 	snprintf(temporary, sizeof temporary, "%s.new", path);
-	tap_ok(access(temporary, F_OK) != 0, "the temporary name is gone");
+	tap_ok(access(temporary, F_OK) != 0, "the temporary name is removed");
 	tap_ok(egret_arena_open(path, &limits, &other) == 0 &&
 			memcmp(&limits, &fixture_limits, sizeof limits) == 0,
 		"opened, with the limits it was made with");
@@ -283,7 +283,7 @@ static void test_claim(void)
 	tap_ok(epoch_is_claimed(control), "a forwarder runs");
 	uint64_t beat_ns = egret_forwarder_heartbeat_ns(control);
 	tap_ok(beat_ns > 0 && clock_now_ns() - beat_ns >= 2 * EPOCH_SILENCE_NS,
-		"and when it last gave a sign of life is known");
+		"and the time of its last heartbeat is known");
 	tap_ok(!epoch_has_passed(control, &mark), "silent, but alive: it may still read");
 	egret_arena_open(path, NULL, &forwarder);
 	tap_ok(epoch_claim(forwarder) == -EGRET_STATUS_SYSTEM && egret_errno() == EAGAIN,

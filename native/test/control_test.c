@@ -1,4 +1,4 @@
-// The control socket, both ends: descriptors go over and come back, rubbish harms nobody.
+// The control socket, both ends: descriptors are passed both ways, malformed messages harm no connection.
 #include "arena/arena.h"
 #include "control/control.h"
 #include "descriptors.h"
@@ -74,7 +74,7 @@ static void test_hello(int *fd)
 {
 	int pid = 0;
 	tap_ok(egret_forwarder_connect("/dev/shm/none", 100, fd, &pid) == -EGRET_STATUS_CLOSED,
-		"nobody listens: CLOSED");
+		"no process listens: CLOSED");
 	struct stat stat_of_socket;
 	tap_ok(stat(socket_path, &stat_of_socket) == 0 && (stat_of_socket.st_mode & 0777) == 0600,
 		"the socket is its owner's alone");
@@ -107,7 +107,7 @@ static void test_ports(int fd)
 	tap_ok(egret_forwarder_add_port(fd, 5, loopback, -1, 0) == -EGRET_STATUS_BAD_ARGUMENT,
 		"so is no descriptor at all");
 	netns_run("ping -q -c 3 -i 0.01 127.0.0.1 > /dev/null");
-	tap_ok(egret_forwarder_add_port(fd, 5, loopback, port_fd, 1) == 0, "a port goes over");
+	tap_ok(egret_forwarder_add_port(fd, 5, loopback, port_fd, 1) == 0, "a port is handed over");
 	uint64_t received = port_counter(5, EGRET_PORT_COUNTER_RECEIVED);
 	uint64_t stale = worker.drop_counters[5 * EGRET_DROP_COUNT + EGRET_DROP_STALE];
 	tap_ok(received == 6 && stale == received, "what was queued is received and stale: %llu",
@@ -151,13 +151,13 @@ static void test_netlink(int fd)
 	int netlink = egret_neighbor_socket();
 	tap_ok(egret_forwarder_set_netlink(fd, netlink) == 0 &&
 			neighbor_netlink_fd(worker.neighbors) >= 0,
-		"one goes over");
+		"one is handed over");
 	close(netlink);
 	int second, pid;
 	tap_ok(egret_forwarder_connect(socket_path, 0, &second, &pid) == 0 && ask(second) == 0,
 		"the next egretd connects while the previous one still is");
 	close(second);
-	tap_ok(ask(fd) == 0, "the first connection goes on");
+	tap_ok(ask(fd) == 0, "the first connection continues");
 }
 
 static void test_wake(int fd)
@@ -220,7 +220,7 @@ static void test_other_abi(void)
 	close(raw);
 }
 
-// A forwarder of another build, as far as hello goes.
+// A forwarder of another build, which answers HELLO and STOP only.
 static void *serve_other_abi(void *listener)
 {
 	int fd = accept(*(int *)listener, NULL, NULL);
@@ -249,7 +249,7 @@ static void test_other_forwarder(void)
 				-EGRET_STATUS_ABI_MISMATCH &&
 			pid == 4711,
 		"a forwarder of another build is recognized");
-	tap_ok(egret_forwarder_stop(fd) == 0, "and can be ended");
+	tap_ok(egret_forwarder_stop(fd) == 0, "and can be stopped");
 	pthread_join(thread, NULL);
 	close(fd);
 	close(listener);
@@ -332,7 +332,7 @@ int main(void)
 	test_late_answer(fd);
 	test_many_connections(fd, thread);
 	close(fd);
-	tap_ok(access(socket_path, F_OK) != 0, "and its socket is gone");
+	tap_ok(access(socket_path, F_OK) != 0, "and its socket is removed");
 	ports_close(&worker, 5);
 	neighbor_table_free(worker.neighbors);
 	egret_arena_close(arena);

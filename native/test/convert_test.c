@@ -1,5 +1,5 @@
 // An arena of another build or of other limits: slots, sessions and bindings are kept, and an arena that
-// nobody uses any more is removed.
+// is not in use any more is removed.
 #include "arena/epoch.h"
 #include "arena_fixture.h"
 #include "nat/session.h"

@@ -1,5 +1,5 @@
-// Readers beside a writer: an address that always has a route never sees another one, or none,
-// while plies above, below and beside its prefix come, go and are used again.
+// Readers and a writer at once: an address that always has a route never gets another one, or none,
+// while plies above, below and next to its prefix are added, removed and used again.
 //
 // Worth running under ThreadSanitizer too.
 #include "arena/epoch.h"
@@ -63,7 +63,7 @@ int main(void)
 	for (uint32_t round = 0; round < ROUNDS_MIN ||
 		__atomic_load_n(&reader.lookups, __ATOMIC_RELAXED) < LOOKUPS_MIN;
 		round++) {
-		// More specific ones beside the address, less specific ones around it, others elsewhere
+		// More specific ones next to the address, less specific ones around it, others elsewhere
 		// that take the plies; never one that should win.
 		uint32_t pick = fixture_random(&state) % 3, length, prefix;
 		if (pick == 0) {
@@ -84,8 +84,8 @@ int main(void)
 	__atomic_store_n(&reader.must_end, 1, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	tap_ok(reader.lookups > 0 && reader.wrong == 0,
-		"beside a writer %llu of %llu lookups were wrong", (unsigned long long)reader.wrong,
-		(unsigned long long)reader.lookups);
+		"while a writer ran, %llu of %llu lookups were wrong",
+		(unsigned long long)reader.wrong, (unsigned long long)reader.lookups);
 	printf("# %llu deltas found no ply\n", (unsigned long long)refused);
 	egret_arena_close(arena);
 	return tap_done();

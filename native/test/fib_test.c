@@ -1,4 +1,4 @@
-// The FIB against a linear scan, the life of its plies, groups and generations.
+// The FIB against a linear scan; its plies, groups and generations from creation to reuse.
 #include "arena/epoch.h"
 #include "arena_fixture.h"
 #include "fib/fib.h"
@@ -85,7 +85,7 @@ static struct route oracle_lookup(const struct oracle *oracle, uint32_t address)
 	return best;
 }
 
-// A prefix that often lies in, around or beside others.
+// A prefix that often lies in, around or next to others.
 static struct route random_route(uint64_t *state)
 {
 	static const uint32_t bases[] = {
@@ -218,7 +218,7 @@ static void test_quiet_points(void)
 	struct arena *arena = begun(&fixture_limits);
 	egret_arena_commit_generation(arena);
 	apply_one(arena, 0, 0x0a000001, 32, 2);
-	tap_ok(egret_fib_reclaim(arena) == 1, "nobody reads: reclaimed at once");
+	tap_ok(egret_fib_reclaim(arena) == 1, "no worker reads: reclaimed at once");
 	int claim = fixture_claim(arena);
 	epoch_online(arena, 0, clock_now_ns());
 	epoch_enter(arena, 0);
@@ -262,9 +262,9 @@ static void test_generations(void)
 	apply_one(arena, 0, 0x0a000000, 9, 3);
 	tap_ok(fib_lookup(&view, 0, 0x0a000001) == 3, "and what is written later");
 
-	tap_ok(!egret_arena_has_generation(arena), "a life's own commit is no earlier one");
+	tap_ok(!egret_arena_has_generation(arena), "an instance's own commit is no previous one");
 	egret_arena_begin_generation(arena);
-	tap_ok(egret_arena_has_generation(arena), "the next life finds it");
+	tap_ok(egret_arena_has_generation(arena), "the next instance finds it");
 	apply_one(arena, 0, 0x0b000000, 8, 4);
 	fib_view_take(arena, &view);
 	tap_ok(view.generation_number == first && fib_lookup(&view, 0, 0x0a000001) == 3 &&
@@ -272,7 +272,7 @@ static void test_generations(void)
 		"the old generation forwards until the commit");
 	egret_arena_begin_generation(arena);
 	tap_ok(written_group(arena, 0, 0x0b000001) == 0 && fib_lookup(&view, 0, 0x0a000001) == 3,
-		"a life that follows one without a commit begins the same half again");
+		"an instance that follows one without a commit begins the same half again");
 	apply_one(arena, 0, 0x0c000000, 8, 5);
 	egret_arena_commit_generation(arena);
 	fib_view_take(arena, &view);
@@ -327,7 +327,7 @@ static void test_groups(void)
 	tap_ok(egret_fib_set_group(arena, 2, paths, 1) == -EGRET_STATUS_BAD_ARGUMENT,
 		"a port out of range is refused");
 	tap_ok(fib_group_read(&view, 1, read) == 0 && fib_group_read(&view, 66, read) == 0,
-		"a group that nobody set has no members");
+		"a group that was never set has no members");
 	egret_arena_close(arena);
 }
 

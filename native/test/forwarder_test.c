@@ -90,7 +90,7 @@ static void test_new_mac(int client, int server)
 {
 	netns_run("nsenter -t %d -n ip link set s0 address 02:00:00:00:00:77", server_ns);
 	netns_run("ip neigh replace 172.16.1.140 lladdr 02:00:00:00:00:77 dev g1");
-	// What is sent before the forwarder has heard of it goes to the old address.
+	// Until the forwarder has received the event, packets are sent to the old address.
 	struct pollfd wait = {.fd = server, .events = POLLIN};
 	for (int ms = 0; ms < TAP_PATIENCE_MS && poll(&wait, 1, 20) == 0; ms += 20)
 		send_to(client, "192.0.2.10", SERVER_PORT, "to whom", 7);
@@ -187,7 +187,7 @@ static void test_gone_interface(void)
 		for (int j = 0; j < count; j++)
 			close(fds[j]);
 	}
-	tap_ok(count == 1 && slots[0] == 0, "a port whose interface is gone closes itself");
+	tap_ok(count == 1 && slots[0] == 0, "a port whose interface was removed closes itself");
 }
 
 static void test_balance(void)

@@ -103,7 +103,7 @@ static inline uint16_t frame_pseudo(struct frame *frame)
 		read32(ip + IPV4_DESTINATION), ip[IPV4_PROTOCOL], frame_l4_bytes(frame)));
 }
 
-// Computes the transport checksum anew.
+// Computes the transport checksum again.
 static inline struct frame *frame_mend_l4(struct frame *frame)
 {
 	uint8_t *ip = frame_ip(frame), *l4 = frame_l4(frame);

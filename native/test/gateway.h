@@ -1,5 +1,5 @@
 // A gateway for tests of the real forwarder: two namespaces, an arena with routes and a plan, and the
-// program that ships (build/egret-forwarder, beside the folder of the tests). No egretd.
+// program that ships (build/egret-forwarder, next to the folder of the tests). No egretd.
 //
 //   client 10.1.0.2 ──c0─g0── forwarder ──g1─s0── server 172.16.1.140 = 192.0.2.10
 //

@@ -270,7 +270,7 @@ static inline void gateway_routes(struct gateway *g)
 	gateway_route(g, BLUE, "172.16.1.0", 24, GROUP_BLUE_LINK);
 }
 
-// A worker over the arena (also after another one ended).
+// A worker over the arena (also after another one stopped).
 static inline void gateway_start_worker(struct gateway *g)
 {
 	if (worker_make(g->arena, &g->worker) < 0)

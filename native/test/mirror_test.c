@@ -137,7 +137,7 @@ static void test_shapes(uint32_t ifindex)
 	read_settled();
 	tap_ok(strcmp(output_of("ip route show table 500 192.0.2.0/24"),
 		       "192.0.2.0/24 via 10.9.0.3 dev v0 proto bird \n") == 0,
-		"a route is replaced, not added beside");
+		"a route is replaced, not added in addition");
 	for (int i = 0; i < 5; i++)
 		routes[i].path_count = 0;
 	submit(routes, 5);
@@ -176,7 +176,7 @@ static void test_foreign(void)
 	shell("ip route del 192.0.2.0/24 table 500");
 	read_foreign(1);
 	tap_ok(foreign == 1 && last_foreign.prefix == 0xc0000200 && last_foreign.table == TABLE,
-		"a removal by somebody else is reported");
+		"a removal by another program is reported");
 	shell("ip route replace 192.0.5.0/24 via 10.9.0.9 table 500 proto static");
 	read_foreign(2);
 	tap_ok(foreign == 2 && last_foreign.prefix == 0xc0000500, "and a replacement");
@@ -228,7 +228,7 @@ static void test_lost_answers(uint32_t ifindex)
 	submit(routes, MIRROR_BATCH_ROUTES);
 	read_settled();
 	tap_ok(settled == submitted && overruns > 0 && failed < MIRROR_BATCH_ROUTES,
-		"lost answers are told, and nobody waits for them: %u of %u came", failed,
+		"lost answers are reported, and not waited for: %u of %u came", failed,
 		MIRROR_BATCH_ROUTES);
 	overruns = 0;
 	routes[0].path_count = 0;
@@ -247,7 +247,7 @@ static void test_close_unread(uint32_t ifindex)
 		egret_mirror_submit(mirror, routes, 512);
 	}
 	egret_mirror_close(mirror);
-	tap_ok(1, "closes, also when nobody reads");
+	tap_ok(1, "closes, even when its stream is not read");
 	close(events);
 }
 

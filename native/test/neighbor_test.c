@@ -1,4 +1,5 @@
-// The neighbor table: who waits, who goes, who is forgotten; then the same against a real kernel.
+// The neighbor table: which packets wait, which are sent, which neighbors are removed; then the same
+// against a real kernel.
 #include "arena/arena.h"
 #include "egret.h"
 #include "neighbor/neighbor.h"
@@ -152,7 +153,7 @@ static void test_hold_and_release(void)
 	tap_ok(held_gauge() == 3 && neighbor_held(worker.neighbors) == 3, "and are counted");
 	tap_ok(hold(ADDRESS(1), FRAME_BYTES, 4) == EGRET_DROP_HOLD_FULL, "the fourth does not");
 	housekeep_at(1500);
-	tap_ok(released_count == 0, "nothing goes before there is an answer");
+	tap_ok(released_count == 0, "nothing is sent before there is an answer");
 	set(ADDRESS(1), NEIGHBOR_REACHABLE, 7);
 	tap_ok(mac_of(PORT, ADDRESS(1)) == 7, "the answer counts at once");
 	tap_ok(mac_of(PORT + 1, ADDRESS(1)) == -1, "on its port only");
@@ -245,7 +246,7 @@ static void test_forget(void)
 	housekeep_at(1001);
 	tap_ok(mac_of(PORT, ADDRESS(1)) == -1 && released_count == 1 &&
 			released[0].verdict == PACKET_DROP,
-		"a port that goes takes its neighbors, and what waits drops");
+		"with a port its neighbors are removed, and packets that wait for them drop");
 	tap_ok(mac_of(PORT + 1, ADDRESS(1)) == 3, "other ports keep theirs");
 	set(ADDRESS(1), NEIGHBOR_REACHABLE, 1);
 	set(ADDRESS(3), NEIGHBOR_REACHABLE, 3);
@@ -254,11 +255,11 @@ static void test_forget(void)
 	neighbor_dump_end(worker.neighbors);
 	tap_ok(mac_of(PORT, ADDRESS(1)) == -1 && mac_of(PORT + 1, ADDRESS(1)) == -1 &&
 			mac_of(PORT, ADDRESS(3)) == 4,
-		"what a dump does not name is gone");
+		"what a dump does not name is removed");
 	end();
 }
 
-static void test_next_life(void)
+static void test_next_instance(void)
 {
 	begin(8);
 	set(ADDRESS(1), NEIGHBOR_REACHABLE, 1);
@@ -307,9 +308,9 @@ static void test_polls(void)
 	tap_ok(use_until(ADDRESS(1), 2500, &is_broadcast) == 0,
 		"its answer is good for as long again");
 	housekeep_at(20000);
-	tap_ok(asked_count == 0, "one that nobody uses is never asked");
+	tap_ok(asked_count == 0, "one that is not used is never polled");
 	tap_ok(use_until(ADDRESS(1), 20500, &is_broadcast) == 2 && is_broadcast,
-		"without an answer everybody is asked");
+		"without an answer the poll is broadcast");
 	tap_ok(neighbor_is_answering(worker.neighbors, PORT, ADDRESS(1)), "it is given time");
 	answer(ADDRESS(1), 9);
 	tap_ok(use_until(ADDRESS(1), 20900, &is_broadcast) == 1,
@@ -321,7 +322,7 @@ static void test_polls(void)
 		"but other paths are better");
 	set(ADDRESS(1), NEIGHBOR_REACHABLE, 1);
 	tap_ok(!neighbor_is_answering(worker.neighbors, PORT, ADDRESS(1)),
-		"that the kernel still believes in it is no sign of life");
+		"the kernel's word that it is reachable does not count as an answer");
 	set(ADDRESS(1), NEIGHBOR_REACHABLE, 2);
 	tap_ok(neighbor_is_answering(worker.neighbors, PORT, ADDRESS(1)),
 		"another MAC address is one");
@@ -404,12 +405,12 @@ static void test_kernel(void)
 	fake_port(PORT, "v0");
 	netns_run("ip neigh add 10.0.0.1 lladdr 02:00:00:00:00:11 dev v0");
 	netns_run("ip neigh add 10.0.0.9 lladdr 02:00:00:00:00:99 dev v1");
-	set(ADDRESS(3), NEIGHBOR_REACHABLE, 3); // of an earlier life
+	set(ADDRESS(3), NEIGHBOR_REACHABLE, 3); // of the previous instance
 	neighbor_netlink_set(&worker, egret_neighbor_socket());
 	read_events();
 	tap_ok(mac_of(PORT, ADDRESS(1)) == 0x11, "the kernel's table is read at first");
 	tap_ok(mac_of(PORT, ADDRESS(9)) == -1, "other interfaces' neighbors are not");
-	tap_ok(mac_of(PORT, ADDRESS(3)) == -1, "what it does not hold is gone");
+	tap_ok(mac_of(PORT, ADDRESS(3)) == -1, "what it does not hold is removed");
 	netns_run("ip neigh replace 10.0.0.1 lladdr 02:00:00:00:00:22 dev v0");
 	read_events();
 	tap_ok(mac_of(PORT, ADDRESS(1)) == 0x22, "a changed MAC address is followed");
@@ -479,7 +480,7 @@ int main(void)
 	test_failure();
 	test_limits();
 	test_forget();
-	test_next_life();
+	test_next_instance();
 	test_polls();
 	test_random_sequence();
 	if (netns_can_enter()) {

@@ -1,4 +1,4 @@
-// A network namespace of the test's own, gone when it ends. Needs root and iproute2.
+// A network namespace of the test's own, removed when the test exits. Needs root and iproute2.
 #pragma once
 #include <sched.h>
 #include <stdarg.h>

@@ -138,7 +138,7 @@ static void test_lookups(void)
 	plan_view_take(arena, &view);
 	tap_ok(identity(&view, 0x0a01007f) == 100 && !plan_client(&view, 0x0a010080) &&
 			!plan_client(&view, 0x0a0100ff) && identity(&view, 0x0a010100) == 0,
-		"what is nobody's is no part of the prefix around it");
+		"an address without owner is no part of the prefix around it");
 	const struct egret_plan_client *client = plan_client(&view, 0x0a010001);
 	tap_ok(plan_rule(&view, client, 0xc6336401) == &view.rules[0] &&
 			plan_rule(&view, client, 0x0a000001) == &view.rules[1] &&
@@ -267,7 +267,7 @@ static void test_choice(void)
 		moved += before[i] != after[i];
 		astray += before[i] != after[i] && before[i] != 0x0a320004;
 	}
-	tap_ok(moved > 0 && astray == 0, "only the sources of an address that is gone move");
+	tap_ok(moved > 0 && astray == 0, "only the sources of an address that was removed move");
 	fixture->addresses[3].is_ready = 1;
 	publish(arena, fixture);
 	plan_view_take(arena, &view);
@@ -322,7 +322,7 @@ static void test_turns(void)
 	tap_ok(egret_plan_acknowledged(arena) == 0, "a worker took it, but has not said so");
 	arena->header->workers[0].plan_seen = view.number;
 	tap_ok(egret_plan_acknowledged(arena) == 2 && publish(arena, fixture) == 3,
-		"now it has; the next plan goes into the other buffer");
+		"now it has; the next plan is written into the other buffer");
 	uint32_t before = *(const uint32_t *)view.derived;
 	tap_ok(publish(arena, fixture) == -EGRET_STATUS_TIMEOUT &&
 			*(const uint32_t *)view.derived == before && before == 2,

@@ -209,7 +209,7 @@ static void test_discard_and_lost(void)
 	uint64_t lost = right.driver->lost(&right);
 	tap_ok(lost > 0 && lost + frames == 64, "64 sent = %llu read + %llu lost",
 		(unsigned long long)frames, (unsigned long long)lost);
-	tap_ok(right.driver->lost(&right) == 0, "a loss is told once");
+	tap_ok(right.driver->lost(&right) == 0, "a loss is reported once");
 	setsockopt(right.fd, SOL_SOCKET, SO_RCVBUFFORCE, &large, sizeof large);
 }
 
@@ -238,7 +238,7 @@ static void test_link_states(void)
 	}
 	tap_ok(is_heard, "and hears again when the link is up");
 	netns_run("ip link del v0");
-	tap_ok(!port_packet_is_bound(&left), "an interface that is gone is noticed");
+	tap_ok(!port_packet_is_bound(&left), "the removal of an interface is noticed");
 	netns_run("ip link add v0 type veth peer name v1 && ip link set v0 up && "
 		  "ip link set v1 up");
 	tap_ok(!port_packet_is_bound(&left), "also when another of its name appears");

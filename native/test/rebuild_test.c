@@ -1,5 +1,5 @@
 // A forwarder that dies between any two stores to its records: what the next one rebuilds is exactly
-// what the records say, and everything goes on.
+// what the records say, and forwarding continues.
 //
 // A script makes, revives, revokes and expires sessions; the store hook counts its marked stores. Then
 // the script runs once for each of them and is abandoned right there.
@@ -32,7 +32,7 @@ static struct tally tally_records(void)
 	return tally;
 }
 
-// Are the stores in the order on which the next life relies? The gauges count what is in the tables:
+// Are the stores in the order on which the next instance relies? The gauges count what is in the tables:
 // a record is released as live after all else of it, and marked empty before all else.
 static const char *disorder(int mark)
 {
@@ -198,7 +198,7 @@ static const char *difference(void)
 					t->pools, slot, (enum port_pool_kind)kind, (uint16_t)port);
 	}
 	if (taken != occupied)
-		return "ports that nobody has";
+		return "ports that are taken without a binding";
 	if (g->worker->counters[EGRET_WORKER_COUNTER_SESSIONS] != live ||
 		g->worker->counters[EGRET_WORKER_COUNTER_BINDINGS] != bindings)
 		return "the gauges";
@@ -208,8 +208,8 @@ static const char *difference(void)
 	return NULL;
 }
 
-// The next life: compares, serves, and lets everything end.
-static const char *next_life(void)
+// The next instance: compares, serves, and lets all sessions expire.
+static const char *next_instance(void)
 {
 	session_store_hook = NULL;
 	struct tally left = tally_records();
@@ -264,7 +264,7 @@ static void test_every_store(void)
 		session_store_hook = count_mark;
 		if (setjmp(death) == 0)
 			run_script();
-		const char *differ = next_life();
+		const char *differ = next_instance();
 		tap_ok(!differ, "death after store %d: %s", at, differ ? differ : "rebuilt");
 		gateway_free(g);
 	}

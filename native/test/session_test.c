@@ -1,4 +1,4 @@
-// Sessions: mapping, filtering, limits, the life of TCP, and that ports come back.
+// Sessions: mapping, filtering, limits, the states of TCP, and that ports are used again.
 #include "steps.h"
 
 static void test_mapping_and_filtering(void)

@@ -36,7 +36,7 @@ static int settled_state(int fd)
 	return egret_tcp_state(fd);
 }
 
-// 1 when nobody has answered a connecting socket after a while.
+// 1 when a connecting socket has no answer after a while.
 static int is_unheard(int fd)
 {
 	struct pollfd wait = {.fd = fd, .events = POLLOUT};
@@ -81,7 +81,7 @@ static void test_failures(void)
 	// On loopback the refusal may come at once.
 	int state = fd < 0 ? fd : settled_state(fd);
 	tap_ok(state == -EGRET_STATUS_SYSTEM && egret_errno() == ECONNREFUSED,
-		"nobody listens: ECONNREFUSED");
+		"no process listens: ECONNREFUSED");
 	if (fd >= 0)
 		close(fd);
 	options.remote_address = "127.0.0.256";
@@ -165,7 +165,7 @@ static void test_lock(void)
 		"once only");
 	close(fd);
 	fd = egret_lock(path);
-	tap_ok(fd >= 0, "and again when its holder is gone");
+	tap_ok(fd >= 0, "and again when its holder has exited");
 	close(fd);
 	unlink(path);
 }
@@ -204,7 +204,7 @@ static int read_frame(int fd)
 	return read_frame_within(fd, WAIT_MS);
 }
 
-// Reads on to the next route that somebody added, past links and what the kernel adds by itself.
+// Reads up to the next route that a program added, past links and what the kernel adds by itself.
 // Returns its protocol, -1 when none comes.
 static int next_route_protocol(int fd)
 {
@@ -282,8 +282,8 @@ static void test_netlink_overrun(void)
 	int overruns = 0, frames = 0;
 	for (int bytes; (bytes = read_frame_within(events, 5 * QUIET_MS)) >= 0; frames++)
 		overruns += bytes == 0;
-	tap_ok(overruns > 0 && frames < 4000, "messages that were lost are told: %d of %d frames",
-		overruns, frames);
+	tap_ok(overruns > 0 && frames < 4000,
+		"messages that were lost are reported: %d of %d frames", overruns, frames);
 	netns_run("ip route add 192.0.2.128/25 via 10.0.0.2");
 	tap_ok(has_message(events, RTM_NEWROUTE), "and later events come");
 	close(events);

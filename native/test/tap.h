@@ -3,12 +3,12 @@
 //   tap_ok(count == 3, "three rows, not %u", count);
 //   return tap_done();
 //
-// A failed test prints where it stands and goes on; tap_done prints the plan and gives main's result.
+// A failed test prints its file and line and continues; tap_done prints the plan and gives main's result.
 #pragma once
 #include <stdio.h>
 
 // How long anything is waited for, in milliseconds. A wait ends on its event; the bound only makes a
-// test that hangs end, on a machine that does much else besides.
+// test that hangs stop, on a machine that does much else at the same time.
 enum { TAP_PATIENCE_MS = 120000 };
 
 static int tap_count, tap_failed;
