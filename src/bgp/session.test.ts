@@ -383,7 +383,7 @@ describe('against a script', () => {
       });
     });
 
-    test('IPv6 in MP_REACH_NLRI is passed over, with IPv4 beside it taken', () => {
+    test('IPv6 in MP_REACH_NLRI is ignored, and IPv4 of the same UPDATE is taken', () => {
       script.establish(offers(ipv4Unicast, ipv6Unicast));
       say(`${mandatory} ${nextHop} ${reach6}`, '18 c00002');
       expect(a.row()).toMatchObject({ ...refused, received: 1, accepted: 1 });
@@ -491,7 +491,7 @@ describe('against a script', () => {
     expect(a.row()).toMatchObject({ state: 'Established', accepted: 0 });
   });
 
-  test('keeps what was not repeated yet when the neighbor begins anew (RFC 7313 §4)', () => {
+  test('keeps what was not repeated yet when the neighbor begins again (RFC 7313 §4)', () => {
     script.establish({
       capabilities: [{ kind: 'routeRefresh' }, { kind: 'enhancedRouteRefresh' }],
     });
@@ -683,7 +683,7 @@ describe('against a script', () => {
     expect(a.row().lastDown).toMatchObject(lost);
   });
 
-  test('says of a session that we ended that it was us', () => {
+  test('says of a session that we closed that it was us', () => {
     script.establish();
     script.say(messageType.update, encodeUpdate({ withdrawn: Uint8Array.of(33, 1, 2, 3, 4, 5) }));
     expect(a.row().lastDown).toMatchObject({ sender: 'local', code: 3, subcode: 10 });

@@ -20,7 +20,7 @@ import { parseIpv4Prefix } from '../net/ipv4.ts';
 beforeEach(() => beginAnew());
 
 describe('two speakers', () => {
-  test('establish, whoever comes first, and announce exactly their /32s', () => {
+  test('establish, whichever connects first, and announce exactly their /32s', () => {
     a.speaker.setExports('red', [ip('10.50.0.2')]);
     a.speaker.setExports('blue', [ip('10.60.0.2')]);
     a.speaker.apply(config([toB()]));
@@ -142,7 +142,7 @@ describe('two speakers', () => {
     expect(b.rib('red').routes).toEqual(['10.50.0.2/32']);
   });
 
-  test('listen anew when the network gets another table', () => {
+  test('listen again when the network gets another table', () => {
     const listen = vi.spyOn(a.host, 'listen');
     const marks = () => listen.mock.calls.map(([{ mark }]) => mark);
     a.speaker.apply(config([toB()]));
@@ -308,7 +308,7 @@ describe('an established session', () => {
     expect(a.row().downCount + b.row().downCount).toBe(0);
   });
 
-  test('the same configuration read anew changes nothing, whatever the order of its fields', () => {
+  test('the same configuration read again changes nothing, whatever the order of its fields', () => {
     const turned = <T extends object>(value: T): T =>
       Object.fromEntries(Object.entries(value).reverse()) as T;
     const reject = rule({ action: 'Reject', prefix: equal('10.50.0.3/32') });

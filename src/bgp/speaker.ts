@@ -4,7 +4,7 @@
  * A neighbor is (network, address): two networks may have the same address in them. So a connection
  * belongs to the network of the listener that accepted it, which is bound to one of the network's
  * interfaces; the listener bound to no device takes neighbors of the main table only. What belongs
- * to nobody is closed and counted.
+ * to no neighbor is closed and counted.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Timer } from '../lib/clock.ts';
@@ -33,8 +33,8 @@ export interface SpeakerConfig {
   readonly neighbors: readonly SpeakerNeighbor[];
   readonly filters: readonly BgpFilter[];
   /**
-   * All interfaces of networks. Those without a neighbor get a listener, too, that takes nobody, or
-   * the main table's would hear them.
+   * All interfaces of networks. Those without a neighbor get a listener, too, which refuses all
+   * connections: otherwise the main table's listener would accept them.
    */
   readonly networkInterfaces: readonly NetworkInterface[];
   /** R and F of our graceful restart capability; read by the first apply only. */
@@ -65,7 +65,7 @@ export interface SpeakerOptions {
   readonly random: Random;
   readonly log: Log;
   readonly transport: Transport;
-  /** The RIB of a network, another one when it was gone meanwhile; undefined: the main table's. */
+  /** The RIB of a network, a new one when it was removed meanwhile; undefined: the main table's. */
   rib(network: string | undefined): RibInput;
   changed(event: SpeakerEvent): void;
   /** Prefixes of one family that a neighbor may announce; default: twice a full table. */
@@ -331,7 +331,7 @@ function setKeys(bound: BoundListener, neighbors: readonly SpeakerNeighbor[]): v
 
 /**
  * Whether only what a running session can take up differs: its name, its policy, and the interfaces
- * beside the one to connect by, which are the listeners' affair.
+ * other than the one to connect by, which concern the listeners only.
  */
 function isSameSession(a: SpeakerNeighbor, b: SpeakerNeighbor): boolean {
   const connection = (neighbor: SpeakerNeighbor): object => {

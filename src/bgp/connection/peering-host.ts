@@ -21,7 +21,7 @@ export interface PeeringHost {
   /** Checks an OPEN against the neighbor. */
   checkOpen(open: Open): BgpFault | undefined;
   negotiate(ours: Open, theirs: Open): Negotiated;
-  /** Settles collisions (RFC 4271 §6.8). @returns whether this peering goes on */
+  /** Settles collisions (RFC 4271 §6.8). @returns whether this peering continues */
   openReceived(peering: Peering, open: Open): boolean;
   track(connection: Connection): void;
   refuse(connection: Connection): void;
@@ -32,7 +32,7 @@ export interface PeeringHost {
   /** @returns the NOTIFICATION to send, when the UPDATE ends the session */
   updateReceived(body: Uint8Array): BgpFault | undefined;
   routeRefreshReceived(body: Uint8Array): BgpFault | undefined;
-  /** Counts and keeps what goes over the wire and what goes wrong. */
+  /** Counts and records messages and errors. */
   sent(type: number): void;
   received(type: number): void;
   failed(text: string): void;

@@ -4,7 +4,7 @@
  * Node cannot bind a socket to a device, mark it or sign its segments, so descriptors are opened by
  * the native library, handed in as BgpSockets, and wrapped here: net.Server for listening ones,
  * net.Socket for connected ones. A descriptor that is still connecting is polled, since Node tells
- * nobody when one it did not connect itself becomes connected.
+ * no caller when one it did not connect itself becomes connected.
  *
  * Listeners share the port (SO_REUSEPORT): one for the main table bound to no device, one for each
  * (network, interface) bound to it, each with its own TCP-MD5 keys (RFC 2385). Everything above
@@ -76,7 +76,7 @@ export interface ConnectionHandlers {
   received(chunk: Uint8Array): void;
   /** The kernel has taken all of a message that was written. */
   taken?(): void;
-  /** Once, however it ended, unless destroy() ended it. */
+  /** Called once, however it was closed, unless by destroy(). */
   closed(reason: string): void;
 }
 
@@ -149,7 +149,7 @@ function listen(
     minTtl: ttl.minTtl === 0 ? undefined : ttl.minTtl,
   });
   const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: false }, (socket) => {
-    // A connection may be gone again before it is seen here.
+    // A connection may be closed before it is accepted here.
     socket.on('error', () => {});
     // A flood of connections is many short steps.
     queue.soon(() => {

@@ -187,7 +187,7 @@ export class NeighborRoutes {
   }
 
   /**
-   * RFC 7313 §4: what the neighbor does not repeat between BoRR and EoRR goes. Before the End-of-RIB
+   * RFC 7313 §4: what the neighbor does not repeat between BoRR and EoRR is removed. Before the End-of-RIB
    * that it owes us, neither counts: what is stale then is so by its restart.
    */
   #repeated(subtype: number, negotiated: Negotiated): void {
@@ -219,7 +219,7 @@ export class NeighborRoutes {
   }
 
   /**
-   * RFC 4724 §2: whoever has the capability sends it. One that restarts itself waits for ours first,
+   * RFC 4724 §2: a neighbor with the capability sends it. One that restarts itself waits for ours first,
    * and is not waited for (§4.1).
    */
   get #sendsEndOfRib(): boolean {

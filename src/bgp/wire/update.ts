@@ -7,7 +7,7 @@
  * with the UPDATE, which is then still worth reading: its withdrawals hold in any case.
  *
  * Prefixes of a family that was not negotiated are refused (RFC 4760 §8): the UPDATE is read as if it
- * were without them, and says so among its faults. The session goes on, since nothing else suffers.
+ * were without them, and they are reported among its faults. The session continues.
  */
 import { fail, ok, type Result } from '../../lib/result.ts';
 import type { PathAttributes } from '../../rib/route.ts';
@@ -117,7 +117,7 @@ function onlyNegotiated(
 
 /**
  * RFC 7606 §3.d: a mandatory attribute that is missing treats the UPDATE as a withdrawal. RFC 4760 §3:
- * where only MP_REACH_NLRI announces, NEXT_HOP is ignored, however it looks.
+ * where only MP_REACH_NLRI announces, NEXT_HOP is ignored, even a malformed one.
  */
 function withMissing(decoded: DecodedAttributes, hasNlri: boolean): readonly AttributeFault[] {
   const hasMpNlri = (decoded.mpReach?.nlri.length ?? 0) > 0;

@@ -454,7 +454,7 @@ describe('UPDATE', () => {
   test.each([
     ['faulty', '400303 ac1001'],
     ['of no host', '400304 7f000001'],
-  ])('a NEXT_HOP %s beside MP_REACH_NLRI is ignored (RFC 4760 §3)', (_, nextHop) => {
+  ])('a NEXT_HOP %s next to MP_REACH_NLRI is ignored (RFC 4760 §3)', (_, nextHop) => {
     const reach = '800e0d 0001 01 04 ac10018c 00 18 c00002';
     const attributes = bytes(`400101 00 400200 ${nextHop} ${reach}`);
     expect(decodeUpdate(encodeUpdate({ attributes }), multiprotocol)).toMatchObject({

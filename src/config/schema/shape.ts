@@ -3,7 +3,7 @@
  * messages, the type that resolve works with, and the rows of docs/resources.md.
  *
  * A value that breaks its shape is reported and reads as undefined (or its default), and reading
- * goes on. Scalars stand in shape-scalars.ts.
+ * continues. Scalars stand in shape-scalars.ts.
  */
 
 import { assert } from '../../lib/assert.ts';
@@ -110,7 +110,7 @@ export const anything: Shape<undefined> = {
   read: () => undefined,
 };
 
-/** A mapping with known fields. @param owner - what an unknown field is told not to be part of */
+/** A mapping with known fields. @param owner - named in the error about an unknown field */
 export function mapping<F extends Fields>(owner: string, fields: F): Shape<Read<F>> {
   return mappingOf(owner, fields, false);
 }
@@ -355,7 +355,7 @@ export function isEmptyValue(value: Value): boolean {
   return value.kind === 'scalar' && value.value === null;
 }
 
-/** `spec` and `peerIP` to `spec.peerIP`; a key with dots or slashes goes into brackets. */
+/** `spec` and `peerIP` to `spec.peerIP`; a key with dots or slashes is put into brackets. */
 export function joinPath(path: string, name: string): string {
   if (!/^[A-Za-z_][\w-]*$/.test(name)) return `${path}[${JSON.stringify(name)}]`;
   return path === '' ? name : `${path}.${name}`;
