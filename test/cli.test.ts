@@ -1,4 +1,4 @@
-/** The command line, as far as it needs no daemon: help, usage, check, and nobody who answers. */
+/** The command line, as far as it needs no daemon: help, usage, check, and no daemon that answers. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -59,13 +59,13 @@ test.each([
   expect({ status, stderr }).toMatchObject({ status: 1, stderr: expect.stringContaining(what) });
 });
 
-test('nobody answers: exit 4', () => {
+test('no daemon answers: exit 4', () => {
   const { status, stderr } = egret('show', 'networks', `--run-dir=${folder}`);
   expect(status).toBe(4);
   expect(stderr).toContain(join(folder, 'status.sock'));
 });
 
-test('a reader that goes away does not make a broken configuration valid', () => {
+test('a reader that closes early does not make a broken configuration valid', () => {
   const program = join(import.meta.dirname, '..', 'src', 'cli.ts');
   const broken = join(import.meta.dirname, 'config', 'broken');
   const command = `set -o pipefail; ${process.execPath} ${program} check ${broken} | true`;

@@ -1,6 +1,6 @@
 /**
- * What `make run` promises after the build: without a terminal it shows who reached whom, and goes; at
- * a terminal a prompt in the gateway follows. Both at once, side by side.
+ * What `make run` promises after the build: without a terminal it shows which client reached which
+ * network, and exits; at a terminal it opens a prompt in the gateway. Both run at the same time here.
  */
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
 /**
  * The figure: each client reaches its own network although both use the same addresses, with the
- * source of its own gateway; and nobody reaches anything else.
+ * source of its own gateway, and nothing else.
  */
 import { test } from 'tap';
 import { udpFrame } from '../lab/frames.ts';
@@ -38,7 +38,7 @@ test('two networks with the same addresses', async (t) => {
     t.match(await ping(alpha.host, server), { sent: 3, received: 3 }, 'ping of alpha');
     t.match(await ping(beta.host, server), { sent: 3, received: 3 }, 'ping of beta');
     const { count, frames } = await seen.seen();
-    t.equal(count, 3, "alpha's echo requests and nobody else's are in north");
+    t.equal(count, 3, "alpha's echo requests, and no others, are in north");
     const sources = frames.map(({ hex }) => hex.slice(52, 60));
     t.strictSame([...new Set(sources)], ['c0000210'], 'with the source of the gateway');
   });
@@ -115,14 +115,14 @@ test('two networks with the same addresses', async (t) => {
       'they are counted',
       async () => (await egret.counter('dropped.wrong_network')) >= before + 20,
     );
-    t.equal((await atAlpha.seen()).count, 0, 'nobody got what came from the wrong network');
+    t.equal((await atAlpha.seen()).count, 0, 'no client received what came from the wrong network');
     // The same frame from the right network does arrive: the test can see.
     const own = await scene.agentOf(north.router);
     await own.call('sendFrames', { interface: 'up0', frames: [await frame('north')] });
     await until('the right one arrives', async () => (await atAlpha.seen()).count === 1);
   });
 
-  await t.test("a client's source that comes from a network reaches nobody", async (t) => {
+  await t.test("a packet from a network with a client's source is not forwarded", async (t) => {
     const match = { destination: `${server}/32`, protocol: 17 };
     const watches = await Promise.all(
       [north, south].map((network) => network.serverAgent.watch('spoof', 'eth0', match)),
@@ -151,9 +151,9 @@ test('two networks with the same addresses', async (t) => {
 
   await t.test('it stops in order', async (t) => {
     await egret.stop();
-    t.strictSame(await kernelTable(scene, 1200), [], 'the mirror is gone');
+    t.strictSame(await kernelTable(scene, 1200), [], 'the mirror is removed');
     t.strictSame(await bird.learned('egret'), [], 'the address is withdrawn');
     const { stdout } = await figure.gateway.run(['nft', 'list', 'ruleset']);
-    t.equal(stdout.trim(), '', 'the guard is gone');
+    t.equal(stdout.trim(), '', 'the guard is removed');
   });
 });

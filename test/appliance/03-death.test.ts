@@ -129,7 +129,7 @@ test('death', async (t) => {
     );
   });
 
-  await t.test('of both, and an interface goes and comes back meanwhile', async (t) => {
+  await t.test('of both, and an interface is removed and added again meanwhile', async (t) => {
     const { flow, transfers } = await load();
     for (const transfer of transfers) transfer.catch(() => {});
     const forwarder = await egret.forwarderPid();
@@ -189,7 +189,7 @@ test('death', async (t) => {
   });
 });
 
-/** Looks at both routers' tables until it is stopped. @returns how often a route was missing */
+/** Polls both routers' tables until it is stopped. @returns how often a route was missing */
 function watchRoutes(figure: Parameters<typeof hasEgressRoute>[0]): {
   stop(): Promise<{ north: number; south: number }>;
 } {

@@ -1,6 +1,6 @@
 /**
  * The gateway as a router among routers: traceroute shows its arrival interface, and path-MTU
- * discovery works both ways, whoever has the narrow link.
+ * discovery works both ways, wherever the narrow link is.
  */
 import { test } from 'tap';
 import { pathMtuBack, ping, traceroute, transferPort } from '../lab/traffic.ts';
@@ -42,9 +42,9 @@ test('traceroute and path MTU', async (t) => {
     t.match(found, { mtu: 1300, isAnswered: true });
   });
 
-  await t.test('ping with DF is told by the gateway', async (t) => {
+  await t.test('ping with DF gets an error from the gateway', async (t) => {
     const { errors } = await ping(beta.host, server, 1, ['-M', 'do', '-s', '1400']);
-    // The path MTU is known by now, or told: either way nothing was fragmented.
+    // The path MTU is known by now, or comes with the error: either way nothing was fragmented.
     t.match(errors.join() || 'message too long', /1360|too long/);
     const fits = await ping(beta.host, server, 2, ['-M', 'do', '-s', '1332']);
     t.match(fits, { sent: 2, received: 2 });

@@ -1,7 +1,7 @@
 /**
- * A configuration that does not fit the host, or a kernel's table that is somebody else's: egretd
- * ends with the promised status and leaves nothing behind; one that runs keeps what it has, and says
- * so, though nobody may read its log.
+ * A configuration that does not fit the host, or a kernel table with routes of another program: egretd
+ * exits with the documented status and leaves nothing behind. One that runs keeps its configuration, and
+ * reports this even when its log is not read.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -105,9 +105,13 @@ test('refused at start, refused while it runs', async (t) => {
   });
   t.match(warned.stderr, 'the newest configuration was refused, an older one runs');
   t.match(warned.stderr, /broken\.yaml:\d+:\d+: spec\.asNumber/, 'with every error');
-  t.equal(JSON.parse(warned.stdout).rows.length, Object.keys(networks).length, 'beside the view');
+  t.equal(
+    JSON.parse(warned.stdout).rows.length,
+    Object.keys(networks).length,
+    'in addition to the view',
+  );
   const { agent } = figure.clients.alpha;
-  t.match(await agent.ask('tcp', server), { network: 'north' }, 'and traffic goes on');
+  t.match(await agent.ask('tcp', server), { network: 'north' }, 'and traffic continues');
   await egret.writeConfig({ 'broken.yaml': undefined });
   egret.reload();
   await until('nothing is said any more', async () => {
@@ -121,7 +125,7 @@ test('refused at start, refused while it runs', async (t) => {
       .replaceAll('third', 'north'),
   });
   egret.reload();
-  await until('another table of somebody else keeps no neighbor waiting', async () =>
+  await until('another table with foreign routes keeps no neighbor waiting', async () =>
     (await egret.show('neighbors')).some(({ address }) => address === '100.64.9.78'),
   );
   t.match(await agent.ask('tcp', server), { network: 'north' });
@@ -138,11 +142,11 @@ test('refused at start, refused while it runs', async (t) => {
     await sleep(50);
   }
   await egret.killForwarder();
-  await until('nobody reads the log, and traffic goes on', () => agent.ask('tcp', server, 1000));
+  await until('the log is not read, and traffic continues', () => agent.ask('tcp', server, 1000));
   daemon.child.stderr?.resume();
   await egret.writeConfig({ 'broken.yaml': undefined });
   egret.reload();
-  await until('it is told', () =>
+  await until('it is logged', () =>
     /"lost":[1-9]\d*,"msg":"log lines were lost"/.test(daemon.output()),
   );
 });

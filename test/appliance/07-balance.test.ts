@@ -23,7 +23,7 @@ test('the balance of frames', async (t) => {
   const sessionsBefore = await frr.neighbor(gatewayUplink);
   const random = seededRandom(seed);
 
-  await t.test('an honest flow beside rubbish loses nothing', async (t) => {
+  await t.test('an honest flow loses nothing while malformed packets are sent', async (t) => {
     const honest = await steadyFlow(scene, 'beta', 'south', 1000);
     const received = await egret.counter('received', { interface: 'cli0' });
     const kernel = await kernelReceived(scene, 'cli0');
@@ -59,7 +59,7 @@ test('the balance of frames', async (t) => {
   });
 
   // The link of alpha is silent but for these floods, so that their count is that of the interface:
-  // nobody answers, and nobody asks for a MAC address.
+  // there are no answers, and no ARP requests.
   await north.server.nft(`table ip silence {
     chain in {
       type filter hook input priority 0
@@ -75,7 +75,7 @@ test('the balance of frames', async (t) => {
   const { sourceMac, destinationMac } = ends;
   await alpha.host.ip(`neigh replace ${clientGateway(0)} lladdr ${destinationMac} dev eth0`);
   await figure.gateway.ip(`neigh replace ${alpha.address} lladdr ${sourceMac} dev cli0`);
-  /** Sends from alpha; `meanwhile` runs beside. What came and what was lost make what was sent. */
+  /** Sends from alpha while `meanwhile` runs. What was received and what was lost add up to what was sent. */
   const flood = async (
     t: Test,
     frames: readonly string[],
@@ -98,7 +98,7 @@ test('the balance of frames', async (t) => {
     return { lost: lost - before.lost, drops: Object.fromEntries(more) };
   };
 
-  await t.test('rubbish as fast as it goes', async (t) => {
+  await t.test('malformed packets as fast as possible', async (t) => {
     await flood(t, rubbish(random, ends), 10);
   });
 
@@ -136,7 +136,7 @@ test('the balance of frames', async (t) => {
     },
   );
 
-  await t.test('a link that goes away in the middle of a flood', async (t) => {
+  await t.test('a link that goes down in the middle of a flood', async (t) => {
     const { drops } = await flood(t, fullFrames(ends), 2000, async () => {
       await figure.gateway.ip('link set wan0 down');
     });

@@ -120,7 +120,7 @@ test('the status socket', async (t) => {
     t.equal(egret.daemonPid, pid);
   });
 
-  await t.test('a reader that leaves harms nobody', async (t) => {
+  await t.test('a reader that closes early harms no other', async (t) => {
     const command = `${egretProgram} --run-dir ${egret.runDir} show route --json | head -c 10; echo " \${PIPESTATUS[@]}"`;
     const { stdout } = await figure.gateway.run(['bash', '-c', command]);
     t.equal(stdout, '{"schema": 0 0\n');

@@ -105,7 +105,7 @@ test('life cycle', async (t) => {
     await egret.stop();
     t.strictSame(await traces(figure.gateway), untouched);
     t.strictSame((await readdir(egret.runDir)).sort(), ['lock', 'state.json']);
-    t.notOk(existsSync(arena), 'the arena is gone');
+    t.notOk(existsSync(arena), 'the arena is removed');
   });
 
   await t.test('SIGTERM during the start leaves nothing behind either', async (t) => {

@@ -1,6 +1,6 @@
 /**
- * What egretd finds of an earlier life and cannot simply go on with: interfaces that went and came
- * back, a forwarder on another arena, or one that does not answer. Another build is 18-upgrade's.
+ * What egretd finds of the previous instance and cannot use as it is: interfaces that were removed and
+ * added again, a forwarder on another arena, or one that does not answer. Another build is 18-upgrade's.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readlink, rm, stat } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import { until } from '../lab/process.ts';
 import { gatewayUplink, networks, openScene, prefix, router } from './scene.ts';
 import { comesBack, sawNoLeak, steadyFlow, watchLeaks } from './witness.ts';
 
-test('what another life left', async (t) => {
+test('what the previous instance left', async (t) => {
   const scene = await openScene(t, {
     clients: { alpha: { network: 'north' }, beta: { network: 'south' } },
     before: async ({ gateway }) => gateway.sysctl({ 'net.ipv4.ip_forward': 1 }),
@@ -27,7 +27,8 @@ test('what another life left', async (t) => {
     await figure.gateway.ip('link set wan0 down');
     await sleep(300);
     await figure.gateway.ip('link set wan0 up');
-    // BIRD's session went with the link, so that no answer finds its way; but all goes on northward.
+    // BIRD's session went down with the link, so there is no route for answers; but everything is still
+    // sent northward.
     await flow.advances(500);
     await flow.finish();
     await figure.gateway.ip('link delete wan0');
@@ -38,33 +39,36 @@ test('what another life left', async (t) => {
     await comesBack(t, scene);
   });
 
-  await t.test('an interface goes and comes back while only the forwarder is dead', async () => {
-    process.kill(await egret.forwarderPid(), 'SIGKILL');
-    await figure.gateway.ip('link delete wan0');
-    await newUplink();
-    await comesBack(t, scene);
-  });
+  await t.test(
+    'an interface is removed and added again while only the forwarder is dead',
+    async () => {
+      process.kill(await egret.forwarderPid(), 'SIGKILL');
+      await figure.gateway.ip('link delete wan0');
+      await newUplink();
+      await comesBack(t, scene);
+    },
+  );
 
-  await t.test('an interface goes at the moment at which the forwarder dies', async (t) => {
+  await t.test('an interface is removed at the moment at which the forwarder dies', async (t) => {
     const flow = await steadyFlow(scene, 'beta', 'south', 1000);
-    // It stands still meanwhile, so that it hears of the one when it learns of the other.
+    // egretd is stopped meanwhile, so that it learns of both at once.
     process.kill(egret.daemonPid, 'SIGSTOP');
     await egret.killForwarder();
     await figure.gateway.ip('link delete wan0');
     process.kill(egret.daemonPid, 'SIGCONT');
-    await flow.advances(500); // more than was on its way: south goes on
+    await flow.advances(500); // more than was on its way: south continues
     await flow.finish();
     await newUplink();
     await comesBack(t, scene);
   });
 
-  await t.test('a forwarder on an arena that is gone is replaced', async (t) => {
+  await t.test('a forwarder on an arena that was removed is replaced', async (t) => {
     const forwarder = await egret.forwarderPid();
     await egret.killDaemon();
     await rm(await readlink(join(egret.runDir, 'arena')));
     await egret.launch();
     t.match(egret.log(), /"reason":"it works on another arena"/);
-    t.notOk(isRunning(forwarder), 'the old one is gone');
+    t.notOk(isRunning(forwarder), 'the old one has exited');
     await comesBack(t, scene);
   });
 
@@ -73,11 +77,11 @@ test('what another life left', async (t) => {
     await egret.killDaemon();
     process.kill(forwarder, 'SIGSTOP');
     await egret.launch();
-    t.notOk(isRunning(forwarder), 'the old one is gone');
+    t.notOk(isRunning(forwarder), 'the old one has exited');
     await comesBack(t, scene);
   });
 
-  await t.test('a start that fails leaves the guard of an earlier life', async (t) => {
+  await t.test('a start that fails leaves the guard of the previous instance', async (t) => {
     const { table } = networks.north;
     const foreign = `203.0.113.0/24 via ${router} dev wan0 table ${table} proto static`;
     const forwarder = await egret.forwarderPid();
@@ -99,7 +103,7 @@ test('what another life left', async (t) => {
   });
 
   await t.test(
-    'a run directory that was deleted: the forwarder does not go on beside',
+    'a run directory that was deleted: the old forwarder does not continue next to the new one',
     async (t) => {
       const forwarder = await egret.forwarderPid();
       await egret.killDaemon();
@@ -109,7 +113,7 @@ test('what another life left', async (t) => {
         await figure.gateway.ip(`route flush table ${table}`);
       }
       await egret.launch();
-      t.notOk(isRunning(forwarder), 'the old one is gone');
+      t.notOk(isRunning(forwarder), 'the old one has exited');
       await comesBack(t, scene);
     },
   );
@@ -129,7 +133,7 @@ test('what another life left', async (t) => {
     await until('it is written again', async () => (await stat(previous)).mtimeMs > mtimeMs);
   });
 
-  await t.test('a table that a network had in the former life is emptied', async (t) => {
+  await t.test('a table that a network of the previous instance had is emptied', async (t) => {
     const inKernel = async (table: number): Promise<string> => {
       const argv = ['ip', 'route', 'show', 'table', String(table)];
       return (await figure.gateway.run(argv, { statuses: 'any' })).stdout;

@@ -36,7 +36,7 @@ test('probes of gateways', async (t) => {
   const { alpha } = figure.clients;
   const { north, south } = figure.networks;
 
-  await t.test('probes that are added to a gateway in use disturb nobody', async (t) => {
+  await t.test('probes that are added to a gateway in use disturb no flow', async (t) => {
     const flow = await steadyFlow(scene, 'alpha', 'north', 200);
     const echoes = await north.serverAgent.watch('echo', 'eth0', { protocol: ICMP });
     const foreign = await south.serverAgent.watch('echo', 'eth0', { protocol: ICMP });
@@ -50,7 +50,7 @@ test('probes of gateways', async (t) => {
     await Promise.all([echoes.close(), foreign.close()]);
   });
 
-  await t.test('the target goes away and comes back', async (t) => {
+  await t.test('the target stops to answer and answers again', async (t) => {
     const calm = await steadyFlow(scene, 'beta', 'south', 200);
     const errors = await alpha.agent.watch('icmp', 'eth0', { protocol: ICMP });
     await north.server.sysctl({ 'net.ipv4.icmp_echo_ignore_all': 1 });
@@ -110,10 +110,10 @@ test('probes of gateways', async (t) => {
     await lostNothing(t, flow);
   });
 
-  await t.test('a gateway that nobody used waits for its first answer', async () => {
+  await t.test('a gateway that was not in use waits for its first answer', async () => {
     await egret.writeConfig({ 'gateway-north.yaml': undefined });
     egret.reload();
-    await until('it is gone', async () => !(await egret.show('gateways')).some(isNorth));
+    await until('it is removed', async () => !(await egret.show('gateways')).some(isNorth));
     await probe(scene, { icmpProbe: { ips: [nowhere], ...pace } });
     const waiting = 'ICMP probes have not answered yet: 203.0.113.9 (no route in network north)';
     await until('it waits', async () => (await rowOf(scene)).reason === waiting);

@@ -51,7 +51,7 @@ test('upgrade', async (t) => {
     return (await egret.forwarderPid()) === forwarder;
   };
 
-  /** Every session of `before` is there, with its outside port, and the flow goes on. */
+  /** Every session of `before` is there, with its outside port, and the flow continues. */
   const isAlive = async (t: Test, before: readonly string[]): Promise<void> => {
     const after = await sessions();
     t.strictSame(
@@ -60,7 +60,7 @@ test('upgrade', async (t) => {
       `all ${before.length} sessions are alive`,
     );
     const { down } = await flow.now();
-    await until('it goes on', async () => (await flow.now()).down.received > down.received + 500);
+    await until('it continues', async () => (await flow.now()).down.received > down.received + 500);
   };
 
   await t.test('a comment changed: adopted, and not one number is lost', async (t) => {
@@ -72,7 +72,7 @@ test('upgrade', async (t) => {
     await lostNothing(t, mine);
   });
 
-  await t.test("the FIB's encoding changed: tables anew, every session alive", async (t) => {
+  await t.test("the FIB's encoding changed: new tables, every session alive", async (t) => {
     const program = await otherBuild(join(folder, 'encoding'), encoding);
     const before = await sessions();
     t.notOk(await upgrade(program), 'the forwarder is replaced');

@@ -41,7 +41,7 @@ export const source = { north: '192.0.2.16', south: '192.0.2.32' } as const;
 
 export interface SceneClient {
   readonly network: NetworkName;
-  /** More addresses beside the first. */
+  /** Addresses in addition to the first. */
   readonly more?: readonly string[];
   readonly mtu?: number;
 }
@@ -57,7 +57,7 @@ export interface SceneOptions<ClientName extends string> {
   readonly peers?: Partial<Record<NetworkName, Readonly<Record<string, unknown>>>>;
   /** More files of the configuration. */
   readonly files?: Readonly<Record<string, string>>;
-  /** Appliance.spec, beside what the scene needs. */
+  /** Appliance.spec, in addition to what the scene needs. */
   readonly appliance?: Readonly<Record<string, unknown>>;
   readonly replicas?: Partial<Record<NetworkName, number>>;
   /** Runs in the gateway before Egret starts. */

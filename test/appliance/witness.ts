@@ -1,7 +1,7 @@
 /**
- * What the tests of death and life look at, again and again: that alpha and beta reach their networks
- * as their gateways, that a flow goes on, and that no packet ever comes to a network with a client's
- * source address.
+ * What the tests of crashes and restarts check again and again: that alpha and beta reach their networks
+ * as their gateways, that a flow continues, and that no packet with a client's source address ever
+ * reaches a network.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';

@@ -35,7 +35,7 @@ export async function measureBuild(): Promise<Row[]> {
         what: `make after a change of ${changed}`,
         figure: oneS,
         unit: 's',
-        beside: { what: 'gcc of the file alone', figure: gccS },
+        reference: { what: 'gcc of the file alone', figure: gccS },
       },
     ];
   } finally {

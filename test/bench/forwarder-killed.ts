@@ -49,6 +49,6 @@ export function measureForwarderKilled(): Promise<Row[]> {
     await until('every session is there', isComplete);
     const figureS = await silenceS();
     const what = `forwarder killed with ${sessionCount} sessions, silence`;
-    return [{ what, figure: figureS, unit: 's', beside: { what: 'with one', figure: aloneS } }];
+    return [{ what, figure: figureS, unit: 's', reference: { what: 'with one', figure: aloneS } }];
   });
 }

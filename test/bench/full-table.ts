@@ -57,14 +57,14 @@ export async function measureFullTable(): Promise<Row[]> {
         what: `${what}, memory of egretd`,
         figure: mebibytes(loaded.daemon),
         unit: 'MiB',
-        beside: { what: 'without them', figure: mebibytes(before.daemon) },
+        reference: { what: 'without them', figure: mebibytes(before.daemon) },
       },
     ];
   });
 }
 
 function row(what: string, figure: number, peer: string, peerFigure: number): Row {
-  return { what, figure, unit: 's', beside: { what: peer, figure: peerFigure } };
+  return { what, figure, unit: 's', reference: { what: peer, figure: peerFigure } };
 }
 
 /** Two BIRDs: how long the second takes to have what the first announces, and to lose it again. */

@@ -26,6 +26,6 @@ export function measureIdle(): Promise<Row[]> {
     });
     const fullS = await cpuS();
     const what = `idle with ${sessionCount} sessions, CPU in ${idleMs / 1000} s`;
-    return [{ what, figure: fullS, unit: 's', beside: { what: 'with none', figure: emptyS } }];
+    return [{ what, figure: fullS, unit: 's', reference: { what: 'with none', figure: emptyS } }];
   });
 }

@@ -23,7 +23,7 @@ interface Delay {
   readonly p99Ms: number;
 }
 
-/** Prints what it saw, and begins anew, at each line that it reads. */
+/** For each line that it reads, prints what it measured since the last one. */
 const idleProgram = `
   const delay = require('node:perf_hooks').monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
@@ -114,6 +114,6 @@ function delays(what: string, seen: Delay & { readonly floor: Delay }): Row[] {
     what: `event-loop delay, ${what}: ${key === 'maxMs' ? 'longest' : 'p99'}`,
     figure: seen[key],
     unit: 'ms',
-    beside: { what: 'an idle loop', figure: seen.floor[key] },
+    reference: { what: 'an idle loop', figure: seen.floor[key] },
   }));
 }

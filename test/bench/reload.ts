@@ -31,9 +31,14 @@ export function measureReload(): Promise<Row[]> {
     const path = join(egret.configDir, 'pods.yaml');
     const [, readS] = await timed(() => readFile(path, 'utf8'));
     const mebibytes = ((await stat(path)).size / 2 ** 20).toFixed(1);
-    const beside = { what: `a read of the ${mebibytes} MiB`, figure: readS };
+    const reference = { what: `a read of the ${mebibytes} MiB`, figure: readS };
     return [
-      { what: `SIGHUP with ${podCount} Pods, until in force`, figure: largeS, unit: 's', beside },
+      {
+        what: `SIGHUP with ${podCount} Pods, until in force`,
+        figure: largeS,
+        unit: 's',
+        reference,
+      },
       { what: 'SIGHUP with a small configuration', figure: smallS, unit: 's' },
     ];
   });

@@ -8,7 +8,7 @@ export interface Row {
   readonly figure: number;
   /** s, ms, ns, Gb/s, MiB, …: of the figure and of what it is compared with. */
   readonly unit: string;
-  readonly beside?: { readonly what: string; readonly figure: number };
+  readonly reference?: { readonly what: string; readonly figure: number };
 }
 
 export type Bench = () => Promise<readonly Row[]>;

@@ -78,15 +78,15 @@ for (let round = 1; round <= runs; round += 1) {
 
 const rows = [...measured.values()].map(({ bench, runs: each }) => {
   const [first] = each;
-  const beside = each.flatMap((row) => (row.beside ? [row.beside.figure] : []));
+  const reference = each.flatMap((row) => (row.reference ? [row.reference.figure] : []));
   return {
     bench,
     what: first?.what ?? '',
     unit: first?.unit ?? '',
     median: median(each.map((row) => row.figure)),
     runs: each.map((row) => row.figure),
-    ...(first?.beside
-      ? { beside: { what: first.beside.what, median: median(beside), runs: beside } }
+    ...(first?.reference
+      ? { reference: { what: first.reference.what, median: median(reference), runs: reference } }
       : {}),
   };
 });
@@ -102,7 +102,7 @@ function print(): void {
     row.what,
     `${figure(row.median)} ${row.unit}`,
     `${figure(Math.min(...row.runs))} to ${figure(Math.max(...row.runs))}`,
-    row.beside ? `${figure(row.beside.median)} ${row.unit}  ${row.beside.what}` : '',
+    row.reference ? `${figure(row.reference.median)} ${row.unit}  ${row.reference.what}` : '',
   ]);
   const table = [['', 'median', 'runs', 'compared with'], ...lines];
   const widths = [0, 1, 2].map((at) => Math.max(...table.map((line) => line[at]?.length ?? 0)));

@@ -136,6 +136,6 @@ export async function measureTcp(): Promise<Row[]> {
     what: `TCP, ${rows[each]}`,
     figure: egret[each],
     unit: 'Gb/s',
-    beside: { what: 'kernel, nftables SNAT', figure: kernel[each] },
+    reference: { what: 'kernel, nftables SNAT', figure: kernel[each] },
   }));
 }

@@ -334,7 +334,7 @@ test('sessions as an operator shapes them', async (t) => {
 
   await t.test('a neighbor that falls silent is given up after its hold time', async (t) => {
     await bird.configure({ ...birdOptions, neighbors: [{ ...plain, holdTimeS: 3 }] });
-    await until('BIRD has begun anew', async () =>
+    await until('BIRD has restarted the session', async () =>
       /Hold timer:.*\/3\n/.test(await bird.ask('show', 'protocols', 'all', 'egret')),
     );
     await up('north');

@@ -69,7 +69,7 @@ test('BGP with BIRD and FRR', async (t) => {
     t.match(await beta.agent.ask('tcp', server), { network: 'south' });
   });
 
-  await t.test('IPv6 is not agreed on, whoever offers it', async (t) => {
+  await t.test('IPv6 is not negotiated, even when BIRD offers it', async (t) => {
     const detail = (await north())?.detail;
     t.ok(detail?.capabilitiesReceived.includes('ipv6-unicast'));
     t.notOk(detail?.capabilitiesAdvertised.includes('ipv6-unicast'));

@@ -1,5 +1,5 @@
 /**
- * A BGP speaker that does as it is told (see test/lab/requests.ts), however wrong;
+ * A BGP speaker that does what it is asked for (see test/lab/requests.ts), however wrong;
  * hostile-speaker.ts is its other end. It writes its own bytes and shares no code with the speaker
  * that it is to harm.
  */
@@ -119,7 +119,7 @@ function wireOf(id: number): Wire {
   return wire;
 }
 
-/** A TCP connection; undefined when it is refused or nobody answers. */
+/** A TCP connection; undefined when it is refused or there is no answer. */
 function dial(local: string, remote: string, timeoutMs: number): Promise<Socket | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ host: remote, port: 179, localAddress: local });

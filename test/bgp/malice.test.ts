@@ -1,5 +1,5 @@
 /**
- * A hostile BGP speaker beside honest ones: whatever it sends, in whatever state, harms itself alone.
+ * A hostile BGP speaker among honest ones: whatever it sends, in whatever state, harms itself alone.
  *
  * Sixty neighbors of network north live on one hostile host, on a link of its own, so that each attack
  * meets a neighbor that is not damped yet. BIRD (north) and FRR (south) are honest and must not notice;
@@ -187,7 +187,7 @@ test('a hostile speaker', async (t) => {
     t.strictSame(await honestSessions(scene), honest);
   });
 
-  await t.test('a wrong AS number, BGP identifier or version is told so', async (t) => {
+  await t.test('a wrong AS number, BGP identifier or version gets its NOTIFICATION', async (t) => {
     const wrong: [string, Buffer, number][] = [
       ['AS', openMessage({ as: hostileAs + 1, bgpId: '1.2.3.4' }), 2],
       ['identifier', openMessage({ as: hostileAs, bgpId: '0.0.0.0' }), 3],
@@ -207,7 +207,7 @@ test('a hostile speaker', async (t) => {
     }
   });
 
-  await t.test('floods of connections, from neighbors and strangers', async (t) => {
+  await t.test('floods of connections, from neighbors and from unknown addresses', async (t) => {
     const neighbor = fresh();
     const keep = await speaker.call('open', { local: fresh(), remote, as: hostileAs });
     const crowd = { remote, count: 500, holdMs: 500 };
@@ -215,7 +215,7 @@ test('a hostile speaker', async (t) => {
     await speaker.call('crowd', { ...crowd, locals: [stranger] });
     const open = openMessage({ as: hostileAs, bgpId: '9.9.9.9' }).toString('hex');
     await speaker.call('crowd', { ...crowd, locals: [neighbor], hex: open });
-    // Half-open ones: SYNs whose answer nobody awaits.
+    // Half-open ones: SYNs whose answer is ignored.
     const agent = await scene.agentOf(host);
     const macs = {
       sourceMac: await host.mac('up0'),
@@ -253,7 +253,7 @@ test('a hostile speaker', async (t) => {
   await t.test('who answers the connection of Egret with rubbish gains nothing', async (t) => {
     const local = fresh();
     await speaker.call('answerWith', { local, hex: '00'.repeat(64) });
-    const row = await until('it is told', async () => {
+    const row = await until('it is reported', async () => {
       const rows = await egret.show('neighbors');
       return rows.find(
         ({ address, lastError }) => address === local && lastError?.includes('marker'),
@@ -262,7 +262,7 @@ test('a hostile speaker', async (t) => {
     t.not(row.state, 'Established');
   });
 
-  await t.test('nobody has noticed', async (t) => {
+  await t.test('no flow has lost anything', async (t) => {
     for (const flow of flows) {
       const { up, down } = await flow.finish(patientRounds);
       t.match([up, down], [{ missingCount: 0 }, { missingCount: 0 }]);

@@ -86,10 +86,10 @@ describe('the seed', () => {
     const report = makeReport();
     const file = join(folder, 'egress-gateway.yaml');
     const text = readFileSync(file, 'utf8').replace('replicas: 1', 'replicas: 3');
-    const beside = readFileSync(join(folder, 'beside.yaml'));
+    const prerequisites = readFileSync(join(folder, 'prerequisites.yaml'));
     const documents = [
       ...parseFile(file, Buffer.from(text), report),
-      ...parseFile('beside.yaml', beside, report),
+      ...parseFile('prerequisites.yaml', prerequisites, report),
     ];
     const resolution = resolveDocuments(documents, report);
     const errors = resolution.kind === 'errors' ? resolution.errors : [];

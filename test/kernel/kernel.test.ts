@@ -1,6 +1,6 @@
 /**
  * src/kernel against the kernel, in a network namespace that this process makes for itself and that
- * goes with it. Neighbors of the box live in namespaces of their own, each held by a process.
+ * is removed when it exits. Neighbors of the box live in namespaces of their own, each held by a process.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -167,7 +167,7 @@ test('routes are printed as ip prints them', async (t) => {
   rtnetlink.close();
 });
 
-test('a request that nobody answers fails, and the next one is asked anew', async (t) => {
+test('a request without an answer fails, and the next one is sent', async (t) => {
   let isDeaf = true;
   const deaf = {
     ...sockets,
@@ -217,11 +217,11 @@ test('the host state follows the kernel', async (t) => {
   const nextHopOf = (text: string) =>
     host.snapshot().mainRoutes.find((route) => route.prefix.address === ipv4(text))?.nextHops;
   t.same(nextHopOf('10.77.0.0'), [{ interface: 'hs0', address: ipv4('10.8.0.2') }]);
-  t.ok(told < 20, `many changes are told together: ${told}`);
+  t.ok(told < 20, `many changes are reported together: ${told}`);
 
   run('ip link set hs0 down; ip link set hs0 up');
   await until('a flap is counted', () => host.snapshot().links.get('hs0')?.downCount === 1);
-  await until('its routes are gone', () => nextHopOf('10.77.0.0') === undefined);
+  await until('its routes are removed', () => nextHopOf('10.77.0.0') === undefined);
   await until('the connected one is back', () => nextHopOf('10.8.0.0') !== undefined);
 
   // More notifications than the socket's queue holds.
@@ -237,7 +237,7 @@ test('the host state follows the kernel', async (t) => {
   });
   t.ok(host.overrunCount > 0, `notifications were lost ${host.overrunCount} times`);
   run('ip link del hs0');
-  await until('the link is gone', () => host.snapshot().links.get('hs0') === undefined);
+  await until('the link is removed', () => host.snapshot().links.get('hs0') === undefined);
   t.equal(host.snapshot().addresses.filter(({ interface: name }) => name === 'hs0').length, 0);
   host.close();
   rtnetlink.close();
@@ -354,7 +354,7 @@ test('two networks give the box the same address', async (t) => {
       t.equal(answer, 'egret', 'TCP');
     }
     server.close();
-    // Nobody listens: the RST goes where the SYN came from.
+    // No process listens: the RST is sent where the SYN came from.
     for (const { exec } of [red, blue]) {
       const script = `require('net').connect(8180,'172.16.1.1').on('error',e=>process.exit(e.code==='ECONNREFUSED'?0:1))`;
       t.ok(succeeds(`timeout 3 ${exec} ${process.execPath} -e "${script}"`), 'refused, not silent');
@@ -379,7 +379,7 @@ test('two networks give the box the same address', async (t) => {
     await setRules(rtnetlink, rulesFor(102, [500, 501]), new Set());
   });
 
-  t.test('whoever forges a source does not reach others with the answers of the box', async (t) => {
+  t.test('a forged source does not send answers of the box to others', async (t) => {
     // Another network's router, and a client: main leads to both.
     for (const source of ['10.7.0.9', '10.8.0.9']) {
       run(`${red.exec} ip addr add ${source}/32 dev lo`);
@@ -656,14 +656,14 @@ test('the mirror', async (t) => {
     t.equal(run('ip route show table 500 203.0.113.0/24'), '');
   });
 
-  t.test("a table of somebody else's is refused", async (t) => {
+  t.test("a table with another program's routes is refused", async (t) => {
     run('for i in 1 2 3 4 5 6 7; do ip route add 10.$i.0.0/16 dev mi0 table 600 proto 12; done');
     await t.rejects(mirror.open(600, new TestSource()), {
       code: 'MIRROR_TABLE_FOREIGN',
       message: /Table 600 .*10.1.0.0\/16 dev mi0 proto bird scope link; .*; and 2 more/,
     });
     await mirror.open(600, new TestSource(), { previousProtocols: [12] });
-    t.equal(run('ip route show table 600'), '', 'unless an earlier life of ours wrote it');
+    t.equal(run('ip route show table 600'), '', 'unless a previous instance of ours wrote it');
   });
 
   t.test('an orderly stop leaves nothing', async (t) => {

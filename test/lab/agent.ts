@@ -1,5 +1,5 @@
 /**
- * The one program that runs in a host of the lab: it serves and generates traffic as it is told (see
+ * The one program that runs in a host of the lab: it serves and generates traffic on request (see
  * requests.ts), so that a lab needs few processes. traffic.ts is its other end.
  */
 import { createSocket } from 'node:dgram';

@@ -1,5 +1,5 @@
 /**
- * Another build of Egret: its native half compiled from changed sources, beside the same scripts.
+ * Another build of Egret: its native half compiled from changed sources, with the same scripts.
  *
  * Objects are copied with their times, so that make compiles only what the change touches.
  */
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { run } from './process.ts';
 
 const rootDir = fileURLToPath(new URL('../..', import.meta.url));
-/** Every file, beside other work. */
+/** For every file, while other programs run. */
 const compileMs = 300_000;
 
 /** A file below native/, what is replaced in it, and by what. */

@@ -134,13 +134,13 @@ export class Egret {
   async launch(options: LaunchOptions = {}): Promise<void> {
     const daemon = this.begin(options);
     const outcome = await until('egretd answers', async () => {
-      if (!daemon.isRunning) return 'ended';
+      if (!daemon.isRunning) return 'exited';
       await this.show('networks');
       return 'answers';
     }).catch((error: unknown) => {
       throw new Error(`egretd does not answer:\n${daemon.output()}`, { cause: error });
     });
-    if (outcome === 'ended') throw new Error(`egretd ended:\n${daemon.output()}`);
+    if (outcome === 'exited') throw new Error(`egretd exited:\n${daemon.output()}`);
   }
 
   /** Starts the daemon and waits for nothing. */
@@ -265,7 +265,8 @@ export class Egret {
     if (!daemon) return;
     await daemon.stop('SIGTERM');
     const { status, signal } = await daemon.ended;
-    if (status !== 0) throw new Error(`egretd ended by ${signal ?? status}:\n${daemon.output()}`);
+    if (status !== 0)
+      throw new Error(`egretd exited with ${signal ?? status}:\n${daemon.output()}`);
   }
 
   log(): string {

@@ -161,7 +161,7 @@ async function send(address: string, from: number, to: number): Promise<void> {
 }
 
 const methods = {
-  /** Listens, and says so. A keepalive goes to everybody three times in a hold time. */
+  /** Listens, and says so. Every neighbor is sent three keepalives in a hold time. */
   async listen(options: { as: number; holdTimeS: number }): Promise<void> {
     localAs = options.as;
     holdTimeS = options.holdTimeS;

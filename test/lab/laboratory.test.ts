@@ -54,7 +54,7 @@ test('a lab that was killed is swept by the next, one that lives is not', async 
   const polite = start(argv);
   const other = await until('it is up', () => /^eg\S+$/m.exec(polite.output())?.[0]);
   await polite.stop('SIGTERM');
-  t.strictSame(leftBehind(other), [], 'one that is told to end needs no sweep');
+  t.strictSame(leftBehind(other), [], 'one that is stopped needs no sweep');
 });
 
 test('the laboratory, with the kernel as gateway', async (t) => {
@@ -105,30 +105,33 @@ test('the laboratory, with the kernel as gateway', async (t) => {
     t.strictSame(await traceroute(ann.host, remote), ['10.7.1.1', '172.20.3.99', remote]);
   });
 
-  await t.test('a flow of numbered datagrams loses nothing, and a lost one is told', async (t) => {
-    const flow = await NumberedFlow.open(ann.agent, oak.serverAgent, remote, {
-      packetsPerSecond: 2000,
-    });
-    const order = { direction: 'down', bytes: 8 << 20, bytesPerSecond: 0 } as const;
-    const down = await ann.agent.call('transfer', { remote, port: transferPort, ...order });
-    t.match(down, { isIntact: true, bytes: 8 << 20 });
-    await flow.advances(300);
-    const { up, down: back } = await flow.finish(patientRounds);
-    t.match(up, { missingCount: 0, duplicates: 0, refused: 0 });
-    t.match(back, { missingCount: 0, duplicates: 0, refused: 0 });
-    t.match(up.sources, [/^10\.60\.0\.8 \d+$/]);
+  await t.test(
+    'a flow of numbered datagrams loses nothing, and a lost one is reported',
+    async (t) => {
+      const flow = await NumberedFlow.open(ann.agent, oak.serverAgent, remote, {
+        packetsPerSecond: 2000,
+      });
+      const order = { direction: 'down', bytes: 8 << 20, bytesPerSecond: 0 } as const;
+      const down = await ann.agent.call('transfer', { remote, port: transferPort, ...order });
+      t.match(down, { isIntact: true, bytes: 8 << 20 });
+      await flow.advances(300);
+      const { up, down: back } = await flow.finish(patientRounds);
+      t.match(up, { missingCount: 0, duplicates: 0, refused: 0 });
+      t.match(back, { missingCount: 0, duplicates: 0, refused: 0 });
+      t.match(up.sources, [/^10\.60\.0\.8 \d+$/]);
 
-    const broken = await NumberedFlow.open(bob.agent, elm.serverAgent, remote, {
-      packetsPerSecond: 1000,
-    });
-    await until('the flow runs', async () => (await broken.now()).up.received > 50);
-    const cut = 'chain forward { type filter hook forward priority 0; policy drop; }';
-    await figure.gateway.nft(`table ip cut {\n${cut}\n}`);
-    await broken.advances(200, false);
-    const account = await broken.finish();
-    t.ok(account.up.missingCount > 100, `${account.up.missingCount} are missing`);
-    await figure.gateway.nft('delete table ip cut');
-  });
+      const broken = await NumberedFlow.open(bob.agent, elm.serverAgent, remote, {
+        packetsPerSecond: 1000,
+      });
+      await until('the flow runs', async () => (await broken.now()).up.received > 50);
+      const cut = 'chain forward { type filter hook forward priority 0; policy drop; }';
+      await figure.gateway.nft(`table ip cut {\n${cut}\n}`);
+      await broken.advances(200, false);
+      const account = await broken.finish();
+      t.ok(account.up.missingCount > 100, `${account.up.missingCount} are missing`);
+      await figure.gateway.nft('delete table ip cut');
+    },
+  );
 
   await t.test('transfers go both ways; a path MTU is found', async (t) => {
     const order = { direction: 'up', bytes: 3_000_001, bytesPerSecond: 6_000_000 } as const;
@@ -159,13 +162,13 @@ test('the laboratory, with the kernel as gateway', async (t) => {
     await ping(ann.host, remote, 4);
     t.match(await pings.seen(), { count: 4, lost: 0 });
     t.match(await never.seen(), { count: 0, lost: 0 });
-    const gone = await agent.watch('gone', 'eth0', { protocol: 1, direction: 'out' });
+    const removed = await agent.watch('removed', 'eth0', { protocol: 1, direction: 'out' });
     const { frames } = await pings.seen();
     t.equal(
       await agent.call('sendFrames', { interface: 'eth0', frames: [frames[0]?.hex ?? ''] }),
       1,
     );
-    await until('the frame left', async () => (await gone.seen()).count === 1);
+    await until('the frame left', async () => (await removed.seen()).count === 1);
     await pings.close();
 
     const echoes = await agent.watch('echoes', 'any', { protocol: 17, source: `${remote}/32` });

@@ -2,16 +2,16 @@
  * Programs that the lab starts: run to the end and captured, or kept running with the last lines of
  * what they say.
  *
- * Every long-running program is told to die with the lab (PR_SET_PDEATHSIG, by setpriv), so that a
- * lab that is killed leaves none of its own children; what those have started detached (the
- * forwarder) is found by its namespace when the next lab sweeps. Programs are ended by their pid.
+ * Every long-running program is killed by the kernel when the lab dies (PR_SET_PDEATHSIG, by setpriv), so
+ * that a lab that is killed leaves none of its own children; what those have started detached (the
+ * forwarder) is found by its namespace when the next lab sweeps. Programs are killed by their pid.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * How long anything is waited for. A wait ends on its event; the bound only makes a test that hangs end
- * with a message, on a machine that does much else besides.
+ * with a message, on a machine that does much else at the same time.
  */
 export const patienceMs = 180_000;
 
@@ -64,9 +64,9 @@ export interface Running {
   /** The last lines of its output and errors, oldest first. */
   output(): string;
   readonly isRunning: boolean;
-  /** Settles when it has ended. */
+  /** Settles when it has exited. */
   readonly ended: Promise<{ readonly status: number | null; readonly signal: string | null }>;
-  /** Sends a signal and waits for the end; SIGKILL when patience ends, which `ended` then shows. */
+  /** Sends a signal and waits for the exit; after patienceMs it sends SIGKILL, which the result shows. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 

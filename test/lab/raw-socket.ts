@@ -3,7 +3,7 @@
  * frames that no stack would (spoofed sources, replays, rubbish).
  *
  * A watch filters in the kernel (classic BPF), so that a watch for frames that must never come is
- * exact at any rate: what the kernel could not queue is counted beside.
+ * exact at any rate: what the kernel could not queue is counted separately.
  */
 import {
   AF_PACKET,
@@ -174,7 +174,7 @@ export function openSender(name: string): { send(frame: Buffer): boolean; close(
 }
 
 /**
- * Sends frames, hexadecimal, as they are and as fast as it goes.
+ * Sends frames, hexadecimal, as they are and as fast as possible.
  *
  * @param rounds - how often all of them are sent
  * @returns how many the kernel took

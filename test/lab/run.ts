@@ -109,7 +109,7 @@ async function showResult(figure: SeedFigure, egret: Egret): Promise<boolean> {
     const answer = await until('an answer', () => agent.ask('http', destination)).catch(
       () => undefined,
     );
-    rows.push([client, destination, answer?.network ?? 'nobody', answer?.address ?? '-']);
+    rows.push([client, destination, answer?.network ?? 'none', answer?.address ?? '-']);
     isRight &&= answer?.network === network && answer.address === source;
   }
   console.log(`\n${tabulate(rows)}`);

@@ -1,6 +1,5 @@
 /**
- * The server of a network: whoever asks learns which network answered and under which address it
- * came.
+ * The server of a network: its answer names the network and the source address of the request.
  *
  *   HTTP, TCP port 80       NETWORK ADDRESS PORT
  *   TCP port 7              the same line at once, then an echo of what is sent

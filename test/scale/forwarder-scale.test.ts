@@ -25,7 +25,7 @@ test('the forwarder dies with many sessions', async (t) => {
   const { egret, figure } = scene;
   const { alpha } = figure.clients;
   const { north } = figure.networks;
-  // Where the crowd's frames end: nobody answers, and no ICMP error comes back.
+  // Where the crowd's frames end: there is no answer, and no ICMP error comes back.
   await north.router.ip('route add blackhole 198.51.100.128/25');
 
   const crowd = {

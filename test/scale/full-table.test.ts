@@ -1,5 +1,5 @@
 /**
- * A full table in one network while the other forwards: loaded, printed, judged anew by another
+ * A full table in one network while the other forwards: loaded, printed, filtered again by another
  * policy, flushed, loaded and flushed again, and a third time with a crash of egretd in between. Not a
  * packet is lost next door, and the memory of both processes comes back each time to what it was before
  * the first load. Speeds are printed, never judged: `make bench` has them.

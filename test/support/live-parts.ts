@@ -230,7 +230,7 @@ const daemonCounters = Object.fromEntries(
   Object.keys(daemonCounterMeanings).map((name) => [name, name === 'forwarder_pid' ? 321 : 0]),
 ) as Record<DaemonCounter, number>;
 
-/** The parts, made anew: nothing that a test changes reaches another. */
+/** Makes new parts each time: nothing that a test changes reaches another. */
 export function makeLiveParts(): LiveParts {
   const links = [
     link('ens5', 5, [{ address: ip('172.16.1.2'), length: 24, broadcast: ip('172.16.1.255') }]),

@@ -1,4 +1,4 @@
-/** A clock for tests: time stands still until it is told to pass; work runs when it is told to. */
+/** A clock for tests: time passes and work runs only when the test says so. */
 import type { Clock, Timer } from '../../src/lib/clock.ts';
 import { WorkQueue } from '../../src/lib/work-queue.ts';
 

@@ -61,7 +61,7 @@ test('one that ends without a plan failed, and its last lines say why', () => {
   const { failures } = readTap('x_test.tap', 'ok 1 - fine\n==7==ERROR: AddressSanitizer\n');
   expect(failures).toEqual([
     {
-      path: ['x_test.tap', 'it ended before its plan'],
+      path: ['x_test.tap', 'it exited before its plan'],
       why: ['ok 1 - fine', '==7==ERROR: AddressSanitizer'],
     },
   ]);

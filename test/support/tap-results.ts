@@ -31,7 +31,7 @@ interface Open {
 
 /** Lines of one failure that are shown. */
 const whyLinesMax = 30;
-/** Of the last lines of a program that ended too early. */
+/** Of the last lines of a program that exited too early. */
 const tailLinesMax = 12;
 
 /** @param name - of the file, for what has no name of its own */
@@ -84,7 +84,7 @@ export function readTap(name: string, text: string): Results {
   }
   if (!hasPlan) {
     const why = lines.filter((line) => line.trim() !== '').slice(-tailLinesMax);
-    failures.push({ path: [name, 'it ended before its plan'], why });
+    failures.push({ path: [name, 'it exited before its plan'], why });
   }
   return { passed, failures };
 }

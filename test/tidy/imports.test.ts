@@ -63,7 +63,7 @@ describe('who may import whom', () => {
       const rule = table[source];
       if (!rule || !what.startsWith('src/') || source === target) return false;
       if (source === 'status' && printable.includes(what)) return false;
-      if (target === '') return true; // what stands in src/ itself wires; nobody imports it
+      if (target === '') return true; // what stands in src/ itself wires; no file imports it
       return !rule.values.includes(target) && !(isType && rule.types?.includes(target));
     });
     expect(refused.map(({ from, what }) => `${from} imports ${what}`)).toEqual([]);
