@@ -7,9 +7,9 @@
 // pool address whose route to the remote leaves by that port. Strict reverse path (RFC 3704 §2.2) for
 // clients: the main table must reach the client by the arrival port. A session that is found is
 // checked against the current plan and FIB (session_decide.c).
-// RFC 5508 REQ-1, REQ-4, REQ-5: ICMP queries by id, errors by what they quote. An error goes to the sender
-// of what it quotes and to no other (RFC 792), either way: one to another would leave by the route, and
-// under the policy, of a packet that it is not about.
+// RFC 5508 REQ-1, REQ-4, REQ-5: ICMP queries by id, errors by what they quote. In both directions an error
+// is sent to the sender of the quoted packet only (RFC 792): with another destination it would use the
+// route and the policy of a packet that it is not about.
 #include "pipeline/icmp.h"
 #include "pipeline/stage.h"
 #include "wire/header.h"

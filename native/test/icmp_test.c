@@ -66,7 +66,7 @@ static void test_icmp_queries_and_errors(void)
 	gateway_free(g);
 }
 
-// An error that quotes a packet which the client did get, but that goes to another address.
+// An error that quotes a packet which the client did get, but that is sent to another address.
 static void test_errors_for_others(void)
 {
 	g = gateway_make();
@@ -159,7 +159,7 @@ static void test_limit_of_the_box(void)
 	tap_ok(!error, "then a client without sessions waits like the others");
 	error = gateway_send(g, CLIENT_PORT, with_ttl(udp("10.1.0.3", 4000, "192.0.2.10", 53), 1));
 	tap_ok(is_from(error, "10.1.0.1", "10.1.0.3"),
-		"and a client of the other network that has some is told at once");
+		"and a client of the other network that has some gets its error at once");
 	CLEAN();
 	uint32_t told = 0;
 	sent = 0;

@@ -590,7 +590,7 @@ describe('against a script', () => {
       expect(a.rib('red').routes).toEqual([]);
     });
 
-    test('keeps stale ones over several restarts, but not for ever (RFC 8538 §4.1)', () => {
+    test('keeps stale ones over several restarts, but not without end (RFC 8538 §4.1)', () => {
       let rounds = 0;
       for (; rounds < 30 && a.rib('red').routes.length > 0; rounds += 1) {
         script.say(messageType.notification, Uint8Array.of(6, 4));

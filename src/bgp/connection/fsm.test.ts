@@ -264,7 +264,7 @@ describe('where both keep routes over a NOTIFICATION (RFC 8538)', () => {
   const kept = (cause: string) => `downGracefully ${stops.Established} damp:${cause} > Idle #4`;
   const outcome = (event: FsmEvent) => shortOfEvent(event, state);
 
-  test('one that is no Hard Reset leaves stale routes, whoever sends it (§4)', () => {
+  test('one that is no Hard Reset leaves stale routes, whichever side sends it (§4)', () => {
     const notification = makeFault(6, 2, 'of the test');
     expect(outcome({ kind: 'notificationReceived', notification })).toBe(kept('administrative'));
     expect(outcome({ kind: 'notificationReceived', notification: fault })).toBe(kept('error'));

@@ -57,7 +57,7 @@ it.each([...words, ...numbers, ...fractions, ...others])('%s', (text) => {
   expect(meaningOf(text)).toEqual(meaningInPackage(text));
 });
 
-it('whatever looks like a number', () => {
+it('every text of the characters of numbers', () => {
   const text = fc.stringMatching(/^[-+.0oxXeE1789aFnN]{1,8}$/).filter((one) => one !== '-');
   fc.assert(
     fc.property(text, (one) => {
