@@ -92,6 +92,7 @@ enum egret_status { EGRET_STATUSES(EGRET_STATUS_ENUM) EGRET_STATUS_COUNT };
 	D(FILTERED, "filtered", \
 		"RFC 4787 REQ-8: from a remote endpoint that the client never sent to") \
 	D(TCP_NO_SYN, "tcp_no_syn", "TCP without a session that does not begin with SYN") \
+	D(TCP_SEQUENCE, "tcp_sequence", "RFC 5961 §3.2: a RST from outside that is in no window") \
 	D(ICMP_TYPE, "icmp_type", "RFC 5508 §5: an ICMP type that is not translated") \
 	D(ICMP_INNER, "icmp_inner", "RFC 5508 REQ-4: an ICMP error about no packet of ours") \
 	D(TOO_BIG, "too_big", "Larger than the egress MTU with DF set") \

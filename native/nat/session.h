@@ -9,8 +9,8 @@
 // from them. A record is written while empty, released as live last, and marked empty first on
 // removal, so a forwarder that dies between any two stores loses at most the record it was writing.
 //
-// RFC 4787, RFC 5382, RFC 5508, RFC 6888, RFC 7857. Absent: hairpinning, port blocks, port parity,
-// validation of a RST's sequence number (a forged RST shortens the idle timer, it ends nothing).
+// RFC 4787, RFC 5382, RFC 5508, RFC 6888, RFC 7857. Absent: hairpinning, port blocks, port parity, windows
+// of TCP (only the sequence number of a RST is compared, session_timer.c).
 #pragma once
 
 #include "arena/arena.h"
@@ -165,9 +165,10 @@ uint32_t binding_find_outside(const struct session_table *table, uint8_t protoco
 int binding_has_remote(const struct session_table *table, uint32_t binding, uint16_t network,
 	uint32_t remote_addr);
 
-// Takes notice of a packet: state of TCP, the idle timer. flags: of the TCP header.
-void session_touch(struct session_table *table, const struct egret_plan *plan, uint32_t session,
-	enum session_direction direction, uint8_t tcp_flags, uint32_t now_tick);
+// Takes notice of a packet: state of TCP, the idle timer. tcp: its header, whole; read with TCP alone.
+// Returns 0, or -1 for a RST that cannot be genuine: the packet is to be dropped.
+int session_touch(struct session_table *table, const struct egret_plan *plan, uint32_t session,
+	enum session_direction direction, const uint8_t *tcp, uint32_t now_tick);
 // A new plan may have shorter timeouts: the timer does not wait for the longer ones.
 void session_retime(struct session_table *table, const struct egret_plan *plan, uint32_t session);
 // How long the port of a session that ends is kept from others.

@@ -43,11 +43,11 @@ enum binding_state { BINDING_EMPTY = 0, BINDING_LIVE = 1, BINDING_QUARANTINED = 
 	F(uint32_t, last_tick, "of its last packet") \
 	F(uint32_t, plan_number, "by which it was decided; 0: not yet") \
 	F(uint32_t, generation_number, "by which it was routed") \
-	F(uint32_t, network_version, "FIB chunk of the remote") \
-	F(uint32_t, client_version, "FIB chunk of the client") \
+	F(uint32_t, route_version, "FIB chunks of the remote and of the client, added up") \
 	F(uint32_t, network_group, "next-hop group to the remote") \
 	F(uint32_t, client_group, "next-hop group to the client") \
-	F(uint32_t, reserved, "zero")
+	F(uint32_t, ack_out, "TCP: where the client's last acknowledgment stands; 0: not known") \
+	F(uint32_t, ack_in, "TCP: the remote's")
 
 // A binding, half a cache line.
 //

@@ -1,7 +1,8 @@
 // A session in time: what each packet does to its state, and when it ends.
 //
 // RFC 4787 REQ-5 and REQ-6 (both directions refresh), RFC 5382 REQ-5, RFC 5508 REQ-2, RFC 6888 REQ-8,
-// RFC 7857 §2 (a RST leads to the transitory timer; data after it back to where the session was).
+// RFC 7857 §2 (a RST leads to the transitory timer; data after it back to where the session was), RFC 5961
+// §3.2 (which RST counts).
 //
 //   opening ──SYN from both──▶ established ──FIN──▶ closing ──FIN from the other──▶ closed
 //      ▲                          │  ▲                                               │
@@ -14,6 +15,8 @@
 #include "nat/session_private.h"
 
 #include <netinet/in.h>
+
+enum { TCP_WINDOW_MAX = 1 << 30 }; // RFC 7323 §2.3: no window is as large
 
 static uint64_t timeout_ns(const struct egret_plan *plan, const struct session_record *s)
 {
@@ -55,18 +58,70 @@ static uint8_t tcp_phase(uint8_t seen)
 	return EGRET_SESSION_STATE_TCP_OPENING;
 }
 
-// Returns 1 when the packet refreshes the timer.
-static int track_tcp(struct session_record *s, enum session_direction direction, uint8_t flags)
+// What a RST is.
+enum rst {
+	RST_COUNTS,
+	RST_PASSES, // its receiver decides
+	RST_REFUSED,
+};
+
+// RFC 5961 §3.2 as far as one on the way can follow it: a RST that names the very byte its receiver
+// expects, which is what that side acknowledged last, counts. One that may be in the window passes and
+// changes nothing: its receiver answers with a challenge, and the answer to that is exact. What is in no
+// window is dropped, as Linux (nf_conntrack) and pf do, but from outside alone: what the remote
+// acknowledged is known from packets that anyone may have forged, and must not stop a client's RST.
+// Nobody but a client can set what a RST from outside is compared with.
+//
+// The short timer has nothing to lose, so that before the handshake is through any RST counts.
+static enum rst judge_rst(const struct session_record *s, int is_outbound, uint32_t sequence)
+{
+	if (s->phase != EGRET_SESSION_STATE_TCP_ESTABLISHED &&
+		s->phase != EGRET_SESSION_STATE_TCP_CLOSING)
+		return RST_COUNTS;
+	uint32_t expected = is_outbound ? s->ack_in : s->ack_out;
+	if (expected == 0)
+		return RST_PASSES;
+	if (sequence == expected)
+		return RST_COUNTS;
+	return is_outbound || sequence - expected < TCP_WINDOW_MAX ? RST_PASSES : RST_REFUSED;
+}
+
+// Keeps where each side stands: what it acknowledged, and behind a SYN what is to be acknowledged.
+static void track_acknowledgments(
+	struct session_record *s, int is_outbound, uint8_t flags, const uint8_t *tcp)
+{
+	uint32_t *own = is_outbound ? &s->ack_out : &s->ack_in;
+	uint32_t *other = is_outbound ? &s->ack_in : &s->ack_out;
+	if (flags & TCP_ACK)
+		*own = read32(tcp + TCP_ACKNOWLEDGMENT);
+	if ((flags & TCP_SYN) && *other == 0)
+		*other = read32(tcp + TCP_SEQUENCE) + 1;
+}
+
+// What a packet did to a session.
+enum touch {
+	TOUCH_REFRESHES,
+	TOUCH_PASSES, // the timer stays as it is
+	TOUCH_REFUSED,
+};
+
+static enum touch track_tcp(
+	struct session_record *s, enum session_direction direction, const uint8_t *tcp)
 {
 	int is_outbound = direction == SESSION_OUTBOUND;
-	uint8_t seen = s->tcp_seen;
-	int refreshes = 1;
+	uint8_t seen = s->tcp_seen, flags = tcp[TCP_FLAGS];
+	enum touch touch = TOUCH_REFRESHES;
 	if (flags & TCP_RST) {
-		refreshes = !(seen & SESSION_RST);
+		enum rst rst = judge_rst(s, is_outbound, read32(tcp + TCP_SEQUENCE));
+		if (rst != RST_COUNTS)
+			return rst == RST_PASSES ? TOUCH_PASSES : TOUCH_REFUSED;
+		if (seen & SESSION_RST)
+			touch = TOUCH_PASSES;
 		seen |= SESSION_RST;
 	} else if ((flags & TCP_SYN) && !(flags & TCP_ACK) && is_outbound &&
 		s->phase == EGRET_SESSION_STATE_TCP_CLOSED) {
 		seen = SESSION_SYN_OUT;
+		s->ack_out = s->ack_in = 0;
 	} else {
 		if (flags & TCP_SYN)
 			seen |= is_outbound ? SESSION_SYN_OUT : SESSION_SYN_IN;
@@ -75,13 +130,15 @@ static int track_tcp(struct session_record *s, enum session_direction direction,
 		if (flags & TCP_FIN)
 			seen |= is_outbound ? SESSION_FIN_OUT : SESSION_FIN_IN;
 	}
+	if (!(flags & TCP_RST))
+		track_acknowledgments(s, is_outbound, flags, tcp);
 	s->tcp_seen = seen;
 	s->phase = tcp_phase(seen);
-	return refreshes;
+	return touch;
 }
 
-void session_touch(struct session_table *table, const struct egret_plan *plan, uint32_t session,
-	enum session_direction direction, uint8_t tcp_flags, uint32_t now_tick)
+int session_touch(struct session_table *table, const struct egret_plan *plan, uint32_t session,
+	enum session_direction direction, const uint8_t *tcp, uint32_t now_tick)
 {
 	struct session_record *s = &table->sessions[session];
 	if (s->protocol != IPPROTO_TCP) {
@@ -89,13 +146,17 @@ void session_touch(struct session_table *table, const struct egret_plan *plan, u
 			s->last_tick = now_tick;
 		if (!timer_is_set(&table->timers, session))
 			timer_set(&table->timers, session, deadline_tick(plan, s));
-		return;
+		return 0;
 	}
 	uint8_t phase = s->phase;
-	if (track_tcp(s, direction, tcp_flags) && s->last_tick != now_tick)
+	enum touch touch = track_tcp(s, direction, tcp);
+	if (touch == TOUCH_REFUSED)
+		return -1;
+	if (touch == TOUCH_REFRESHES && s->last_tick != now_tick)
 		s->last_tick = now_tick;
 	if (s->phase != phase || !timer_is_set(&table->timers, session))
 		timer_set_sooner(&table->timers, session, deadline_tick(plan, s));
+	return 0;
 }
 
 void session_retime(struct session_table *table, const struct egret_plan *plan, uint32_t session)

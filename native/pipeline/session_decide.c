@@ -10,15 +10,16 @@
 
 #include <stddef.h>
 
-// Version of all that decides the route to an address: of each network that the gateway uses.
-static uint32_t route_version(const struct worker *worker, const struct egret_plan_address *address,
-	uint16_t network, uint32_t remote)
+// Version of all that decides both routes: to the client, and to the remote in each network that the
+// gateway uses. Each version only grows, so that the sum is the same when none has changed.
+static uint32_t route_version(const struct worker *worker, const struct session_record *session,
+	const struct egret_plan_address *address)
 {
+	uint32_t sum = fib_version(&worker->fib, 0, session->inside_addr);
 	if (!address || address->network_count <= 1)
-		return fib_version(&worker->fib, network, remote);
-	uint32_t sum = 0;
+		return sum + fib_version(&worker->fib, session->network, session->remote_addr);
 	for (uint32_t i = 0; i < address->network_count; i++)
-		sum += fib_version(&worker->fib, address->networks[i], remote);
+		sum += fib_version(&worker->fib, address->networks[i], session->remote_addr);
 	return sum;
 }
 
@@ -29,9 +30,7 @@ int session_is_current(const struct worker *worker, const struct session_record 
 		: NULL;
 	return session->plan_number == worker->plan.number &&
 		session->generation_number == worker->fib.generation_number &&
-		session->network_version ==
-		route_version(worker, address, session->network, session->remote_addr) &&
-		session->client_version == fib_version(&worker->fib, 0, session->inside_addr);
+		session->route_version == route_version(worker, session, address);
 }
 
 // The part that depends on the plan alone. Returns 1 when the session may go on.
@@ -61,9 +60,7 @@ enum session_verdict session_decide(struct worker *worker, struct session_record
 	if (!plan_allows(worker, session, &address))
 		return SESSION_REVOKED;
 	// Versions are read before the lookups whose results are kept with them.
-	uint32_t network_version = route_version(
-		worker, address, session->network, session->remote_addr);
-	uint32_t client_version = fib_version(&worker->fib, 0, session->inside_addr);
+	uint32_t version = route_version(worker, session, address);
 	uint16_t network;
 	uint32_t group;
 	if (!address->is_ready) {
@@ -76,9 +73,8 @@ enum session_verdict session_decide(struct worker *worker, struct session_record
 	}
 	session->is_multihomed = address->network_count > 1;
 	session->network_group = group;
-	session->network_version = network_version;
+	session->route_version = version;
 	session->client_group = fib_lookup(&worker->fib, 0, session->inside_addr);
-	session->client_version = client_version;
 	session->generation_number = worker->fib.generation_number;
 	session->plan_number = worker->plan.number;
 	return SESSION_KEPT;

@@ -3,7 +3,8 @@
 // RFC 3022 §4, RFC 1624 (checksums are updated, never recomputed, so that corruption stays visible),
 // RFC 1812 §5.3.1 (TTL), RFC 5508 §4.2 (errors: the quote is translated back, the router that sent an
 // error from outside stays its source, one from inside is shown as the gateway address). Errors
-// neither refresh nor end a session (RFC 5508 REQ-6, RFC 7857 §7).
+// neither refresh nor end a session (RFC 5508 REQ-6, RFC 7857 §7). A RST that cannot be genuine is dropped
+// here, where its session is known and touched.
 #include "packet/rewrite.h"
 #include "pipeline/stage.h"
 #include "wire/checksum.h"
@@ -55,19 +56,22 @@ void stage_rewrite(struct worker *worker, struct batch *batch)
 		struct packet *packet = &batch->packets[i];
 		if (packet->verdict != PACKET_LIVE || packet->is_generated)
 			continue;
+		if (packet_has_session(packet) && !packet->is_icmp_error &&
+			session_touch(table, worker->plan.plan, packet->session,
+				(enum session_direction)packet->direction,
+				packet->data + packet->l4, worker->now_tick) < 0) {
+			packet_drop(packet, EGRET_DROP_TCP_SEQUENCE);
+			continue;
+		}
 		uint8_t *ip = packet_ip(packet);
 		rewrite_ttl(ip, (uint8_t)(ip[IPV4_TTL] - 1));
 		packet->is_rewritten = 1;
 		if (!packet_has_session(packet))
 			continue; // routed by the main table as it is
 		const struct session_record *session = &table->sessions[packet->session];
-		if (packet->is_icmp_error) {
+		if (packet->is_icmp_error)
 			rewrite_error(packet, session);
-			continue;
-		}
-		rewrite_packet(packet, session);
-		session_touch(table, worker->plan.plan, packet->session,
-			(enum session_direction)packet->direction, packet->tcp_flags,
-			worker->now_tick);
+		else
+			rewrite_packet(packet, session);
 	}
 }

@@ -143,6 +143,15 @@ static inline struct frame *frame_tcp(
 	return frame_mend_l4(frame);
 }
 
+// Sequence and acknowledgment of a TCP frame, which has TCP_ACK or ignores the second.
+static inline struct frame *with_numbers(
+	struct frame *frame, uint32_t sequence, uint32_t acknowledgment)
+{
+	write32(frame_l4(frame) + TCP_SEQUENCE, sequence);
+	write32(frame_l4(frame) + TCP_ACKNOWLEDGMENT, acknowledgment);
+	return frame_mend_l4(frame);
+}
+
 static inline struct frame *frame_echo(
 	struct frame *frame, uint8_t type, uint16_t id, uint32_t payload)
 {

@@ -114,12 +114,14 @@ static void test_tcp(void)
 		gateway_send(g, CLIENT_PORT, tcp("10.1.0.2", 4000, "192.0.2.10", 80, TCP_SYN)));
 	tap_ok(only_phase() == EGRET_SESSION_STATE_TCP_OPENING, "SYN: opening");
 	gateway_send(g, RED_PORT, tcp("192.0.2.10", 80, "10.50.0.2", port, TCP_SYN | TCP_ACK));
-	gateway_send(g, CLIENT_PORT, tcp("10.1.0.2", 4000, "192.0.2.10", 80, TCP_ACK));
+	gateway_send(g, CLIENT_PORT,
+		with_numbers(tcp("10.1.0.2", 4000, "192.0.2.10", 80, TCP_ACK), 1, 5000));
 	tap_ok(only_phase() == EGRET_SESSION_STATE_TCP_ESTABLISHED, "SYN both ways: established");
 	gateway_wait(g, 7000000000000ull);
 	tap_ok(only_phase() == EGRET_SESSION_STATE_TCP_ESTABLISHED,
 		"RFC 5382 REQ-5: idle for 7000 s and still there");
-	gateway_send(g, RED_PORT, tcp("192.0.2.10", 80, "10.50.0.2", port, TCP_RST));
+	gateway_send(g, RED_PORT,
+		with_numbers(tcp("192.0.2.10", 80, "10.50.0.2", port, TCP_RST), 5000, 0));
 	tap_ok(only_phase() == EGRET_SESSION_STATE_TCP_CLOSED, "RST: closed");
 	gateway_send(g, CLIENT_PORT, tcp("10.1.0.2", 4000, "192.0.2.10", 80, TCP_ACK));
 	tap_ok(only_phase() == EGRET_SESSION_STATE_TCP_ESTABLISHED,
@@ -140,11 +142,138 @@ static void test_tcp(void)
 	gateway_free(g);
 }
 
+// Opens 192.0.2.10:80 from 10.1.0.x:4000, the client's SYN at 99, the server's at 4999. The last word is
+// the client's, that it expects 5000. Returns the outside port.
+static uint16_t open_tcp(const char *client, const char *outside, uint16_t network_port)
+{
+	uint16_t port = source_port(gateway_send(
+		g, CLIENT_PORT, with_numbers(tcp(client, 4000, "192.0.2.10", 80, TCP_SYN), 99, 0)));
+	gateway_send(g, network_port,
+		with_numbers(tcp("192.0.2.10", 80, outside, port, TCP_SYN | TCP_ACK), 4999, 100));
+	gateway_send(g, CLIENT_PORT,
+		with_numbers(tcp(client, 4000, "192.0.2.10", 80, TCP_ACK), 100, 5000));
+	return port;
+}
+
+static uint32_t count_phase(uint8_t phase)
+{
+	uint32_t cursor = 0, count = 0;
+	struct egret_session_row row;
+	while (egret_sessions_read(g->arena, &cursor, &row, 1) == 1)
+		count += row.state == phase;
+	return count;
+}
+
+// RSTs that no host sent, all over the sequence numbers, by one who knows addresses and ports.
+static void test_forged_resets(void)
+{
+	enum { FORGED = 64512 };
+	g = gateway_make();
+	uint16_t port = open_tcp("10.1.0.2", "10.50.0.2", RED_PORT);
+	open_tcp("10.1.0.3", "10.60.0.2", BLUE_PORT);
+	uint32_t passed = 0;
+	for (uint32_t i = 0; i < FORGED; i++) {
+		uint32_t sequence = 5001 + i * (UINT32_MAX / FORGED);
+		struct frame *out = gateway_send(g, RED_PORT,
+			with_numbers(
+				tcp("192.0.2.10", 80, "10.50.0.2", port, TCP_RST), sequence, 0));
+		passed += out != NULL;
+	}
+	tap_ok(count_phase(EGRET_SESSION_STATE_TCP_ESTABLISHED) == 2,
+		"64,512 forged RSTs change no session");
+	tap_ok(passed > 0 && passed < FORGED / 3 &&
+			gateway_drops(g, EGRET_DROP_TCP_SEQUENCE) == FORGED - passed,
+		"RFC 5961 §3.2: what may be in a window passes, to be challenged (%u)", passed);
+	struct frame *challenge = gateway_send(g, CLIENT_PORT,
+		with_numbers(tcp("10.1.0.2", 4000, "192.0.2.10", 80, TCP_ACK), 100, 5000));
+	tap_ok(is_from(challenge, "10.50.0.2", "192.0.2.10"), "and so does the challenge");
+	gateway_wait(g, 7000000000000ull);
+	tap_ok(count_phase(EGRET_SESSION_STATE_TCP_ESTABLISHED) == 2,
+		"both are there 7000 s later");
+	CLEAN();
+	g->worker->sessions->sessions[0].ack_out = 0; // as one of an earlier build
+	for (uint32_t i = 0; i < 3; i++)
+		gateway_send(g, RED_PORT,
+			with_numbers(tcp("192.0.2.10", 80, "10.50.0.2", port, TCP_RST), 5100, 0));
+	tap_ok(count_phase(EGRET_SESSION_STATE_TCP_ESTABLISHED) == 2,
+		"nor does one about a session of which nothing is known yet");
+	gateway_wait(g, 500000000000ull);
+	tap_ok(worker_counter(EGRET_WORKER_COUNTER_SESSIONS) == 0,
+		"a RST that does not count does not refresh");
+	gateway_free(g);
+}
+
+// What another forges from outside, data and acknowledgments, changes nothing of what its RST is compared with.
+static void test_forged_segments(void)
+{
+	g = gateway_make();
+	uint16_t port = open_tcp("10.1.0.2", "10.50.0.2", RED_PORT);
+	for (uint32_t i = 0; i < 4096; i++) {
+		uint32_t sequence = 7000 + i * 1048573u;
+		gateway_send(g, RED_PORT,
+			with_numbers(tcp("192.0.2.10", 80, "10.50.0.2", port, TCP_ACK), sequence,
+				sequence));
+		gateway_send(g, RED_PORT,
+			with_numbers(tcp("192.0.2.10", 80, "10.50.0.2", port, TCP_SYN | TCP_ACK),
+				sequence - 1, sequence));
+		gateway_send(g, RED_PORT,
+			with_numbers(
+				tcp("192.0.2.10", 80, "10.50.0.2", port, TCP_RST), sequence, 0));
+	}
+	tap_ok(only_phase() == EGRET_SESSION_STATE_TCP_ESTABLISHED,
+		"forged segments make no forged RST exact");
+	struct frame *out = gateway_send(g, CLIENT_PORT,
+		with_numbers(tcp("10.1.0.2", 4000, "192.0.2.10", 80, TCP_RST), 100, 0));
+	tap_ok(is_from(out, "10.50.0.2", "192.0.2.10"), "nor do they stop a RST of the client");
+	CLEAN();
+	gateway_free(g);
+}
+
+static void test_genuine_resets(void)
+{
+	g = gateway_make();
+	uint16_t port = open_tcp("10.1.0.2", "10.50.0.2", RED_PORT);
+	gateway_send(g, RED_PORT,
+		with_gso(with_partial(with_numbers(frame_tcp(frame_ipv4("192.0.2.10", "10.50.0.2"),
+							   80, port, TCP_ACK, 8000),
+				 5000, 400)),
+			1, 1448));
+	gateway_send(g, CLIENT_PORT,
+		with_gso(with_partial(with_numbers(frame_tcp(frame_ipv4("10.1.0.2", "192.0.2.10"),
+							   4000, 80, TCP_ACK, 4000),
+				 400, 13000)),
+			1, 1448));
+	gateway_send(g, RED_PORT,
+		with_numbers(tcp("192.0.2.10", 80, "10.50.0.2", port, TCP_RST), 13000, 0));
+	tap_ok(only_phase() == EGRET_SESSION_STATE_TCP_CLOSED,
+		"superframes: a RST at what the client acknowledged in one counts");
+	gateway_send(g, RED_PORT,
+		with_numbers(tcp("192.0.2.10", 80, "10.50.0.2", port, TCP_ACK), 13000, 4400));
+	tap_ok(only_phase() == EGRET_SESSION_STATE_TCP_ESTABLISHED,
+		"RFC 7857 §2: data after it brings the session back, from outside too");
+	gateway_send(g, CLIENT_PORT,
+		with_numbers(tcp("10.1.0.2", 4000, "192.0.2.10", 80, TCP_RST), 4400, 0));
+	tap_ok(only_phase() == EGRET_SESSION_STATE_TCP_CLOSED,
+		"a client's RST at what the server acknowledged counts");
+	gateway_wait(g, 241000000000ull);
+	tap_ok(only_phase() == 255, "and after the transitory timeout the session is removed");
+	port = source_port(gateway_send(g, CLIENT_PORT,
+		with_numbers(tcp("10.1.0.2", 4001, "192.0.2.10", 80, TCP_SYN), 99, 0)));
+	gateway_send(g, RED_PORT,
+		with_numbers(tcp("192.0.2.10", 80, "10.50.0.2", port, TCP_RST | TCP_ACK), 0, 100));
+	tap_ok(only_phase() == EGRET_SESSION_STATE_TCP_CLOSED, "so does one that refuses a SYN");
+	CLEAN();
+	gateway_free(g);
+}
+
 int main(void)
 {
 	test_mapping_and_filtering();
 	test_limits();
 	test_ten_thousand_sessions();
 	test_tcp();
+	test_forged_resets();
+	test_forged_segments();
+	test_genuine_resets();
 	return tap_done();
 }

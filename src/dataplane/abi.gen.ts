@@ -315,6 +315,8 @@ export const drops = [
   'filtered',
   /** TCP without a session that does not begin with SYN. */
   'tcp_no_syn',
+  /** RFC 5961 §3.2: a RST from outside that is in no window. */
+  'tcp_sequence',
   /** RFC 5508 §5: an ICMP type that is not translated. */
   'icmp_type',
   /** RFC 5508 REQ-4: an ICMP error about no packet of ours. */
@@ -390,6 +392,8 @@ export const dropMeanings: Readonly<Record<Drop, string>> = {
     "RFC 4787 REQ-8: from a remote endpoint that the client never sent to",
   tcp_no_syn:
     "TCP without a session that does not begin with SYN",
+  tcp_sequence:
+    "RFC 5961 §3.2: a RST from outside that is in no window",
   icmp_type:
     "RFC 5508 §5: an ICMP type that is not translated",
   icmp_inner:
