@@ -29,12 +29,29 @@ export interface SpeakerNeighbor {
   /** How long the neighbor keeps our routes while we restart. */
   readonly maxRestartTimeMs: number;
   readonly allowedLocalAsCount: number;
+  readonly maximumPrefixes: number;
+  /** What happens above: prefixes are refused, or the session ends for restartTimeMs. */
+  readonly maximumPrefixesAction: 'Drop' | 'Idle';
+  readonly restartTimeMs: number;
+  /** AS_PATH of an external neighbor begins with its AS (RFC 4271 §6.3). */
+  readonly isFirstAsEnforced: boolean;
+  /** MULTI_EXIT_DISC of what is announced to it; undefined: none. */
+  readonly med: number | undefined;
   /** Names of BGPFilters, in order. */
   readonly filters: readonly string[];
 }
 
 export function isExternal(neighbor: SpeakerNeighbor): boolean {
   return neighbor.localAs !== neighbor.remoteAs;
+}
+
+/** Whether both limit the neighbor's prefixes alike. */
+export function hasSameLimit(a: SpeakerNeighbor, b: SpeakerNeighbor): boolean {
+  return (
+    a.maximumPrefixes === b.maximumPrefixes &&
+    a.maximumPrefixesAction === b.maximumPrefixesAction &&
+    a.restartTimeMs === b.restartTimeMs
+  );
 }
 
 /** GTSM (RFC 5082 §3): 255 is sent, 256 - hops and more is taken. */

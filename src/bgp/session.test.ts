@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { announcement, internal, Script } from '../../test/support/scripted-neighbor.ts';
 import {
   a,
   addressA,
@@ -11,112 +12,17 @@ import {
   segment,
   toB,
 } from '../../test/support/two-speakers.ts';
+
 import { parseIpv4Prefix } from '../net/ipv4.ts';
-import { noAttributes, type PathAttributes } from '../rib/route.ts';
-import type { Connection } from './connection/transport.ts';
-import { noBytes } from './wire/bytes.ts';
+import type { PathAttributes } from '../rib/route.ts';
 import { encodeCapability, type GracefulRestart } from './wire/capability.ts';
 import { type Family, ipv4Unicast, ipv6Unicast } from './wire/family.ts';
-import { encodeMessage, Framer, headerBytes, messageType } from './wire/header.ts';
+import { encodeMessage, headerBytes, messageType } from './wire/header.ts';
 import { encodeNlri } from './wire/nlri.ts';
-import { decodeOpen, encodeOpen, type Open } from './wire/open.ts';
 import { encodePathAttributes } from './wire/path-attribute.ts';
 import { encodeEndOfRib, encodeUpdate } from './wire/update.ts';
 
 beforeEach(() => beginAnew());
-
-/** A neighbor that says what the test wants, byte for byte. */
-class Script {
-  readonly received: { type: number; body: Uint8Array }[] = [];
-  isClosed = false;
-  #connection: Connection | undefined;
-
-  constructor() {
-    b.host.listen(
-      { port: 179, interface: 'eth0', mark: undefined, ttl: { ttl: 64, minTtl: 0 } },
-      (connection) => this.#take(connection),
-    );
-  }
-
-  #take(connection: Connection): void {
-    const framer = new Framer();
-    this.#connection = connection;
-    this.isClosed = false;
-    connection.attach({
-      received: (chunk) => {
-        framer.push(chunk);
-        for (;;) {
-          const next = framer.next();
-          if (!next.ok || !next.value) return;
-          this.received.push({ type: next.value.type, body: next.value.body.slice() });
-        }
-      },
-      closed: () => {
-        this.isClosed = true;
-      },
-    });
-  }
-
-  raw(bytes: Uint8Array): void {
-    this.#connection?.write(bytes);
-    clock.pass(10);
-  }
-
-  say(type: number, body: Uint8Array = noBytes): void {
-    this.raw(encodeMessage(type, body));
-  }
-
-  open(fields: Partial<Open> = {}): void {
-    this.say(
-      messageType.open,
-      encodeOpen({
-        as: 64512,
-        holdTimeSeconds: 90,
-        bgpId: ip('2.2.2.2'),
-        capabilities: [],
-        ...fields,
-      }),
-    );
-  }
-
-  establish(fields: Partial<Open> = {}): void {
-    this.open(fields);
-    this.say(messageType.keepalive);
-  }
-
-  /** [code, subcode] of the NOTIFICATIONs. */
-  get notifications(): number[][] {
-    return this.received
-      .filter((each) => each.type === messageType.notification)
-      .map(({ body }) => [body[0]!, body[1]!]);
-  }
-
-  opens(): Open[] {
-    return this.received
-      .filter((each) => each.type === messageType.open)
-      .map(({ body }) => {
-        const open = decodeOpen(body);
-        if (!open.ok) throw new Error(open.fault.reason);
-        return open.value;
-      });
-  }
-
-  /** Reads no more; what it is sent stays where it is, as with a window of zero. */
-  stopReading(): void {
-    segment.windowBytes = 0;
-    this.#connection?.pause();
-  }
-
-  readAgain(): void {
-    this.#connection?.resume();
-    clock.pass(5);
-  }
-
-  disconnect(): void {
-    this.#connection?.destroy();
-    clock.pass(5);
-  }
-}
 
 const restarts: GracefulRestart = {
   kind: 'gracefulRestart',
@@ -126,16 +32,7 @@ const restarts: GracefulRestart = {
   families: [],
 };
 
-const internal: PathAttributes = { ...noAttributes, nextHop: addressB, localPref: 100 };
-
 const hex = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'));
-
-function announcement(attributes: PathAttributes, ...prefixes: string[]): Uint8Array {
-  return encodeUpdate({
-    attributes: encodePathAttributes(attributes, { isFourOctet: false }),
-    nlri: encodeNlri(prefixes.map((each) => parseIpv4Prefix(each)!)),
-  });
-}
 
 describe('against a script', () => {
   let script: Script;
@@ -287,22 +184,6 @@ describe('against a script', () => {
     script.establish({ capabilities: [{ ...restarts, isRestarting: true }] });
     clock.pass(3_000);
     expect(a.kinds()).toEqual(['established', 'quiet']);
-  });
-
-  test('gives up a neighbor that announces prefixes without end (RFC 4486 §4)', () => {
-    script.establish();
-    // Multicast prefixes: received, never accepted.
-    const attributes = encodePathAttributes(internal, { isFourOctet: true });
-    const nlri = new Uint8Array(800 * 5);
-    let next = 0xe000_0000;
-    for (let sent = 0; sent <= 4_000 && script.notifications.length === 0; sent += 800) {
-      for (let at = 0; at < nlri.length; at += 5) {
-        nlri.set([32, next >>> 24, next >>> 16, next >>> 8, next], at);
-        next += 1;
-      }
-      script.say(messageType.update, encodeUpdate({ attributes, nlri }));
-    }
-    expect(script.notifications).toEqual([[6, 1]]);
   });
 
   test('takes UPDATEs, counts them, and treats faulty ones as withdrawn (RFC 7606)', () => {

@@ -14,7 +14,7 @@ import type { Random } from '../lib/random.ts';
 import type { WorkQueue } from '../lib/work-queue.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import type { RibInput } from '../rib/route.ts';
-import { idleHoldFirstMs, idleHoldMs, jittered, stableAfterMs } from './connection/backoff.ts';
+import { Damping } from './connection/damping.ts';
 import type { FsmSettings } from './connection/fsm.ts';
 import type { DampCause, FsmState } from './connection/fsm-step.ts';
 import {
@@ -27,7 +27,7 @@ import {
 import { Peering } from './connection/peering.ts';
 import type { PeeringHost } from './connection/peering-host.ts';
 import type { Connection, ConnectOptions, Transport } from './connection/transport.ts';
-import { type SpeakerNeighbor, ttlOf } from './neighbor.ts';
+import { hasSameLimit, type SpeakerNeighbor, ttlOf } from './neighbor.ts';
 import { NeighborRoutes, type SessionPolicy } from './routes/neighbor-routes.ts';
 import { SessionRecord } from './session-record.ts';
 import type { NeighborRow } from './status.ts';
@@ -48,7 +48,6 @@ export interface SessionSurroundings {
   readonly transport: Transport;
   readonly queue: WorkQueue;
   readonly rib: RibInput;
-  readonly prefixesMax: number;
   changed(kind: 'established' | 'down' | 'endOfRib' | 'quiet' | 'pause'): void;
   ending(connection: Connection): void;
   ended(connection: Connection): void;
@@ -64,6 +63,7 @@ export class Session {
   readonly #host: PeeringHost;
   readonly #log: Log;
   readonly #record: SessionRecord;
+  readonly #damping: Damping;
   readonly #routes: NeighborRoutes;
   #neighbor: SpeakerNeighbor;
   #restart: RestartFlags;
@@ -72,8 +72,6 @@ export class Session {
   #established: Peering | undefined;
   #isStopped = true;
 
-  #errorCount = 0;
-  #refusesUntilMs = 0;
   /** The neighbor does not know capabilities (RFC 5492 §3). */
   #hasCapabilities = true;
 
@@ -89,14 +87,15 @@ export class Session {
     this.#neighbor = neighbor;
     this.#restart = restart;
     this.#record = new SessionRecord(around.clock);
+    this.#damping = new Damping(around.clock, around.random, settings.connectRetryMs);
     this.#sinceMs = around.clock.nowMs();
     this.#log = around.log.child({
       neighbor: formatIpv4(neighbor.address),
       network: neighbor.network,
     });
-    const { clock, rib, prefixesMax, changed } = around;
+    const { clock, rib, changed } = around;
     const record = this.#record;
-    const routesAround = { clock, log: this.#log, rib, record, prefixesMax, changed };
+    const routesAround = { clock, log: this.#log, rib, record, changed };
     this.#routes = new NeighborRoutes(routesAround, neighbor, policy);
     this.#host = this.#makeHost();
     this.#primary = new Peering(this.#host);
@@ -139,7 +138,7 @@ export class Session {
 
   /** A connection from the neighbor's address, on its network's listener. */
   accept(connection: Connection): void {
-    if (this.#isStopped || this.#around.clock.nowMs() < this.#refusesUntilMs) {
+    if (this.#isStopped || this.#damping.isRefusing) {
       this.#refuse(connection);
       return;
     }
@@ -156,7 +155,11 @@ export class Session {
 
   /** New filters without a new session: what came is asked for again, what went is corrected. */
   setPolicy(neighbor: SpeakerNeighbor, policy: SessionPolicy): void {
+    const isLimitSame = hasSameLimit(this.#neighbor, neighbor);
     this.#neighbor = neighbor;
+    if (!isLimitSame && this.#damping.limitChanged()) {
+      this.#primary.dispatch({ kind: 'automaticStart' });
+    }
     if (this.#routes.setPolicy(neighbor, policy)) return;
     const reason = 'new import filters, and the neighbor has no route refresh';
     this.#established?.dispatch({
@@ -336,15 +339,7 @@ export class Session {
 
   #damp(peering: Peering, cause: DampCause): void {
     if (this.#isStopped) return;
-    const { clock, random } = this.#around;
-    if (cause === 'retry' || cause === 'administrative') {
-      const delayMs = cause === 'retry' ? settings.connectRetryMs : idleHoldFirstMs;
-      if (peering === this.#primary) peering.startIdleHold(jittered(delayMs, random));
-      return;
-    }
-    this.#errorCount += 1;
-    const delayMs = jittered(idleHoldMs(this.#errorCount), random);
-    if (cause === 'error') this.#refusesUntilMs = clock.nowMs() + delayMs;
+    const delayMs = this.#damping.next(cause, this.#neighbor.restartTimeMs);
     if (peering === this.#primary) peering.startIdleHold(delayMs);
   }
 
@@ -359,6 +354,7 @@ export class Session {
       this.#secondary = undefined;
     }
     this.#established = peering;
+    this.#damping.sessionUp();
     // From here on we forward through whatever becomes of the session (RFC 8538 §4).
     this.#restart = { isRestarting: false, isForwardingPreserved: true };
     this.#record.establishedCount += 1;
@@ -375,7 +371,7 @@ export class Session {
   #down(isGraceful: boolean): void {
     const record = this.#record;
     const upMs = this.#around.clock.nowMs() - this.#sinceMs;
-    if (upMs >= stableAfterMs) this.#errorCount = 0;
+    this.#damping.sessionDown(upMs);
     this.#established = undefined;
     this.#routes.down(isGraceful);
     record.down(upMs, isGraceful);

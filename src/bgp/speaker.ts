@@ -68,8 +68,6 @@ export interface SpeakerOptions {
   /** The RIB of a network, a new one when it was removed meanwhile; undefined: the main table's. */
   rib(network: string | undefined): RibInput;
   changed(event: SpeakerEvent): void;
-  /** Prefixes of one family that a neighbor may announce; default: twice a full table. */
-  readonly prefixesMax?: number;
 }
 
 interface BoundListener {
@@ -78,8 +76,6 @@ interface BoundListener {
   readonly keys: Map<Ipv4, string>;
 }
 
-/** A neighbor that announces more than the largest table twice over harms all others. */
-const prefixesMaxDefault = 2_500_000;
 /** How long closing connections may take to send what is queued. */
 const endingMs = 1_000;
 
@@ -178,7 +174,6 @@ export class Speaker {
       transport,
       queue,
       rib: rib(network),
-      prefixesMax: this.#options.prefixesMax ?? prefixesMaxDefault,
       changed: (kind) => changed({ kind, network, address }),
       ending: (connection) => this.#connectionEnding(connection),
       ended: (connection) => this.#connectionEnded(connection),
@@ -339,6 +334,10 @@ function isSameSession(a: SpeakerNeighbor, b: SpeakerNeighbor): boolean {
       name: _name,
       filters: _filters,
       allowedLocalAsCount: _count,
+      maximumPrefixes: _maximum,
+      maximumPrefixesAction: _action,
+      restartTimeMs: _restart,
+      isFirstAsEnforced: _firstAs,
       interfaces: [connectBy],
       ...rest
     } = neighbor;

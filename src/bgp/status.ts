@@ -72,6 +72,10 @@ export interface NeighborRow {
   readonly messagesReceived: Readonly<MessageCounts>;
   readonly attributeFaults: Readonly<Record<AttributeOutcome, number>>;
   readonly lastRefusal: string | undefined;
+  /** Announcements that were refused because the neighbor is at its limit of prefixes. */
+  readonly droppedCount: number;
+  /** What an operator should know while the session stands. */
+  readonly warning: string | undefined;
   /** Of a session or of an attempt, whichever came last. */
   readonly lastError: LastError | undefined;
   readonly lastDown: LastDown | undefined;

@@ -105,6 +105,14 @@ export interface Neighbor {
   readonly maxRestartTimeMs: number;
   readonly nextHopMode: 'Auto' | 'Self' | 'Keep';
   readonly allowedLocalAsCount: number;
+  readonly maximumPrefixes: number;
+  /** What happens above: prefixes are refused, or the session ends for restartTimeMs. */
+  readonly maximumPrefixesAction: 'Drop' | 'Idle';
+  readonly restartTimeMs: number;
+  /** AS_PATH of an external neighbor begins with its AS (RFC 4271 §6.3). */
+  readonly isFirstAsEnforced: boolean;
+  /** MULTI_EXIT_DISC of what is announced to it; undefined: none. */
+  readonly med: number | undefined;
   /** Names in Model.filters, in order. */
   readonly filters: readonly string[];
   /** Gateway to the neighbor for a /32 (BGPPeer.reachableBy). */

@@ -210,7 +210,7 @@ const idle: BgpRow = {
   ...{ received: 0, accepted: 0, announced: 0 },
   ...{ messagesSent: { ...counts, update: 0 }, messagesReceived: { ...counts, update: 0 } },
   attributeFaults: { 'attribute-discard': 0, 'treat-as-withdraw': 0, 'session-reset': 0 },
-  lastRefusal: undefined,
+  ...{ lastRefusal: undefined, droppedCount: 0, warning: undefined },
   lastError: shutdown,
   lastDown: { ...shutdown, upMs: 60_000, isGraceful: false },
   ...{ isEndOfRibReceived: false, isStale: false, staleRemainingMs: undefined },

@@ -5,7 +5,7 @@
 
 import type { SpeakerNeighbor } from '../../src/bgp/neighbor.ts';
 import { Speaker, type SpeakerConfig, type SpeakerEvent } from '../../src/bgp/speaker.ts';
-import { silentLog } from '../../src/lib/log.ts';
+import { makeLog } from '../../src/lib/log.ts';
 import { seededRandom } from '../../src/lib/random.ts';
 import { type Ipv4, parseIpv4 } from '../../src/net/ipv4.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -18,6 +18,8 @@ export class Box {
   host: MemoryHost;
   readonly ribs = new Map<string, NetworkRib>();
   readonly events: SpeakerEvent[] = [];
+  /** Lines of the log, warnings and worse. */
+  readonly logged: { msg: string; [field: string]: unknown }[] = [];
   speaker: Speaker;
   #seed: number;
 
@@ -54,9 +56,8 @@ export class Box {
       clock,
       queue: clock.queue,
       random: seededRandom(this.#seed),
-      log: silentLog,
+      log: makeLog('warn', (line) => this.logged.push(JSON.parse(line)) > 0),
       transport: this.host,
-      prefixesMax: 4_000,
       rib: (network) => this.rib(network).rib,
       changed: (event) => this.events.push(event),
     });
@@ -80,6 +81,11 @@ export function neighbor(fields: Partial<SpeakerNeighbor> & { address: Ipv4 }): 
     keepaliveTimeMs: undefined,
     maxRestartTimeMs: 120_000,
     allowedLocalAsCount: 0,
+    maximumPrefixes: 4_000,
+    maximumPrefixesAction: 'Idle',
+    restartTimeMs: 300_000,
+    isFirstAsEnforced: true,
+    med: undefined,
     filters: [],
     ...fields,
   };

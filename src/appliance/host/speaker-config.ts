@@ -78,6 +78,11 @@ function speakerNeighbors(
         keepaliveTimeMs: row.keepaliveTimeMs,
         maxRestartTimeMs: row.maxRestartTimeMs,
         allowedLocalAsCount: row.allowedLocalAsCount,
+        maximumPrefixes: row.maximumPrefixes,
+        maximumPrefixesAction: row.maximumPrefixesAction,
+        restartTimeMs: row.restartTimeMs,
+        isFirstAsEnforced: row.isFirstAsEnforced,
+        med: row.med,
         filters: row.filters,
       },
     ];

@@ -27,9 +27,10 @@ export interface FsmState {
 /**
  * Why a machine waits in Idle: after an error longer each time, refusing the neighbor meanwhile; after
  * a lost connection longer each time, too, but the neighbor may come; after a failed attempt, and
- * after an operator's reset, as long each time.
+ * after an operator's reset, as long each time; after too many prefixes, as long as configured,
+ * refusing the neighbor meanwhile.
  */
-export type DampCause = 'error' | 'lost' | 'retry' | 'administrative';
+export type DampCause = 'error' | 'lost' | 'retry' | 'administrative' | 'prefixes';
 
 export type FsmAction =
   | { readonly kind: 'startTimer'; readonly timer: TimerName; readonly delayMs: number }

@@ -218,7 +218,11 @@ function stepEstablished(state: FsmState, event: FsmEvent): Step {
     case 'versionErrorReceived':
       return new Transition(state).end().count().damp('error').to('Idle');
     case 'updateErrorReceived':
-      return new Transition(state).giveUp(event.fault).count().damp('error').to('Idle');
+      return new Transition(state)
+        .giveUp(event.fault)
+        .count()
+        .damp(isPrefixesMax(event.fault) ? 'prefixes' : 'error')
+        .to('Idle');
     case 'sendHoldExpired':
       return new Transition(state).giveUp(sendHoldExpired).count().damp('error').to('Idle');
     case 'routeRefreshReceived':
@@ -268,6 +272,10 @@ function stepConnected(state: FsmState, event: FsmEvent, fault: BgpFault): Step 
       if (isStart(event.kind)) return stay(state);
       return new Transition(state).giveUp(fault).count().damp('error').to('Idle');
   }
+}
+
+function isPrefixesMax({ code, subcode }: BgpFault): boolean {
+  return code === notificationCode.cease && subcode === ceaseSubcode.prefixesMax;
 }
 
 /** What an operator did is no error (RFC 4486 §4, RFC 8538 §3), and neither is a collision. */

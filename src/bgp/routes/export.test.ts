@@ -11,7 +11,7 @@ import { AdjRibOut } from './export.ts';
 const ip = (text: string): Ipv4 => parseIpv4(text)!;
 const nextHop = ip('172.16.1.1');
 const open = (isExternal: boolean): AdjRibOut =>
-  new AdjRibOut({ isExternal, isFourOctet: true, localAs: 64_513, nextHop }, []);
+  new AdjRibOut({ isExternal, isFourOctet: true, localAs: 64_513, nextHop, med: undefined }, []);
 
 function decoded(body: Uint8Array, isExternal: boolean) {
   const update = decodeUpdate(body, {

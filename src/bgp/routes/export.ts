@@ -3,7 +3,7 @@
  * address of its network, and never anything else.
  *
  * ORIGIN IGP, next hop self. To iBGP: an empty AS_PATH and LOCAL_PREF 100; to eBGP: our AS and no
- * LOCAL_PREF (§5.1.2, §5.1.5). No MED. Routes learned from neighbors are never passed on, so that
+ * LOCAL_PREF (§5.1.2, §5.1.5). A MED only where it is configured. Routes learned from neighbors are never passed on, so that
  * NO_EXPORT and NO_ADVERTISE (RFC 1997) are obeyed by construction.
  */
 import type { FilterRule } from '../../model/model.ts';
@@ -21,6 +21,8 @@ export interface ExportSession {
   readonly localAs: number;
   /** Our address of the TCP session. */
   readonly nextHop: Ipv4;
+  /** undefined: no MULTI_EXIT_DISC. */
+  readonly med: number | undefined;
 }
 
 const localPrefSelf = 100;
@@ -91,8 +93,8 @@ export class AdjRibOut {
 
   /** @returns undefined when a filter rejects it */
   #attributesFor(address: Ipv4): Uint8Array | undefined {
-    const { isExternal, localAs, nextHop, isFourOctet } = this.#session;
-    const own: PathAttributes = { ...noAttributes, nextHop };
+    const { isExternal, localAs, nextHop, isFourOctet, med } = this.#session;
+    const own: PathAttributes = { ...noAttributes, nextHop, med };
     const context: PolicyContext = { isExternal, interfaces: [], isRemote: false };
     const rule = matchingRule(this.#rules, address, 32, own, context);
     if (rule?.action === 'Reject') return undefined;

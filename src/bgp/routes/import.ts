@@ -3,9 +3,10 @@
  * (RFC 4271 §9, §9.1.2).
  *
  * Refused for the whole UPDATE, as if withdrawn: what RFC 7606 treats so; our AS in AS_PATH more often
- * than allowed (§9.1.2); a first AS that is not the external neighbor's (§6.3); a next hop that is
+ * than allowed (§9.1.2); a first AS that is not the external neighbor's, unless configured (§6.3); a next hop that is
  * no host's address or our own (§6.3); our own ORIGINATOR_ID, or our identifier in CLUSTER_LIST (RFC
- * 4456 §8). Refused one by one: prefixes of multicast, loopback and 0/8 (§6.3), and by the filters.
+ * 4456 §8). Refused one by one: prefixes of multicast, loopback and 0/8 (§6.3), by the filters, and
+ * those above a limit that drops.
  *
  * Prefixes are IPv4's: UPDATEs bring no others here (bgp/wire/update.ts).
  */
@@ -47,6 +48,8 @@ export class ImportedRoutes {
   readonly #rejected: PrefixSet;
   /** Why the last UPDATE was refused as a whole, for status. */
   lastRefusal: string | undefined;
+  /** Announcements that were refused because the neighbor is at its limit. */
+  droppedCount = 0;
 
   constructor(
     rib: RibInput,
@@ -87,6 +90,7 @@ export class ImportedRoutes {
 
   /** What has been announced stays as it is until it is announced again. */
   setPolicy(neighbor: SpeakerNeighbor, rules: readonly FilterRule[]): void {
+    if (this.#neighbor.maximumPrefixes !== neighbor.maximumPrefixes) this.droppedCount = 0;
     this.#neighbor = neighbor;
     this.#rules = rules;
     this.#context = contextOf(neighbor);
@@ -95,6 +99,7 @@ export class ImportedRoutes {
   /** The neighbor is back (RFC 4724 §4.2): the routes stay, the session is new. */
   resume(session: ImportSession): void {
     this.#session = session;
+    this.droppedCount = 0;
   }
 
   receive(update: Update): void {
@@ -138,6 +143,18 @@ export class ImportedRoutes {
   #reject(address: Ipv4, length: number): void {
     this.#routes.withdraw(address, length);
     this.#rejected.add(address, length);
+    this.#dropExcess(address, length);
+  }
+
+  /**
+   * Of a neighbor that is at its limit: what was just taken goes again, be it new or, after the limit
+   * was lowered, known. Nothing of it is kept, or the limit would not bound memory.
+   */
+  #dropExcess(address: Ipv4, length: number): void {
+    const { maximumPrefixes, maximumPrefixesAction } = this.#neighbor;
+    if (maximumPrefixesAction === 'Idle' || this.receivedCount <= maximumPrefixes) return;
+    this.#withdraw(address, length);
+    this.droppedCount += 1;
   }
 
   /** @param key - see Update */
@@ -175,14 +192,15 @@ export class ImportedRoutes {
       }
       this.#rejected.delete(address, length);
       this.#routes.announce(address, length, id);
+      this.#dropExcess(address, length);
     });
   }
 
   /** @returns why nothing of this UPDATE may be used, or undefined */
   #refusal(attributes: PathAttributes): string | undefined {
-    const { localAs, remoteAs, routerId, allowedLocalAsCount } = this.#neighbor;
+    const { localAs, remoteAs, routerId, allowedLocalAsCount, isFirstAsEnforced } = this.#neighbor;
     const { asPath, originatorId, clusterList, nextHop } = attributes;
-    if (this.#context.isExternal) {
+    if (this.#context.isExternal && isFirstAsEnforced) {
       const first = asPath[0];
       if (first?.kind !== 'AS_SEQUENCE' || first.asNumbers[0] !== remoteAs) {
         return `AS_PATH does not begin with ${remoteAs}`;

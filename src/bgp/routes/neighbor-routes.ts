@@ -14,7 +14,7 @@ import type { FilterRule } from '../../model/model.ts';
 import type { Ipv4 } from '../../net/ipv4.ts';
 import type { RibInput } from '../../rib/route.ts';
 import { keepsForwarding, type Negotiated } from '../connection/negotiate.ts';
-import { isExternal, type SpeakerNeighbor } from '../neighbor.ts';
+import { hasSameLimit, isExternal, type SpeakerNeighbor } from '../neighbor.ts';
 import type { SessionRecord } from '../session-record.ts';
 import type { NeighborRow } from '../status.ts';
 import { type Family, ipv4Unicast } from '../wire/family.ts';
@@ -24,6 +24,7 @@ import { decodeRouteRefresh, encodeRouteRefresh, refreshSubtype } from '../wire/
 import { decodeUpdate, encodeEndOfRib, type Update } from '../wire/update.ts';
 import { AdjRibOut } from './export.ts';
 import { ImportedRoutes } from './import.ts';
+import { PrefixLimit } from './prefix-limit.ts';
 
 export interface SessionPolicy {
   readonly importRules: readonly FilterRule[];
@@ -35,7 +36,6 @@ export interface RoutesSurroundings {
   readonly log: Log;
   readonly rib: RibInput;
   readonly record: SessionRecord;
-  readonly prefixesMax: number;
   changed(kind: 'endOfRib' | 'quiet' | 'pause'): void;
 }
 
@@ -57,6 +57,7 @@ export class NeighborRoutes {
   readonly #around: RoutesSurroundings;
   readonly #staleTimer: DeadlineTimer;
   readonly #quietTimer: DeadlineTimer;
+  readonly #limit: PrefixLimit;
   #neighbor: SpeakerNeighbor;
   #policy: SessionPolicy;
   #connection: RoutesConnection | undefined;
@@ -72,6 +73,7 @@ export class NeighborRoutes {
     this.#around = around;
     this.#neighbor = neighbor;
     this.#policy = policy;
+    this.#limit = new PrefixLimit(around.log);
     this.#staleTimer = new DeadlineTimer(around.clock, () => this.#staleExpired());
     this.#quietTimer = new DeadlineTimer(around.clock, () =>
       around.changed(this.#sendsEndOfRib ? 'pause' : 'quiet'),
@@ -81,6 +83,7 @@ export class NeighborRoutes {
   up(connection: RoutesConnection): void {
     this.#connection = connection;
     this.#isEndOfRibReceived = false;
+    this.#limit.reset();
     this.#resumeImport(connection);
     this.#startExport(connection);
     this.#quietTimer.start(quietMs);
@@ -135,9 +138,13 @@ export class NeighborRoutes {
 
   /** @returns false when the neighbor cannot be asked to repeat what new rules may judge otherwise */
   setPolicy(neighbor: SpeakerNeighbor, policy: SessionPolicy): boolean {
+    const isLimitSame = hasSameLimit(this.#neighbor, neighbor);
+    if (!isLimitSame) this.#limit.reset();
     const isImportSame =
       isDeepStrictEqual(this.#policy.importRules, policy.importRules) &&
       this.#neighbor.allowedLocalAsCount === neighbor.allowedLocalAsCount &&
+      this.#neighbor.isFirstAsEnforced === neighbor.isFirstAsEnforced &&
+      isLimitSame &&
       (isDeepStrictEqual(this.#neighbor.interfaces, neighbor.interfaces) ||
         policy.importRules.every((rule) => rule.interface === undefined));
     this.#neighbor = neighbor;
@@ -203,12 +210,18 @@ export class NeighborRoutes {
     | 'accepted'
     | 'announced'
     | 'lastRefusal'
+    | 'droppedCount'
+    | 'warning'
     | 'isEndOfRibReceived'
     | 'isStale'
     | 'staleRemainingMs'
   > {
+    const received = this.#imported?.receivedCount ?? 0;
+    const droppedCount = this.#imported?.droppedCount ?? 0;
     return {
-      received: this.#imported?.receivedCount ?? 0,
+      received,
+      droppedCount,
+      warning: this.#limit.warning(this.#neighbor, received, droppedCount),
       accepted: this.#imported?.acceptedCount ?? 0,
       announced: this.#exported?.announcedCount ?? 0,
       lastRefusal: this.#imported?.lastRefusal,
@@ -229,10 +242,9 @@ export class NeighborRoutes {
 
   /** RFC 4486 §4: what ends the session of a neighbor that announces without end. */
   #excess(imported: ImportedRoutes, update: Update): BgpFault | undefined {
-    const { prefixesMax } = this.#around;
-    if (imported.receivedCount > prefixesMax) {
-      return makeCease('prefixesMax', `more than ${prefixesMax} prefixes`);
-    }
+    const { receivedCount, droppedCount } = imported;
+    const excess = this.#limit.check(this.#neighbor, receivedCount, droppedCount);
+    if (excess) return excess;
     const announces = update.nlri.length > 0 || update.mpReach !== undefined;
     if (announces && this.#around.rib.attributes.weightBytes > attributeBytesMax) {
       return makeCease('outOfResources', 'no room for more path attributes');
@@ -259,9 +271,9 @@ export class NeighborRoutes {
   #startExport({ negotiated, localAddress: nextHop }: RoutesConnection): void {
     const { isFourOctet, families, gracefulRestart } = negotiated;
     if (families.includes(ipv4Unicast)) {
-      const { localAs } = this.#neighbor;
+      const { localAs, med } = this.#neighbor;
       this.#exported = new AdjRibOut(
-        { isExternal: isExternal(this.#neighbor), isFourOctet, localAs, nextHop },
+        { isExternal: isExternal(this.#neighbor), isFourOctet, localAs, nextHop, med },
         this.#policy.exportRules,
       );
       this.#sendUpdates(this.#exported.setAddresses(this.#exportAddresses));

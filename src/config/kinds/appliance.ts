@@ -24,6 +24,7 @@ import {
 } from '../schema/shape-scalars.ts';
 import type { Located, Report } from '../yaml/located.ts';
 import { describeValue, quote } from '../yaml/located.ts';
+import { applianceNeighbor, checkApplianceNeighbors, checkHoldTime } from './appliance-neighbor.ts';
 import { isUnicast } from './bgp-peer.ts';
 import { defineKind } from './kind.ts';
 
@@ -104,6 +105,7 @@ const spec = mapping('Appliance.spec', {
     ),
     'What ExternalNetwork has no field for',
   ),
+  neighbors: optional(list(applianceNeighbor), 'What BGPPeer has no field for'),
   routes: section(
     mapping('routes', {
       mirror: defaulted(boolean, true, "Copies each network's routes into the kernel's table"),
@@ -247,7 +249,8 @@ export const applianceKind = defineKind({
           report.error(nextHop, 'is no address of one host', 'Give the address of a router.');
       }
     }
-    checkTimes(written.bgp.holdTime, report);
+    checkHoldTime(written.bgp.holdTime, report);
+    checkApplianceNeighbors(written.neighbors?.value ?? [], report);
     const { listen } = written.metrics;
     if (listen && !isListenAddress(listen.value)) {
       report.error(
@@ -278,11 +281,6 @@ function noteAbsent(written: Written, report: Report): void {
   }
   const { listen } = written.metrics;
   if (listen) report.note(listen.at, 'Appliance: metrics are not served yet');
-}
-
-function checkTimes(holdTime: Located<number>, report: Report): void {
-  if (holdTime.value === 0 || holdTime.value >= 3000) return;
-  report.error(holdTime, 'must be 0s or at least 3s (RFC 4271 §4.2)', '0s sends no KEEPALIVE.');
 }
 
 function isListenAddress(listen: string): boolean {

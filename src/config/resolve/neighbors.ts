@@ -8,7 +8,6 @@ import type {
 } from '../../model/model.ts';
 import { formatDurationMs } from '../../net/duration.ts';
 import { formatIpv4 } from '../../net/ipv4.ts';
-import { applianceKind } from '../kinds/appliance.ts';
 import { bgpFilterKind, type WrittenFilterRule } from '../kinds/bgp-filter.ts';
 import { bgpPeerKind, parsePeerIp } from '../kinds/bgp-peer.ts';
 import type { Resource } from '../kinds/kind.ts';
@@ -17,6 +16,7 @@ import type { Located, Place, Report } from '../yaml/located.ts';
 import { formatLocation } from '../yaml/located.ts';
 import type { Box } from './box.ts';
 import type { Catalog } from './catalog.ts';
+import { checkNeighborSettings, neighborSettings } from './neighbor-settings.ts';
 import { findNetwork } from './networks.ts';
 
 type Peer = Resource<(typeof bgpPeerKind)['fields']>;
@@ -26,8 +26,6 @@ export interface ResolvedNeighbors {
   readonly neighbors: readonly Neighbor[];
   readonly elsewhere: readonly ResourceName[];
 }
-
-const holdTimeDefaultMs = 90_000;
 
 export function resolveNeighbors(
   catalog: Catalog,
@@ -75,6 +73,7 @@ export function resolveNeighbors(
     owners.set(key, spec.peerIP);
     neighbors.push(neighbor);
   }
+  checkNeighborSettings(catalog, report);
   return { neighbors, elsewhere };
 }
 
@@ -103,14 +102,14 @@ function resolveNeighbor(
   }
   if (spec.asNumber === undefined) return undefined;
   const isLong = spec.restartMode.value === 'LongLivedGracefulRestart';
-  const holdTimeMs =
-    catalog.of(applianceKind)[0]?.fields.spec.bgp.holdTime.value ?? holdTimeDefaultMs;
+  const settings = neighborSettings(catalog, spec.externalNetwork?.value, address.address);
+  const { holdTimeMs } = settings;
   const { keepaliveTime, ttlSecurity, reachableBy } = spec;
   if (keepaliveTime && holdTimeMs > 0 && keepaliveTime.value >= holdTimeMs) {
     report.error(
       keepaliveTime,
       `must be less than the hold time, ${formatDurationMs(holdTimeMs)}`,
-      'Appliance bgp.holdTime sets it.',
+      'Appliance bgp.holdTime sets it, or neighbors[].holdTime.',
     );
   }
   if (isLong) {
@@ -141,7 +140,7 @@ function resolveNeighbor(
     sourceAddress: spec.sourceAddress.value,
     password,
     ttlSecurityHops: ttlSecurity && ttlSecurity.value > 0 ? ttlSecurity.value : undefined,
-    holdTimeMs,
+    ...settings,
     keepaliveTimeMs: keepaliveTime?.value,
     restartMode: spec.restartMode.value,
     maxRestartTimeMs: spec.maxRestartTime?.value ?? (isLong ? 3_600_000 : 120_000),

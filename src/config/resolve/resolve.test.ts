@@ -396,4 +396,38 @@ describe('Appliance', () => {
     });
     expect(model.bgp.restartDeferralMs).toBe(500);
   });
+
+  it('sets what BGPPeer has no field for, for one neighbor', () => {
+    const own = `
+  bgp: { holdTime: 30s }
+  neighbors:
+  - address: 172.16.1.140
+    maximumPrefixes: 500
+    maximumPrefixesAction: Drop
+    restartTime: 1m
+    holdTime: 9s
+    firstAs: Accept
+    med: 7`;
+    const peer = (name: string, address: string) =>
+      `{ apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: { name: ${name} }, spec: { peerIP: ${address}, asNumber: 64512 } }`;
+    const peers = [peer('first', '172.16.1.140:1179'), peer('second', '172.16.1.141')];
+    expect(modelOf(...peers, appliance(own)).neighbors).toMatchObject([
+      {
+        maximumPrefixes: 500,
+        maximumPrefixesAction: 'Drop',
+        restartTimeMs: 60_000,
+        holdTimeMs: 9_000,
+        isFirstAsEnforced: false,
+        med: 7,
+      },
+      {
+        maximumPrefixes: 1_000_000,
+        maximumPrefixesAction: 'Idle',
+        restartTimeMs: 300_000,
+        holdTimeMs: 30_000,
+        isFirstAsEnforced: true,
+        med: undefined,
+      },
+    ]);
+  });
 });

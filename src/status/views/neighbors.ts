@@ -21,6 +21,7 @@ const row = object({
   received: integer('IPv4 prefixes that the neighbor announces'),
   accepted: integer('Of these, what filters and checks let in'),
   announced: integer('Egress addresses that are announced to it'),
+  warning: nullable(text('What to look at while the session stands: the limit of prefixes')),
   lastError: nullable(text('The last NOTIFICATION, or why the connection failed')),
   detail: anyObject('Everything else that is known of the session: timers, capabilities, events'),
 });
@@ -38,14 +39,25 @@ export const neighbors = defineView({
     { title: 'RECEIVED', text: (row) => String(row.received), isNumber: true },
     { title: 'ACCEPTED', text: (row) => String(row.accepted), isNumber: true },
     { title: 'ANNOUNCED', text: (row) => String(row.announced), isNumber: true },
+    { title: 'WARNING', text: (row) => orDash(row.warning) },
     { title: 'LAST ERROR', text: (row) => orDash(row.lastError) },
   ],
   rows: (parts) => parts.neighbors().map(rowOf),
 });
 
 function rowOf(session: BgpRow): JsonValue<typeof row> {
-  const { network, address, remoteAs, state, sinceMs, received, accepted, announced, ...detail } =
-    session;
+  const {
+    network,
+    address,
+    remoteAs,
+    state,
+    sinceMs,
+    received,
+    accepted,
+    announced,
+    warning,
+    ...detail
+  } = session;
   return {
     network: network ?? null,
     address: formatIpv4(address),
@@ -55,6 +67,7 @@ function rowOf(session: BgpRow): JsonValue<typeof row> {
     received,
     accepted,
     announced,
+    warning: warning ?? null,
     lastError: session.lastError?.text ?? null,
     detail: {
       ...detail,
