@@ -25,6 +25,7 @@ import { decodeUpdate, encodeEndOfRib, type Update } from '../wire/update.ts';
 import { AdjRibOut } from './export.ts';
 import { ImportedRoutes } from './import.ts';
 import { PrefixLimit } from './prefix-limit.ts';
+import { RefreshRequest } from './refresh-request.ts';
 
 export interface SessionPolicy {
   readonly importRules: readonly FilterRule[];
@@ -58,6 +59,7 @@ export class NeighborRoutes {
   readonly #staleTimer: DeadlineTimer;
   readonly #quietTimer: DeadlineTimer;
   readonly #limit: PrefixLimit;
+  readonly #refresh: RefreshRequest;
   #neighbor: SpeakerNeighbor;
   #policy: SessionPolicy;
   #connection: RoutesConnection | undefined;
@@ -74,6 +76,8 @@ export class NeighborRoutes {
     this.#neighbor = neighbor;
     this.#policy = policy;
     this.#limit = new PrefixLimit(around.log);
+    const hasRoutes = () => (this.#imported?.receivedCount ?? 0) > 0;
+    this.#refresh = new RefreshRequest(around.clock, around.log, hasRoutes);
     this.#staleTimer = new DeadlineTimer(around.clock, () => this.#staleExpired());
     this.#quietTimer = new DeadlineTimer(around.clock, () =>
       around.changed(this.#sendsEndOfRib ? 'pause' : 'quiet'),
@@ -95,6 +99,7 @@ export class NeighborRoutes {
     this.#connection = undefined;
     this.#exported = undefined;
     this.#quietTimer.stop();
+    this.#refresh.settle();
     if (!isGraceful || !this.#imported || !restart) {
       this.drop();
       return;
@@ -129,6 +134,7 @@ export class NeighborRoutes {
     this.#exported = undefined;
     this.#staleTimer.stop();
     this.#quietTimer.stop();
+    this.#refresh.settle();
   }
 
   setExports(addresses: readonly Ipv4[]): void {
@@ -152,8 +158,10 @@ export class NeighborRoutes {
     this.#imported?.setPolicy(neighbor, policy.importRules);
     if (this.#exported) this.#sendUpdates(this.#exported.setRules(policy.exportRules));
     if (!this.#connection || isImportSame) return true;
-    if (!this.#connection.negotiated.hasRouteRefresh) return false;
+    const { hasRouteRefresh, hasEnhancedRouteRefresh } = this.#connection.negotiated;
+    if (!hasRouteRefresh) return false;
     this.#sendRefresh(refreshSubtype.request, ipv4Unicast);
+    this.#refresh.sent(hasEnhancedRouteRefresh);
     return true;
   }
 
@@ -174,6 +182,7 @@ export class NeighborRoutes {
       if (record.attributeFault(outcome)) log.warn({ outcome, reason }, 'BGP attribute fault');
     }
     this.#imported.receive(update.value);
+    if (isAnnouncing(update.value)) this.#refresh.announced();
     const excess = this.#excess(this.#imported, update.value);
     if (excess) return excess;
     if (!this.#isEndOfRibReceived) this.#quietTimer.start(quietMs);
@@ -188,6 +197,7 @@ export class NeighborRoutes {
     if (!decoded.ok) return negotiated?.hasEnhancedRouteRefresh ? decoded.fault : undefined;
     const { family, subtype } = decoded.value;
     if (!negotiated?.families.includes(family)) return undefined;
+    if (subtype === refreshSubtype.begin) this.#refresh.settle();
     if (subtype === refreshSubtype.request) this.#repeatExports(family, negotiated);
     if (negotiated.hasEnhancedRouteRefresh) this.#repeated(subtype, negotiated);
     return undefined;
@@ -221,7 +231,7 @@ export class NeighborRoutes {
     return {
       received,
       droppedCount,
-      warning: this.#limit.warning(this.#neighbor, received, droppedCount),
+      warning: this.#warning(received, droppedCount),
       accepted: this.#imported?.acceptedCount ?? 0,
       announced: this.#exported?.announcedCount ?? 0,
       lastRefusal: this.#imported?.lastRefusal,
@@ -229,6 +239,12 @@ export class NeighborRoutes {
       isStale: this.#isStale,
       staleRemainingMs: this.#staleTimer.remainingMs,
     };
+  }
+
+  #warning(received: number, dropped: number): string | undefined {
+    const limit = this.#limit.warning(this.#neighbor, received, dropped);
+    const texts = [limit, this.#refresh.warning].filter((each) => each !== undefined);
+    return texts.length > 0 ? texts.join('; ') : undefined;
   }
 
   /**
@@ -245,8 +261,7 @@ export class NeighborRoutes {
     const { receivedCount, droppedCount } = imported;
     const excess = this.#limit.check(this.#neighbor, receivedCount, droppedCount);
     if (excess) return excess;
-    const announces = update.nlri.length > 0 || update.mpReach !== undefined;
-    if (announces && this.#around.rib.attributes.weightBytes > attributeBytesMax) {
+    if (isAnnouncing(update) && this.#around.rib.attributes.weightBytes > attributeBytesMax) {
       return makeCease('outOfResources', 'no room for more path attributes');
     }
     return undefined;
@@ -315,4 +330,8 @@ export class NeighborRoutes {
   #sendUpdates(bodies: readonly Uint8Array[]): void {
     for (const body of bodies) this.#connection?.send(messageType.update, body);
   }
+}
+
+function isAnnouncing({ nlri, mpReach }: Update): boolean {
+  return nlri.length > 0 || mpReach !== undefined;
 }

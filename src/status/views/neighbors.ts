@@ -21,7 +21,9 @@ const row = object({
   received: integer('IPv4 prefixes that the neighbor announces'),
   accepted: integer('Of these, what filters and checks let in'),
   announced: integer('Egress addresses that are announced to it'),
-  warning: nullable(text('What to look at while the session stands: the limit of prefixes')),
+  warning: nullable(
+    text('What to look at while the session stands: the limit of prefixes, filters that wait'),
+  ),
   lastError: nullable(text('The last NOTIFICATION, or why the connection failed')),
   detail: anyObject('Everything else that is known of the session: timers, capabilities, events'),
 });
