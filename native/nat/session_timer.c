@@ -70,7 +70,7 @@ enum rst {
 // changes nothing: its receiver answers with a challenge, and the answer to that is exact. What is in no
 // window is dropped, as Linux (nf_conntrack) and pf do, but from outside alone: what the remote
 // acknowledged is known from packets that anyone may have forged, and must not stop a client's RST.
-// Nobody but a client can set what a RST from outside is compared with.
+// What a RST from outside is compared with can be set by a client only.
 //
 // The short timer has nothing to lose, so that before the handshake is through any RST counts.
 static enum rst judge_rst(const struct session_record *s, int is_outbound, uint32_t sequence)

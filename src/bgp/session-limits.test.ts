@@ -53,7 +53,7 @@ test('a neighbor that announces prefixes without end is given up (RFC 4486 §4)'
   expect(script.notifications).toEqual([[6, 1]]);
 });
 
-test('a warning comes at 80 % of the limit, once, and goes again', () => {
+test('a warning appears at 80 % of the limit, once, and is cleared again', () => {
   start({ maximumPrefixes: 10 });
   script.establish();
   announce(...prefixes(7));

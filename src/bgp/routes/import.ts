@@ -147,8 +147,8 @@ export class ImportedRoutes {
   }
 
   /**
-   * Of a neighbor that is at its limit: what was just taken goes again, be it new or, after the limit
-   * was lowered, known. Nothing of it is kept, or the limit would not bound memory.
+   * Of a neighbor that is over its limit: removes the route that was just taken, be it new or, after the
+   * limit was lowered, known. Nothing of it is kept, or the limit would not bound memory.
    */
   #dropExcess(address: Ipv4, length: number): void {
     const { maximumPrefixes, maximumPrefixesAction } = this.#neighbor;

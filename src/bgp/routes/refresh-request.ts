@@ -44,7 +44,7 @@ export class RefreshRequest {
     if (!this.#answersWithMark) this.settle();
   }
 
-  /** BoRR came, or the session ended: nothing is waited for. */
+  /** BoRR came, or the session went down: nothing is waited for. */
   settle(): void {
     this.#timer.stop();
     this.#isSilent = false;
