@@ -285,7 +285,7 @@ describe('where both keep routes over a NOTIFICATION (RFC 8538)', () => {
     [3, 'administrative', true],
     [4, 'administrative', false],
     [6, 'administrative', false],
-    [8, 'error', false],
+    [8, 'error', true],
   ])('our Cease %i is damped as %s; as a Hard Reset: %s (§5.1)', (subcode, cause, isHard) => {
     const cease = makeFault(6, subcode, 'of the test', Uint8Array.of(7));
     const event: FsmEvent = { kind: 'automaticStop', fault: cease };

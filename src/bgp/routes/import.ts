@@ -3,9 +3,9 @@
  * (RFC 4271 §9, §9.1.2).
  *
  * Refused for the whole UPDATE, as if withdrawn: what RFC 7606 treats so; our AS in AS_PATH more often
- * than allowed (§9.1.2); a first AS that is not the external neighbor's, unless configured (§6.3); a next hop that is
- * no host's address or our own (§6.3); our own ORIGINATOR_ID, or our identifier in CLUSTER_LIST (RFC
- * 4456 §8). Refused one by one: prefixes of multicast, loopback and 0/8 (§6.3), by the filters, and
+ * than allowed (§9.1.2); a first AS that is not the external neighbor's (§6.3), unless accepted by
+ * configuration; a next hop that is no host's address or our own (§6.3); our own ORIGINATOR_ID, or
+ * our identifier in CLUSTER_LIST (RFC 4456 §8). Refused one by one: prefixes of multicast, loopback and 0/8 (§6.3), by the filters, and
  * those above a limit that drops.
  *
  * Prefixes are IPv4's: UPDATEs bring no others here (bgp/wire/update.ts).

@@ -3,8 +3,9 @@
  *
  * In: UPDATEs to the adj-RIB-in, and as helper of a graceful restart (RFC 4724 §4.2) the routes of a
  * neighbor whose connection died without a NOTIFICATION, or with one that is no Hard Reset where both
- * know RFC 8538: they stay, as stale, until it is back and has sent End-of-RIB, or its time is up. Out: our /32s, and End-of-RIB behind them. Both directions
- * again on route refresh (RFC 2918, RFC 7313).
+ * know RFC 8538: they stay, as stale, until it is back and has sent End-of-RIB, or its time is up.
+ * Out: our /32s, and End-of-RIB behind them. Both directions again on route refresh (RFC 2918, RFC
+ * 7313).
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../lib/clock.ts';

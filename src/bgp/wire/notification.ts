@@ -125,13 +125,17 @@ export function isHardReset({ code, subcode }: Notification): boolean {
   return code === notificationCode.cease && subcode === ceaseSubcode.hardReset;
 }
 
-/** RFC 8538 §5.1: Ceases after which the neighbor is not to wait for us. */
+/**
+ * RFC 8538 §5.1: Ceases that end the routes with the session. Out of Resources is one of ours: routes
+ * that stay take the room for which the session ends.
+ */
 export function isHard({ code, subcode }: Notification): boolean {
   if (code !== notificationCode.cease) return false;
   switch (subcode) {
     case ceaseSubcode.prefixesMax:
     case ceaseSubcode.administrativeShutdown:
     case ceaseSubcode.peerDeconfigured:
+    case ceaseSubcode.outOfResources:
     case ceaseSubcode.hardReset:
       return true;
     default:
