@@ -12,7 +12,6 @@ import {
   segment,
   toB,
 } from '../../test/support/two-speakers.ts';
-
 import { parseIpv4Prefix } from '../net/ipv4.ts';
 import type { PathAttributes } from '../rib/route.ts';
 import { encodeCapability, type GracefulRestart } from './wire/capability.ts';
