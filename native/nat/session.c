@@ -4,6 +4,7 @@
 
 #include "nat/session_client.h"
 #include "nat/session_private.h"
+#include "nat/session_remote.h"
 
 #include <string.h>
 
@@ -106,17 +107,6 @@ static uint32_t binding_find_inside(
 			return at;
 	}
 	return EGRET_NONE;
-}
-
-int binding_has_remote(
-	const struct session_table *table, uint32_t binding, uint16_t network, uint32_t remote_addr)
-{
-	uint32_t at = table->binding_links[binding].first_session;
-	for (; at != EGRET_NONE; at = table->session_links[at].next)
-		if (table->sessions[at].remote_addr == remote_addr &&
-			table->sessions[at].network == network)
-			return 1;
-	return 0;
 }
 
 // A free record: one that was used before, or the first that never was; EGRET_NONE: all are in use.
@@ -230,15 +220,16 @@ int session_attach(struct session_table *table, uint32_t at)
 		index_remove(index, inside, at);
 		return -1;
 	}
-	uint32_t client = session_client_hold(table, s->inside_addr);
-	if (client == EGRET_NONE) {
+	struct session_link *link = &table->session_links[at];
+	link->client = session_client_hold(table, s->inside_addr);
+	if (link->client == EGRET_NONE) {
 		index_remove(index, inside, at);
 		index_remove(index, outside, at);
 		return -1;
 	}
+	link->remote = EGRET_NONE;
+	session_remote_settle(table, at);
 	struct binding_link *binding = &table->binding_links[s->binding];
-	struct session_link *link = &table->session_links[at];
-	link->client = client;
 	link->previous = EGRET_NONE;
 	link->next = binding->first_session;
 	if (link->next != EGRET_NONE)
@@ -259,6 +250,8 @@ static void session_detach(struct session_table *table, uint32_t at)
 	index_remove(index, index_hash(index, session_key(s, SESSION_OUTBOUND)), at);
 	index_remove(index, index_hash(index, session_key(s, SESSION_INBOUND)), at);
 	session_client_release(table, link->client);
+	if (link->remote != EGRET_NONE)
+		session_remote_release(table, link->remote);
 	if (link->previous == EGRET_NONE)
 		binding->first_session = link->next;
 	else

@@ -5,7 +5,7 @@
 //                    session session ...                  (one for each remote endpoint)
 //
 // Records live in the arena and survive the forwarder. Everything else here (hash index, port
-// bitmaps, timers, free lists, counts of clients) is private memory that session_table_make rebuilds
+// bitmaps, timers, free lists, counts of clients and remotes) is private memory, rebuilt
 // from them. A record is written while empty, released as live last, and marked empty first on
 // removal, so a forwarder that dies between any two stores loses at most the record it was writing.
 //
@@ -28,6 +28,7 @@ enum session_direction { SESSION_OUTBOUND = 0, SESSION_INBOUND = 1 };
 struct session_link {
 	uint32_t next, previous; // sessions of one binding; the free list uses `next`
 	uint32_t client; // index into clients
+	uint32_t remote; // index into remotes; or EGRET_NONE: not counted
 };
 
 struct binding_link {
@@ -42,6 +43,14 @@ struct session_client {
 	uint32_t next_free;
 };
 
+// A remote address to which a shared binding has sessions (RFC 4787 §5, address-dependent filtering).
+struct session_remote {
+	uint32_t binding, address;
+	uint32_t session_count;
+	uint32_t next_free;
+	uint16_t network;
+};
+
 struct session_table {
 	struct session_record *sessions; // [session_max], in the arena
 	struct binding_record *bindings; // [binding_max], in the arena
@@ -51,11 +60,15 @@ struct session_table {
 	struct session_link *session_links; // [session_max]
 	struct binding_link *binding_links; // [binding_max]
 	struct session_client *clients; // [session_max]
-	uint32_t clients_used; // rows from here on were never used
-	uint32_t free_session, free_binding, free_client; // heads, of used ones; EGRET_NONE: none
+	struct session_remote *remotes; // [session_max]
+	int keeps_remotes; // filtering asks for them; set by the sweep after a plan change
+	uint32_t clients_used, remotes_used; // rows from here on were never used
+	// Heads, of used ones; EGRET_NONE: none.
+	uint32_t free_session, free_binding, free_client, free_remote;
 	struct index session_index; // inside and outside keys
 	struct index binding_index; // inside and outside endpoints
 	struct index client_index;
+	struct index remote_index;
 	struct timer_wheel timers; // numbers: sessions, then bindings
 	struct port_pools *pools;
 	uint64_t *counters; // the worker's lines
@@ -161,9 +174,13 @@ uint32_t session_client_count(const struct session_table *table, uint32_t inside
 // Finds the live binding of an outside endpoint, or EGRET_NONE.
 uint32_t binding_find_outside(const struct session_table *table, uint8_t protocol,
 	uint32_t outside_addr, uint16_t outside_port);
-// 1 when a session of the binding has this remote address in this network.
+// 1 when a session of the shared binding has this remote address in this network. Cost: one lookup,
+// whatever the number of its sessions. Of sessions that the sweep has not settled yet it knows nothing.
 int binding_has_remote(const struct session_table *table, uint32_t binding, uint16_t network,
 	uint32_t remote_addr);
+
+// Counts a session to its remote when the table keeps remotes, and not when it does not.
+void session_remote_settle(struct session_table *table, uint32_t session);
 
 // Takes notice of a packet: state of TCP, the idle timer. tcp: its header, whole; read with TCP alone.
 // Returns 0, or -1 for a RST that cannot be genuine: the packet is to be dropped.

@@ -1,7 +1,7 @@
 // The private half of the session table, made from the records: at every start of a forwarder, which
 // may find the records of one that was killed between any two stores.
 //
-// What is rebuilt: hash indexes, port bitmaps and pool rows, free lists, counts of clients, timers.
+// What is rebuilt: hash indexes, port bitmaps and pool rows, free lists, counts of clients and remotes, timers.
 // A session whose binding is not live, or a binding whose port is not its own, is emptied. A binding
 // that lost its last session just before the crash enters the quarantine that its record names.
 //
@@ -147,6 +147,11 @@ static uint64_t clients_bytes(const struct session_table *table)
 	return (uint64_t)table->session_max * sizeof *table->clients;
 }
 
+static uint64_t remotes_bytes(const struct session_table *table)
+{
+	return (uint64_t)table->session_max * sizeof *table->remotes;
+}
+
 struct session_table *session_table_make(struct arena *arena, uint64_t *counters, uint32_t now_tick)
 {
 	struct session_table *table = calloc(1, sizeof *table);
@@ -160,16 +165,20 @@ struct session_table *session_table_make(struct arena *arena, uint64_t *counters
 	table->session_max = header->limits.sessions;
 	table->binding_max = header->limits.bindings;
 	table->counters = counters;
-	table->free_session = table->free_binding = table->free_client = EGRET_NONE;
+	table->free_session = table->free_binding = EGRET_NONE;
+	table->free_client = table->free_remote = EGRET_NONE;
 	table->sweep_next = UINT32_MAX;
 	table->session_links = pages_make(session_links_bytes(table));
 	table->binding_links = pages_make(binding_links_bytes(table));
 	table->clients = pages_make(clients_bytes(table));
+	table->remotes = pages_make(remotes_bytes(table));
 	table->pools = port_pools_make(arena);
-	if (!table->session_links || !table->binding_links || !table->clients || !table->pools ||
+	if (!table->session_links || !table->binding_links || !table->clients || !table->remotes ||
+		!table->pools ||
 		index_make(&table->session_index, table->session_max * 2, header->hash_key) < 0 ||
 		index_make(&table->binding_index, table->binding_max * 2, header->hash_key) < 0 ||
 		index_make(&table->client_index, table->session_max, header->hash_key) < 0 ||
+		index_make(&table->remote_index, table->session_max, header->hash_key) < 0 ||
 		timer_make(&table->timers, table->session_max + table->binding_max, now_tick) < 0) {
 		session_table_free(table);
 		return NULL;
@@ -195,10 +204,12 @@ void session_table_free(struct session_table *table)
 	index_free(&table->session_index);
 	index_free(&table->binding_index);
 	index_free(&table->client_index);
+	index_free(&table->remote_index);
 	timer_free(&table->timers);
 	port_pools_free(table->pools);
 	pages_free(table->session_links, session_links_bytes(table));
 	pages_free(table->binding_links, binding_links_bytes(table));
 	pages_free(table->clients, clients_bytes(table));
+	pages_free(table->remotes, remotes_bytes(table));
 	free(table);
 }

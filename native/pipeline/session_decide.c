@@ -88,6 +88,7 @@ int session_sweep(struct worker *worker, uint32_t budget)
 	if (table->sweep_plan != worker->plan.number) {
 		table->sweep_plan = worker->plan.number;
 		table->sweep_next = 0;
+		table->keeps_remotes = worker->plan.plan->filtering == FILTER_ADDRESS;
 	}
 	uint32_t quarantine_ticks = session_quarantine_ticks(worker->plan.plan);
 	for (; budget > 0 && table->sweep_next < *table->sessions_used; budget--) {
@@ -98,6 +99,7 @@ int session_sweep(struct worker *worker, uint32_t budget)
 		if (session->plan_number == worker->plan.number ||
 			session_decide(worker, session) == SESSION_KEPT) {
 			session_retime(table, worker->plan.plan, at);
+			session_remote_settle(table, at);
 			continue;
 		}
 		table->counters[EGRET_WORKER_COUNTER_SESSIONS_REVOKED]++;

@@ -10,6 +10,9 @@
 
 #include <netinet/in.h>
 
+// struct egret_plan.filtering (RFC 4787 §5).
+enum { FILTER_ADDRESS_AND_PORT = 0, FILTER_ADDRESS = 1, FILTER_NOTHING = 2 };
+
 // Headers, RFC 1812 §5.2.2 checks, ARP, fragments; decides what is left to the kernel.
 void stage_parse(struct worker *worker, struct batch *batch);
 // Which side a packet comes from, and its session, checked against the current plan and FIB.

@@ -13,9 +13,7 @@
 
 #include <netinet/in.h>
 
-enum { FILTER_ADDRESS_AND_PORT = 0, FILTER_ADDRESS = 1, FILTER_NOTHING = 2 };
-
-// Inbound, no session. A binding whose filtering admits this remote gets a session for it.
+// Inbound, no session. A binding that admits strangers gets a session for this one.
 static void classify_inbound(struct worker *worker, struct packet *packet)
 {
 	struct session_table *table = worker->sessions;

@@ -1,6 +1,8 @@
 // Sessions: mapping, filtering, limits, the states of TCP, and that ports are used again.
 #include "steps.h"
 
+#include <time.h>
+
 static void test_mapping_and_filtering(void)
 {
 	g = gateway_make();
@@ -14,6 +16,8 @@ static void test_mapping_and_filtering(void)
 		"RFC 4787 REQ-1: one outside port for one inside endpoint");
 	g->plan.plan.filtering = 1;
 	gateway_publish(g);
+	gateway_send_raw(g, RED_PORT, arp_request("172.16.1.1"));
+	gateway_wait(g, 0); // the sweep that follows a new plan
 	tap_ok(is_from(gateway_send(g, RED_PORT, udp("192.0.2.10", 777, "10.50.0.2", first)),
 		       "192.0.2.10", "10.1.0.2"),
 		"address dependent: another port of a known remote gets in");
@@ -63,6 +67,49 @@ static void test_limits(void)
 		"RFC 6888 REQ-4: one client's limit is its own");
 	DROPPED(RED_PORT, udp("192.0.2.10", 54, "10.50.0.2", known), CLIENT_LIMIT,
 		"nor does a remote that it knows get more");
+	CLEAN();
+	gateway_free(g);
+}
+
+// CPU time of so many packets from strangers, by network red, to a port of the client's.
+static double strangers(uint16_t port, uint32_t packets)
+{
+	clock_t begun = clock();
+	for (uint32_t i = 0; i < packets; i++)
+		gateway_send(g, RED_PORT, udp("192.0.2.99", 777, "10.50.0.2", port));
+	return (double)(clock() - begun);
+}
+
+static void test_address_dependent_filtering(void)
+{
+	enum { MANY = 30000, PACKETS = 2000 };
+	g = gateway_make_with(32768, 32768);
+	g->plan.plan.filtering = 1;
+	g->plan.plan.udp_timeout_ns = 100000000000ull;
+	gateway_publish(g);
+	uint16_t few = source_port(
+		gateway_send(g, CLIENT_PORT, udp("10.1.0.2", 4000, "192.0.2.10", 53)));
+	gateway_send(g, CLIENT_PORT, udp("10.1.0.2", 4000, "192.0.2.10", 54));
+	uint16_t many = 0;
+	for (uint32_t i = 0; i < MANY; i++)
+		many = source_port(gateway_send(
+			g, CLIENT_PORT, udp("10.1.0.2", 4001, "192.0.2.11", (uint16_t)(1024 + i))));
+	double one = strangers(few, PACKETS), other = strangers(many, PACKETS);
+	tap_ok(gateway_drops(g, EGRET_DROP_FILTERED) == 2 * PACKETS && other < 5 * one,
+		"a stranger costs the same, with 2 sessions on the port and with 30,000");
+	tap_ok(is_from(gateway_send(g, CLIENT_PORT, udp("10.1.0.3", 1, "192.0.2.10", 53)),
+		       "10.60.0.2", "192.0.2.10"),
+		"and a client of the other network begins as ever");
+	gateway_wait(g, 60000000000ull);
+	gateway_send(g, CLIENT_PORT, udp("10.1.0.2", 4000, "192.0.2.10", 54));
+	gateway_wait(g, 60000000000ull); // the session with port 53 expires
+	tap_ok(is_from(gateway_send(g, RED_PORT, udp("192.0.2.10", 9, "10.50.0.2", few)),
+		       "192.0.2.10", "10.1.0.2"),
+		"a remote is known as long as one session with it is there");
+	DROPPED(RED_PORT, udp("192.0.2.11", 9, "10.50.0.2", few), FILTERED,
+		"the remote of another port");
+	DROPPED(RED_PORT, udp("192.0.2.11", 1024, "10.50.0.2", many), NO_SESSION,
+		"and none that has expired");
 	CLEAN();
 	gateway_free(g);
 }
@@ -270,6 +317,7 @@ int main(void)
 {
 	test_mapping_and_filtering();
 	test_limits();
+	test_address_dependent_filtering();
 	test_ten_thousand_sessions();
 	test_tcp();
 	test_forged_resets();
