@@ -13,7 +13,7 @@
 
 #include <netinet/in.h>
 
-// Inbound, no session. A binding that admits strangers gets a session for this one.
+// Inbound, no session. A binding whose filtering admits this remote gets a session for it.
 static void classify_inbound(struct worker *worker, struct packet *packet)
 {
 	struct session_table *table = worker->sessions;

@@ -71,8 +71,8 @@ static void test_limits(void)
 	gateway_free(g);
 }
 
-// CPU time of so many packets from strangers, by network red, to a port of the client's.
-static double strangers(uint16_t port, uint32_t packets)
+// CPU time of so many packets from unknown remotes, by network red, to a port of the client's.
+static double unknown_remotes(uint16_t port, uint32_t packets)
 {
 	clock_t begun = clock();
 	for (uint32_t i = 0; i < packets; i++)
@@ -94,9 +94,9 @@ static void test_address_dependent_filtering(void)
 	for (uint32_t i = 0; i < MANY; i++)
 		many = source_port(gateway_send(
 			g, CLIENT_PORT, udp("10.1.0.2", 4001, "192.0.2.11", (uint16_t)(1024 + i))));
-	double one = strangers(few, PACKETS), other = strangers(many, PACKETS);
+	double one = unknown_remotes(few, PACKETS), other = unknown_remotes(many, PACKETS);
 	tap_ok(gateway_drops(g, EGRET_DROP_FILTERED) == 2 * PACKETS && other < 5 * one,
-		"a stranger costs the same, with 2 sessions on the port and with 30,000");
+		"an unknown remote costs the same, with 2 sessions on the port and with 30,000");
 	tap_ok(is_from(gateway_send(g, CLIENT_PORT, udp("10.1.0.3", 1, "192.0.2.10", 53)),
 		       "10.60.0.2", "192.0.2.10"),
 		"and a client of the other network begins as ever");
