@@ -225,6 +225,7 @@ static void print_plan(void)
 	FIELD(plan_derived, port_of_slot)
 	FIELD(plan_derived, addresses)
 	FIELD(plan_derived, locals)
+	FIELD(plan_derived, own_hashes)
 	FIELD(plan_derived, interval_at)
 	field("padding", cursor, sizeof(struct plan_derived) - cursor);
 	END(plan_derived);

@@ -119,7 +119,7 @@ const struct egret_plan_address *plan_choose(const struct plan_view *view,
 
 const struct egret_plan_address *plan_address(const struct plan_view *view, uint32_t address)
 {
-	if (view->number == 0)
+	if (view->number == 0 || !plan_may_own(view->derived, address))
 		return NULL;
 	const struct plan_derived *derived = view->derived;
 	for (uint32_t i = plan_hash(address); derived->addresses[i] != EGRET_NONE;
@@ -133,7 +133,7 @@ const struct egret_plan_address *plan_address(const struct plan_view *view, uint
 
 int plan_is_local(const struct plan_view *view, uint32_t address)
 {
-	if (view->number == 0)
+	if (view->number == 0 || !plan_may_own(view->derived, address))
 		return 0;
 	const struct plan_derived *derived = view->derived;
 	for (uint32_t i = plan_hash(address); derived->locals[i] != EGRET_NONE;
@@ -155,7 +155,7 @@ int plan_address_in_network(const struct egret_plan_address *address, uint16_t n
 
 int plan_is_own_source(const struct plan_view *view, uint16_t network, uint32_t address)
 {
-	if (view->number == 0)
+	if (view->number == 0 || !plan_may_own(view->derived, address))
 		return 0;
 	const struct plan_derived *derived = view->derived;
 	for (uint32_t i = plan_hash(address); derived->locals[i] != EGRET_NONE;

@@ -22,12 +22,21 @@ struct plan_derived {
 	uint32_t port_of_slot[EGRET_PORT_MAX]; // index; or EGRET_NONE
 	uint32_t addresses[PLAN_HASH_SLOTS]; // index; or EGRET_NONE
 	uint32_t locals[PLAN_HASH_SLOTS]; // index; or EGRET_NONE
+	// A bit for each hash that a local or a gateway address has: 1 KiB that answers for the rest.
+	uint64_t own_hashes[PLAN_HASH_SLOTS / 64];
 	uint32_t interval_at[PLAN_SLASH16S + 1]; // the last interval that begins at or before it
 };
 
 static inline uint32_t plan_hash(uint32_t address)
 {
 	return address * 0x9e3779b1u >> (32 - PLAN_HASH_BITS);
+}
+
+// 0 when no local and no gateway address is equal to this one; 1 when one may be.
+static inline int plan_may_own(const struct plan_derived *derived, uint32_t address)
+{
+	uint32_t hash = plan_hash(address);
+	return (int)(derived->own_hashes[hash / 64] >> (hash % 64) & 1);
 }
 
 // Where the lists of an encoded plan begin.

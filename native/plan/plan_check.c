@@ -176,6 +176,22 @@ static void derive_locals(
 	}
 }
 
+static void mark_own(struct plan_derived *derived, uint32_t address)
+{
+	uint32_t hash = plan_hash(address);
+	derived->own_hashes[hash / 64] |= 1ull << (hash % 64);
+}
+
+static void derive_own_hashes(
+	const struct egret_plan *plan, const struct plan_lists *lists, struct plan_derived *derived)
+{
+	memset(derived->own_hashes, 0, sizeof derived->own_hashes);
+	for (uint32_t i = 0; i < plan->local_count; i++)
+		mark_own(derived, lists->locals[i].address);
+	for (uint32_t i = 0; i < plan->address_count; i++)
+		mark_own(derived, lists->addresses[i].address);
+}
+
 struct sorted_client {
 	uint32_t prefix, length, owner; // owner: index; or EGRET_NONE
 };
@@ -270,5 +286,6 @@ int plan_derive(const struct egret_plan *plan, struct plan_derived *derived, uin
 	if (!derive_ports(plan, &lists, derived) || !derive_addresses(plan, &lists, derived))
 		return -EGRET_STATUS_BAD_ARGUMENT;
 	derive_locals(plan, &lists, derived);
+	derive_own_hashes(plan, &lists, derived);
 	return derive_clients(plan, &lists, derived, starts, owners);
 }
