@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { defineConfig } from 'vitest/config';
 
 // What needs root and namespaces is run by tap (Makefile: interop, appliance, scale).

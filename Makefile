@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+#
 # Egret. `make` builds, `make help` lists the rest.
 
 ROOT := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
 # The launcher: runs Egret on the Node that it was tested with, whatever the system has.
 # Short-lived objects get 4 MiB each half at most.
 here=$(dirname "$(readlink -f "$0")")

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What crosses the seam between egretd (TypeScript) and the data plane (C).
 //
 // Every struct, limit and name that both sides know is a table in this file. `make abi` prints the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Prints src/dataplane/abi.gen.ts from abi.h (`make abi`).
 #include "abi.h"
 
@@ -41,6 +43,7 @@ static void print_field(
 
 int main(void)
 {
+	printf("// SPDX-License-Identifier: Apache-2.0\n");
 	printf("// Generated from native/abi.h by `make abi`. Do not edit.\n\n");
 #define PRINT_STRUCT(name, FIELDS) \
 	{ \

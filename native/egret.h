@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // libegret: the functions that egretd calls (src/dataplane/native.ts), and nothing else.
 //
 // Plain C, a flat ABI: handles are opaque pointers, rows are the structs of abi.h, results are 0 (or

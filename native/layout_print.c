@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Prints native/abi.layout: everything that egretd and the forwarder share, by names, offsets, widths
 // and values. The file is committed, so that a change of it is seen in review, and the Makefile takes the
 // two hashes from it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Start, configuration and stop of egretd, and how its parts (appliance/parts.ts) follow one Model and
  * one host.

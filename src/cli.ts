@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * egret: the command line. One table gives parsing, help and completion; asking a running egretd is
  * left to its status socket, and only `run` and `check` load more than this file and the list of views.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * egretd: read the configuration, start the appliance, handle signals.
  *

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The arena's file: made, named, mapped, closed, removed. See arena.h.
 #include "arena/arena.h"
 #include "egret.h"

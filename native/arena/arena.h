@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The arena: one file that egretd and the forwarder map, and the tables in it. Which tables, and
 // where, is decided in tables/.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "arena/epoch.h"
 #include "egret.h"
 #include "lib/clock.h"

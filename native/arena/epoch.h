@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Quiet points: when may egretd reuse what it has unlinked, given that workers may still read it?
 //
 //   worker:  epoch_enter ─▶ plan_view_take, fib_view_take ─▶ the batch ─▶ epoch_leave

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Measures the FIB: deltas and lookups a second, single large steps; `what | figure | unit` a line.
 //
 //   fib_bench [PREFIXES [ROUNDS]]

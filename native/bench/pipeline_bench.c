@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the pipeline costs a packet in memory, at a million sessions; `what | figure | unit` a line.
 //
 // Nanoseconds for the first packet of a session, for later packets of sessions in random order (every

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How long a new forwarder takes to take over the sessions of the one before it, by how many there are:
 // with the default limits of a million, and with limits that are just enough.
 //

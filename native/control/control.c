@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Messages on the control socket, and egretd's side of it. The protocol stands in control.h.
 #include "control/control.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The Unix socket between egretd and the forwarder: descriptors, wake-ups, liveness, and no more.
 //
 //   egretd (egretd/control_client.c)        forwarder (forwarder/control_server.c)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // egretd's side of the control socket. The protocol stands in control/control.h.
 #include "control/control.h"
 #include "egret.h"

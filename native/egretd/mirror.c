@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The mirror's thread, its ring and its sockets. See mirror.h; the messages stand in route_message.c.
 #include "egretd/mirror.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The mirror: a thread that installs routes into kernel tables, lowest in priority.
 //
 //   egretd ── egret_mirror_submit ──▶ ring ──▶ thread ── RTM_NEWROUTE / RTM_DELROUTE ──▶ kernel

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A netlink socket that Node can read.
 //
 //   kernel ──datagrams──▶ [thread] ──length, bytes, length, bytes …──▶ socket pair ──▶ net.Socket

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ICMP echo requests for failure detection (src/health), one raw socket for each.
 //
 // A socket is bound to the interface and mark of a network, so that two networks may have the same

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The messages as bytes. See route_message.h.
 #include "egretd/route_message.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // rtnetlink's messages on IPv4 routes, as the mirror writes them in bulk and hears of others' changes.
 //
 // rtnetlink(7), RFC 3549 §3.1.1. Routes have no metric and no onlink flag; several next hops have

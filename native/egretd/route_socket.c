@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Opening, filtering and joining. See route_socket.h.
 #include "egretd/route_socket.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A netlink socket on which the kernel tells of links, addresses, routes and neighbors, and takes
 // requests (rtnetlink(7)).
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Slots: small numbers for interfaces, networks and gateway addresses.
 //
 // A slot keeps its meaning as long as the arena exists, so that a session record, a counter or a FIB

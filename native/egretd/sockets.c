@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Sockets with the options that Node cannot set: AF_PACKET ports, TCP for BGP, the neighbor socket.
 //
 // RFC 2385 (TCP-MD5), RFC 5082 (GTSM), RFC 4271 §5.1.1 leaves precedence to RFC 791: BGP is sent with

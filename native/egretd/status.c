@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What status reads from the arena: live views of counters, and copies of rows that others write.
 #include "egret.h"
 #include "lib/clock.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The FIB's layout in a generation, and its readers' view. egretd's side is fib_apply.c.
 #include "fib/fib.h"
 

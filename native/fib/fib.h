@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Longest-prefix match, one table per network, in 16-8-8 strides.
 //
 // An entry is a leaf (group and the length of the prefix that wrote it) or the number of a ply of

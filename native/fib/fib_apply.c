@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The FIB as egretd calls it: opens and closes a writer, and checks the arguments of fib_write.h.
 #include "fib/fib_apply.h"
 #include "egret.h"

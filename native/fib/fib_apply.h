@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the handles of egret.h point to, and the opening and closing of the FIB's writer in it.
 #pragma once
 

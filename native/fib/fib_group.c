@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Next-hop groups, written by egretd while the forwarder reads them.
 #include "egret.h"
 #include "fib/fib_apply.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "fib/fib_write.h"
 
 #include <assert.h>

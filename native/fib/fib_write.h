@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The FIB's writer: what egretd keeps in addition to the tables, and how entries change (fib_apply.c calls
 // it).
 //

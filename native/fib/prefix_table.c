@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "fib/prefix_table.h"
 
 #include <assert.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The prefixes of one network's FIB, as its writer remembers them: which group each one has.
 //
 // The FIB itself forgets a prefix whose entries are all covered by longer ones; a withdraw must know

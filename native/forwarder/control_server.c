@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The forwarder's side of the control socket. The protocol stands in control/control.h.
 //
 // Several connections are ordinary: an egretd that dies keeps its own until the kernel closes it,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The forwarder's side of the control socket (control/control.h): listens, and does what it is asked.
 #pragma once
 #include <stdint.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // egret-forwarder: maps the arena, takes ports from egretd over a Unix socket, forwards.
 //
 //   egret-forwarder --arena PATH --socket PATH [--pid-file PATH]

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // One thread, one poll over everything: signals, control, neighbor events, ports.
 //
 // The thread spins only while traffic comes: SPIN_NS after the last packet it sleeps until something

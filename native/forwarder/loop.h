@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A worker's loop: wait, take batches from its ports in turn, keep house.
 #pragma once
 

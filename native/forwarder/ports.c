@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "forwarder/ports.h"
 
 #include "neighbor/neighbor.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A worker's ports: into their slots, out of them, and what was lost on the way.
 #pragma once
 #include "packet/worker.h"

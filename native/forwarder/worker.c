@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "forwarder/worker.h"
 
 #include "arena/epoch.h"

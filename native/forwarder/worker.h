@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A worker: making it over an arena, a batch, housekeeping. Its state: packet/worker.h.
 #pragma once
 #include "packet/worker.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Opens arenas that are damaged, as the next egretd and the next forwarder would: an arena in which
 // the gateway of test/memory_gateway.h has worked is written over in places. Either it is refused, or
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A process that can open the forwarder's socket may send anything: the input becomes connections, pieces
 // of messages, valid and invalid requests, and descriptors of every kind. Whatever they are:
 //

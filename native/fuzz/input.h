@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What fuzzers have in common: numbers out of the input's bytes, zeros when they have run out, and the
 // end when something that must hold does not.
 #pragma once

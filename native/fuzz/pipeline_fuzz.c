@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Bytes become frames, waits, plans and routes for the gateway of test/memory_gateway.h. Whatever they are:
 //
 //   - nothing is read or written outside (ASan, UBSan);

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Publishes rubbish as a plan. What is taken must answer every lookup without reading outside.
 //
 // The first eight bytes of the input choose what is asked; the rest is the encoded plan. Sizes are

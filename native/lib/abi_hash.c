@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "lib/abi_hash.h"
 
 #include <abi_hash_values.h> // in build/

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Which build a process is of, as far as the other process must know. Both hashes are of
 // native/abi.layout; the Makefile writes them into a header of its own, so that a change of them
 // compiles only abi_hash.c again.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The clock of everything that is measured: CLOCK_MONOTONIC, the same in both processes.
 #pragma once
 #include <stdint.h>

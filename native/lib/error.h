@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How a function of the library says that a system call failed.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The hash index's slow half: making, insertion, removal. See index.h.
 #include "lib/index.h"
 

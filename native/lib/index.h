@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A hash index: which record has this key? Two buckets of eight entries can hold a key, one cache
 // line each, so a lookup costs at most two misses of its own, and one more for the record.
 //

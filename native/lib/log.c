@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The log's way out: standard error, which may be a pipe without a reader. Neither egretd
 // nor the forwarder waits for a reader: a line that finds no room is lost.
 #include "egret.h"

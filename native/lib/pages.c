@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Zeros from the kernel. See pages.h.
 #include "lib/pages.h"
 

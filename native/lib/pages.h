@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Large tables that begin as zeros: address space at once, memory page by page as it is used.
 //
 // A table is made for as much as the limits allow; what a start costs and what a process takes then

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The timer wheel. See timer.h.
 #include "lib/timer.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A timer wheel: things with a number, each with at most one deadline in ticks.
 //
 // One slot a tick, TIMER_SLOTS of them; a deadline further away waits in the last slot that can hold

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A port in memory: frames that are sent are kept in order until the caller takes them. Nothing is
 // received: tests put frames into the worker's batch.
 #include "memory/port_memory.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The inside of a memory port: what has left by it, kept until it is taken.
 #pragma once
 #include "packet/port.h"

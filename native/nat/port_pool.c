@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Outside ports, exact. See port_pool.h.
 #include "nat/port_pool.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Outside ports: which are free, exactly, for each gateway address and protocol.
 //
 // One bit for each port. A port is chosen at random (RFC 6056 §3.3.1) and, if taken, the next free one

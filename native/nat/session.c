@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Sessions and bindings: creation, removal, finding. See session.h; rebuilding from records stands in
 // session_rebuild.c, TCP and time in session_timer.c.
 #include "nat/session.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // NAT sessions and bindings: the records, which are truth, and the tables that find them.
 //
 //   inside endpoint ──▶ binding ──▶ outside endpoint      (RFC 4787 REQ-1: one for all remotes)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Clients of the session table. See session_client.h.
 #include "nat/session_client.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Clients: inside addresses with sessions, and how many (RFC 6888 REQ-4). Used by session.c.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What session.c, session_rebuild.c and session_timer.c share, and no other file uses.
 #pragma once
 

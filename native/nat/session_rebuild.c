@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The private half of the session table, made from the records: at every start of a forwarder, which
 // may find the records of one that was killed between any two stores.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the records consist of, and what becomes of one of another build. See session_record.h.
 #include "nat/session_record.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The records of sessions and bindings, as they lie in the arena: the truth that outlives a forwarder,
 // and a build.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Remotes of a binding. See session_remote.h.
 #include "nat/session_remote.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Remotes of a binding: the addresses that its sessions have, and how many (RFC 4787 §5). Used by session.c.
 #pragma once
 

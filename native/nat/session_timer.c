@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A session in time: what each packet does to its state, and when it ends.
 //
 // RFC 4787 REQ-5 and REQ-6 (both directions refresh), RFC 5382 REQ-5, RFC 5508 REQ-2, RFC 6888 REQ-8,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The table: a row of the arena and a private record for each neighbor, found by a keyed hash.
 //
 // Chains of indexes rather than open addressing, because neighbors are added and removed all the time.

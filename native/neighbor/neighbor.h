@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Neighbors: the MAC address of each next hop and of each directly connected host.
 //
 // The forwarder follows the kernel's table over its own netlink socket (neighbor_netlink.c), so that

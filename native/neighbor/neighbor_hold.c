@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Packets that wait for a neighbor's MAC address (RFC 1122 §2.3.2.2), and the questions to the kernel.
 //
 // A packet is copied: its batch continues without it. When the neighbor answers, the copy passes the

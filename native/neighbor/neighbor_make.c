@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Making and freeing the table, and taking over the rows that the previous forwarder left.
 #include "neighbor/neighbor.h"
 #include "neighbor/neighbor_table.h"

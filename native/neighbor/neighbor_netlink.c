@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The kernel's neighbor table, over rtnetlink (RFC 3549 §3): events, dumps, and requests to resolve.
 //
 // egretd opens the socket and hands it over, so that it outlives egretd. Every message is a

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Polls the neighbors in use: are they still reachable, and at the same MAC address?
 //
 // RFC 1122 §2.3.2.1: unicast polls. A neighbor that is used and has not been confirmed for

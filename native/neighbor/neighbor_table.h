@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The inside of struct neighbor_table, for the files of this room alone: neighbor.c (the table),
 // neighbor_make.c, neighbor_hold.c (packets that wait), neighbor_poll.c (is it still there?) and
 // neighbor_netlink.c (the kernel's table).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "packet/arp_frame.h"
 
 #include "wire/header.h"

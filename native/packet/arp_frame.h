@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ARP messages over Ethernet for IPv4 (RFC 826), as bytes: what they mean is pipeline/stage_arp.c.
 #pragma once
 #include "packet/packet.h"

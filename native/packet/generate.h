@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Packets that are made here: ICMP errors, ARP, pieces of what is too large.
 //
 // They take the batch's slots behind those of the packets that came, and are counted as generated on

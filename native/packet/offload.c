@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Checksums and sizes of superframes. See offload.h.
 #include "packet/offload.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a port would have done for us: completes checksums, cuts superframes.
 //
 // Packets keep the offload with which they came (struct virtio_net_hdr) whenever they can. They lose

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A packet on its way through the pipeline, and a batch of them.
 //
 // A packet is a whole Ethernet frame in a buffer of its own with headroom in front. What the port

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A port: receive a batch, transmit a batch. Drivers: port/, memory/port_memory.c.
 #pragma once
 #include "packet/packet.h"

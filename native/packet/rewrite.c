@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Endpoints and their checksums. See rewrite.h.
 #include "packet/rewrite.h"
 

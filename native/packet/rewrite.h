@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Changes of a packet's endpoints, with their checksums (RFC 1624), on whole packets and on the
 // headers that ICMP errors quote.
 #pragma once

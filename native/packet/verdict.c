@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "packet/verdict.h"
 
 void verdict_count(struct worker *worker, struct packet *packet)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The one place where a packet's verdict becomes a counter.
 //
 // Each is counted on the port by which the packet (or the packet that caused it) came, so that for

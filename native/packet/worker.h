@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a worker knows: the context that every stage gets.
 //
 // A worker is one thread that takes batches from its ports, runs the pipeline and sends. It alone

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Fragments and datagrams of superframes. See fragment.h.
 #include "pipeline/fragment.h"
 

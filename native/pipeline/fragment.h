@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Cuts packets that are larger than the link takes, in order, first piece first.
 //
 // RFC 791 §3.2, RFC 1812 §4.2.2.7 (multiples of 8, options copied by their flag). UDP superframes are

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ICMP errors of our own. See icmp.h.
 #include "pipeline/icmp.h"
 

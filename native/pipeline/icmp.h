@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ICMP errors that the gateway sends itself, and how many.
 //
 // RFC 792, RFC 1812 §4.3.2, RFC 1191. The source is the address of the port by which the offending

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The pipeline: start reading here.
 //
 //   parse ─▶ session ─▶ classify ─▶ route ─▶ allocate ─▶ rewrite ─▶ transmit ─▶ count

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The order of the stages: see pipeline.c.
 #pragma once
 #include "packet/worker.h"

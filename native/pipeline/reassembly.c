@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Fragments that arrive. See reassembly.h.
 #include "pipeline/reassembly.h"
 

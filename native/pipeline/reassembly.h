@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Reassembles fragments, before their ports are read.
 //
 // RFC 791 §3.2, RFC 1858 and RFC 3128 (a first fragment holds its transport header), and RFC 5722's

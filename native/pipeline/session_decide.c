@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Does a session still lead where it did? Asked again when the plan or a FIB chunk has changed, by the
 // session's next packet or by the sweep after a plan change, whichever comes first.
 //

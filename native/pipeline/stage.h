@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The stages of the pipeline: each a function over a batch, in the order of pipeline.c.
 //
 // A stage touches only packets that are live, and passes over those made here (is_generated), which

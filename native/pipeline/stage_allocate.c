@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Stage 5: a session for a first packet, with an outside port if its endpoint has none yet.
 //
 // RFC 4787 REQ-1 and REQ-2 (one outside endpoint for an inside one), RFC 5382 REQ-2 (TCP begins with

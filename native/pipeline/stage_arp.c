@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ARP as far as the kernel does not do it: answers for pool addresses, which no interface holds, and
 // the answers to our own polls of neighbors (neighbor/neighbor_poll.c).
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Stage 3: what may begin. A packet without session needs a client, a rule and a gateway address; one
 // from outside needs a binding whose filtering lets it in.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Stage 1: from bytes to addresses and ports; what is malformed, and what is the kernel's.
 //
 // IEEE 802.3, RFC 791, RFC 1812 §5.2.2 (header checks), §5.3.4 (link broadcasts), §5.3.7 (martians),

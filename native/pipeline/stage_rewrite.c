@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Stage 6: the packet becomes that of the other side.
 //
 // RFC 3022 §4, RFC 1624 (checksums are updated, never recomputed, so that corruption stays visible),

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Stage 4: where to. The gateway's networks choose the route of a first packet; every packet gets a
 // path of its next-hop group, and is judged by TTL and by the MTU of the port it will leave by.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Stage 2: which side a packet comes from, and which session it belongs to.
 //
 //   destination is a pool address ─▶ inbound: key (network, outside endpoint, remote endpoint)

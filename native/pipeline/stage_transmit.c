@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Stage 7: the neighbor's MAC address, pieces of what is too large, and out.
 //
 // RFC 826, RFC 1122 §2.3.2.2 (packets wait for ARP; neighbor_hold.c). Frames for one port leave in one

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The decision for a first packet, in three steps that the pipeline's stages and `egret why` share.
 //
 //   decide_source   who is the client, which rule, which gateway address      (stage classify)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "plan/plan.h"
 
 #include "plan/plan_buffer.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The plan: who is a client, which policy, which gateway addresses, which ports there are.
 //
 // egretd builds a plan from its model (src/egress/plan.ts) and publishes it whole; two buffers take

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Where the parts of a plan buffer lie, for given limits. See plan_buffer.h.
 #include "plan/plan_buffer.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a plan buffer of the arena holds: what is derived from a plan, then the plan as encoded.
 //
 // Clients are the intervals of the address space between two prefix bounds: `starts` ascends,

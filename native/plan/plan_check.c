@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Checks an encoded plan, and derives from it what makes lookups fast. What comes in may be anything:
 // nothing is followed before it is known to be in range.
 #include "plan/plan_buffer.h"

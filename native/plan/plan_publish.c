@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Takes plans from egretd: checks, derives in private memory, then writes the buffer that no worker
 // reads and makes it current with one release store.
 #include "arena/epoch.h"

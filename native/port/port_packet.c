@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A port over AF_PACKET with virtio-net headers: works on every interface.
 //
 // Each frame travels with a struct virtio_net_hdr in front (PACKET_VNET_HDR), both ways: it says

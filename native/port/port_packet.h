@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The driver over an AF_PACKET socket.
 #pragma once
 #include "packet/port.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // An arena of another build, or of other limits: what of it can be kept, and keeping it.
 //
 //   old file   preamble ─▶ lists ─▶ fields of records, by name

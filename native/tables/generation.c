@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Generations of the FIB: egretd writes one while the other forwards, and then they change places.
 #include "arena/arena.h"
 #include "arena/epoch.h"

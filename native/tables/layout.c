@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Where each table of the arena lies. See layout.h.
 #include "tables/layout.h"
 

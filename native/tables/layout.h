@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Where each table of the arena lies, for given limits. Pure: no memory is touched.
 #pragma once
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Which tables the arena holds, and where: laid out, created, opened, checked.
 #include "arena/arena.h"
 #include "egret.h"

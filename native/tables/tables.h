@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The tables of an arena: made in a file that has no name yet, and given its name when they are whole.
 #pragma once
 

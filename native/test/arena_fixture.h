@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Small arenas for the C tests: created under a name of their own, unlinked at once.
 #pragma once
 #include "arena/arena.h"

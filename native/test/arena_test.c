@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The arena as a file: made whole, opened only when it is sound; slots, and what status reads.
 #include "arena/epoch.h"
 #include "arena_fixture.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Incremental checksums against full ones (RFC 1071, RFC 1624), on random and on nasty values.
 #include "arena_fixture.h"
 #include "packet/rewrite.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The control socket, both ends: descriptors are passed both ways, malformed messages harm no connection.
 #include "arena/arena.h"
 #include "control/control.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // An arena of another build or of other limits: slots, sessions and bindings are kept, and an arena that
 // is not in use any more is removed.
 #include "arena/epoch.h"

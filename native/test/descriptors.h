@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How many descriptors this process has open: what was passed on is to be closed.
 #pragma once
 #include <dirent.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Readers and a writer at once: an address that always has a route never gets another one, or none,
 // while plies above, below and next to its prefix are added, removed and used again.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The FIB against a linear scan; its plies, groups and generations from creation to reuse.
 #include "arena/epoch.h"
 #include "arena_fixture.h"

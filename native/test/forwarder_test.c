@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The real forwarder between two namespaces: traffic, superframes, death and return, an orderly end.
 #include "gateway.h"
 

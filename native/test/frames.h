@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Frames for the C tests, written rather than captured:
 //
 //   frame_udp(frame_ipv4("10.1.0.2", "192.0.2.10"), 4000, 53, 100)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A gateway for tests of the real forwarder: two namespaces, an arena with routes and a plan, and the
 // program that ships (build/egret-forwarder, next to the folder of the tests). No egretd.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ICMP: queries by id, errors that pass through, errors of our own, and path MTU.
 #include "steps.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A log line is written whole, in pieces, or not at all; the writer never waits for its reader.
 #include "egret.h"
 #include "tap.h"

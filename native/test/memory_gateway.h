@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A gateway for the C tests: two networks that use the same addresses, their clients, a worker over
 // memory ports. After every step the frames balance and every checksum that left is right.
 //

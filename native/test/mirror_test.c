@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The mirror against the kernel, in a network namespace of the test's own: what is submitted is what
 // `ip route` prints, failures and foreign changes are reported, and nothing is lost under load.
 // Skipped where neither root nor user namespaces are to be had.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The neighbor table: which packets wait, which are sent, which neighbors are removed; then the same
 // against a real kernel.
 #include "arena/arena.h"

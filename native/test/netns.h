@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A network namespace of the test's own, removed when the test exits. Needs root and iproute2.
 #pragma once
 #include <sched.h>

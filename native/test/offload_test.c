@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Partial checksums and superframes: kept when they can be, cut when they must.
 #include "steps.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What arrives broken, for others, or in pieces: header checks, the kernel's share, ARP, fragments, every
 // truncation of every kind of packet.
 #include "steps.h"

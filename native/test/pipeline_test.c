@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The pipeline over memory ports: which network, which source, and what changes of plan and routes do
 // to sessions that live. Every step also checks the counters' balance and all checksums.
 #include "steps.h"

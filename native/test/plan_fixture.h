@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Builds encoded plans for the C tests: rows are added in any order, plan_encode lays them out.
 #pragma once
 #include "abi.h"

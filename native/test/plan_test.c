@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Plans: what is refused, who is whose client, which gateway address, and why.
 #include "arena/epoch.h"
 #include "arena_fixture.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The AF_PACKET driver over a veth pair: frames, offload, tags, failures, losses.
 #include "egret.h"
 #include "netns.h"

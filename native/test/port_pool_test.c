@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Every outside port can be handed out, to the last one, and comes back.
 #include "arena_fixture.h"
 #include "nat/port_pool.h"

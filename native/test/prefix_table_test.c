@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The writer's table of prefixes against an array, and how it grows and gives memory back.
 #include "fib/prefix_table.h"
 #include "tap.h"

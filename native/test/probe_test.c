@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Echo requests through bound and marked sockets, in a namespace of its own.
 #include "egret.h"
 #include "netns.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A forwarder that dies between any two stores to its records: what the next one rebuilds is exactly
 // what the records say, and forwarding continues.
 //

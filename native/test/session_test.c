@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Sessions: mapping, filtering, limits, the states of TCP, and that ports are used again.
 #include "steps.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // TCP sockets with BGP's options, locks, and the netlink reader thread, in a namespace of its own.
 #include "egret.h"
 #include "netns.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // One step against the gateway of memory_gateway.h, and what came of it.
 #pragma once
 #include "memory_gateway.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // TAP 13 for the C tests: tap_ok for each fact, tap_done at the end of main.
 //
 //   tap_ok(count == 3, "three rows, not %u", count);

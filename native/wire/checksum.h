@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The Internet checksum: RFC 1071 sums, RFC 1624 updates, and partial sums that a NIC completes.
 //
 // Sums are of 16-bit words in host order as read from big-endian bytes, kept in 32 or 64 bits and

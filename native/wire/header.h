@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Headers as on the wire: offsets and values, read and written byte by byte (nothing is aligned).
 //
 // RFC 791, 792, 768, 9293, 826, and IEEE 802.3. Values are in host order once read.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What status reads of the appliance. */
 import type { Speaker } from '../bgp/speaker.ts';
 import type { ArenaDataPlane } from '../dataplane/arena.ts';

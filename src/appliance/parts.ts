@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Every part of egretd, built in the order in which data flows. What they do together is the
  * appliance's (appliance.ts).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reconciliation: makes the box what the Model and the host ask for, in idempotent steps.
  *

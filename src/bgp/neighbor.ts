@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What a session must know of its neighbor: model.Neighbor with every name resolved. */
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { TtlPolicy } from './connection/transport.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** New import filters on a session that stands: what the neighbor must do, and what is said if it does not. */
 import { beforeEach, expect, test } from 'vitest';
 import { announcement, internal, Script } from '../../test/support/scripted-neighbor.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What Appliance.spec.neighbors[] sets: limits of prefixes, the first AS, MED. */
 import { beforeEach, expect, test } from 'vitest';
 import { announcement, internal, Script } from '../../test/support/scripted-neighbor.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What a session remembers for status: counts, the last error, why it last went down, and the last
  * events. Written by the session, read by its snapshot.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { beforeEach, describe, expect, test } from 'vitest';
 import { announcement, internal, Script } from '../../test/support/scripted-neighbor.ts';
 import {

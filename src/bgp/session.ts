@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The session with one neighbor: its connections, of which one is left, and what became of them.
  *

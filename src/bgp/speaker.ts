@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The BGP speaker: one session for each neighbor of each network, and the listeners they come by.
  *

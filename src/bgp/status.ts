@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What a session says of itself: the rows behind `egret show neighbors`. */
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { FsmName } from './connection/fsm-step.ts';

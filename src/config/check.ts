@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** `egret check`: every error of a configuration, and its notes, without touching anything. */
 import type { Model } from '../model/model.ts';
 import { loadConfig } from './load.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
 import type { Model } from '../model/model.ts';
 import { parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';

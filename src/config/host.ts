@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What only the kernel knows: whether each neighbor and static next hop can be reached, and by which
  * interface. Pure; the daemon hands the kernel's facts in, at start and before it takes a new Model.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** All kinds that Egret works with, in the order of docs/resources.md. */
 import { applianceKind } from './kinds/appliance.ts';
 import { bgpConfigurationKind } from './kinds/bgp-configuration.ts';

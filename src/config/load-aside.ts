@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * loadConfig in a thread of its own: ten thousand documents take a second, and the main thread has
  * timers to keep. The only file that knows of the thread; it is both of its sides.

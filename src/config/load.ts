@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** `--config PATH` → Model or errors. The only file of config/ that reads files. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The reference page of the resources, from the kinds' own shapes (`make docs` writes
  * docs/resources.md; a test compares the two).

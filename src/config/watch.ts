@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Appliance.spec.config.watch: notices when a configuration may have changed.
  *

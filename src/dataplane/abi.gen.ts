@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Generated from native/abi.h by `make abi`. Do not edit.
 
 /** struct egret_limits. */

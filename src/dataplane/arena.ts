@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The DataPlane over the arena that egretd shares with the forwarder.
  *

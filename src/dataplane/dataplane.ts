@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The seam to the forwarder, as the rest of egretd sees it. native.ts implements it over libegret;
  * nothing else loads the library.

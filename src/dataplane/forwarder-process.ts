@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Finds forwarders among the processes of this box, by name and command line, and stops them. */
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Clock } from '../lib/clock.ts';

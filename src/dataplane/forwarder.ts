@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The forwarder process: adopt it or start it, hand it its ports, start it again when it dies.
  *

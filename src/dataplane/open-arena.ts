@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Which arena egretd works on: the one that the previous instance left, when it is of this build and
  * large enough; otherwise a new one, with its sessions when their records can be converted

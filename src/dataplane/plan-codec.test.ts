@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { expect, test } from 'vitest';
 import type { EgressPlan } from '../egress/plan.ts';
 import { parseIpv4Prefix } from '../net/ipv4.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Encodes an EgressPlan as native/abi.h lays it out: struct egret_plan, then its rows, list by list.
  * Pure; offsets come from abi.gen.ts.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Reads and writes fixed records by the offset tables of abi.gen.ts. Little-endian, as x86 and ARM. */
 import { assert } from '../lib/assert.ts';
 

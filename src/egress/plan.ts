@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The plan for a first packet: who is a client, which policy, which gateway address, which ports.
  *

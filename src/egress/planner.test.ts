@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { expect, test } from 'vitest';
 import type { Client, Model } from '../model/model.ts';
 import { formatIpv4Prefix, parseIpv4Prefix } from '../net/ipv4.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Makes the plan: the Model, the addresses that gateways have, and which of them are ready, in the
  * shape that the data plane takes (plan.ts). Pure.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Which interfaces are ports, in which role, and whose network they carry. Pure.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { expect, test } from 'vitest';
 import type { Gateway } from '../model/model.ts';
 import { gatewayReadiness, type NetworkFacts, networkReadiness } from './readiness.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Whether a network and a gateway are ready, and the reason in words. Pure.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Numbers of next-hop groups, one pool for all networks of the data plane.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Prefixes that two networks of one gateway both have a route to.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What the FIB writes to: the data plane (dataplane/dataplane.ts) implements it, tests do too.
  *

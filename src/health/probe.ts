@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What is known of the targets of a gateway's probes, and what it says of the gateway. Pure.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The probes of all gateways with spec.egressGatewayFailureDetection, following the Model.
  *

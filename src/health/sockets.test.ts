@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** HTTP over real sockets on loopback; echo requests need root and are native/test/probe_test.c's. */
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';

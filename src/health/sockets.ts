@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Probes on the wire: the only file of this folder with sockets.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Probes one target again and again: rounds of attempts, one outstanding at a time.
  *

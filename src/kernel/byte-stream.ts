@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads a descriptor that libegret writes to, in steps: the only file of src/kernel that opens a
  * stream. What came waits here for the stream's turn in the work queue, and while it does, nothing

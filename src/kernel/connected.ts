@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Connected routes of networks, in their private tables (identity.ts), and /32 routes to neighbors
  * that are reached through a gateway (BGPPeer.reachableBy).

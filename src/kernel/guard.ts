@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The guard: nftables rules that keep the kernel from forwarding what belongs to the forwarder, and
  * that mark each packet with the network that it came from.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A picture of the box at one moment: links, IPv4 addresses, routes of the main table, and what follows
  * from them. Pure, frozen data; host.ts makes one whenever the kernel's messages changed something.

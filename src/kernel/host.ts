@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What the kernel knows of this box: links, IPv4 addresses, routes of the main table. Live, by
  * rtnetlink notifications; read again in full when the kernel could not keep up.

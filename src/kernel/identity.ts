@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The numbers by which Egret recognizes its own routes, rules and neighbors in the kernel. What a
  * previous instance left behind is found by them, not by a list that could be lost. There is one Egret

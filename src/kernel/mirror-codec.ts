@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What is passed to the mirror's thread and comes back: rows of struct egret_mirror_route
  * (native/egret.h) and struct mirror_event (native/egretd/mirror.h), in host order.

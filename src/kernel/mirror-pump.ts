@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The mirror's pump: hands what changed to the thread that tells the kernel (native/egretd/mirror.h), and
  * notes in each MirrorTable what became of it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Reads a kernel table for the mirror, in slices, and knows ours from others' routes. */
 import { EgretError } from '../lib/errors.ts';
 import type { HostSnapshot } from './host-snapshot.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * One table of the mirror: which prefixes the kernel holds and with which next hops, which were
  * refused, which must be checked again.

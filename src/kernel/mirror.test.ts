@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What the mirror does when the thread, the kernel or the host do not do as they should. Those are the
  * test's own here; test/kernel/kernel.test.ts has the real ones.

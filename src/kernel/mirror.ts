@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The mirror: what each network's RIB selected, in the kernel's table of the same number, so that
  * the box itself uses it and `ip route` shows it. Forwarding never depends on it.

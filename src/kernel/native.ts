@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What src/kernel needs of libegret, as interfaces that are handed in.
  * appliance/host/native-sockets.ts implements them over native/egret.h; tests do it with a few lines of their

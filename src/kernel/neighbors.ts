@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Managed neighbors (NTF_EXT_MANAGED): next hops and directly connected clients, which the kernel
  * resolves and keeps resolved by itself. It never sees our packets use them, and would forget them.

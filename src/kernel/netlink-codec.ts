@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Netlink messages and attributes as bytes (RFC 3549 §2; netlink(7), linux/netlink.h).
  *

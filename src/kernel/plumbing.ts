@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Everything that egretd configures in the kernel so that the networks' packets stay separate, in the
  * order that this needs: settings, guard, rules, connected routes, neighbors. The guard is installed

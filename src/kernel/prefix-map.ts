@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * IPv4 prefixes with a 32-bit value and an 8-bit mark each, for tables of a million.
  *

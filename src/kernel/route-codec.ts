@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The bodies of rtnetlink messages on IPv4 routes (RFC 3549 §3.1.1; rtnetlink(7), linux/rtnetlink.h).
  *

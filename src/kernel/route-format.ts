@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A route, printed to the letter as `ip route show table N` prints it (iproute2 6.1,
  * ip/iproute.c print_route): every word is followed by a blank, the last one too.

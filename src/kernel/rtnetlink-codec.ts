@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The bodies of rtnetlink messages: links, IPv4 addresses, neighbors and rules (RFC 3549 §3.1;
  * rtnetlink(7), linux/{rtnetlink,if_link,if_addr,neighbour,fib_rules}.h). Those of routes stand in

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Conversation with the kernel over rtnetlink: requests with acknowledgements, dumps, and the stream
  * of notifications (docs/adr/0002-own-rtnetlink.md).

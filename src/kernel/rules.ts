@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Routing rules: packets with mark N are looked up in the private table with network N's connected
  * routes, then in table N.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Kernel settings under /proc/sys/net that Egret's ports need. What was found is remembered, so that
  * an orderly stop leaves the box as it was; the caller keeps the record over restarts (state.json).

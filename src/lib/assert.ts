@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Programmer errors: kept in release, they end the process and its supervisor starts it again.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Time as an argument. Everything that waits or stamps takes a Clock, so that tests and the
  * simulation decide what time it is. The only file that asks the system for the time.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * One at a time, and the last one counts: work that follows something which changes while it is done.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A timer that is set again and again, as the hold timer is by every UPDATE: setting moves the
  * deadline, and the clock's timer is only armed again when it fires too early.

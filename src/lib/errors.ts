@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Operating errors: what an operator sees when something outside the program is wrong.
  *

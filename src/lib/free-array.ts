@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Frees the memory of a large typed array at once. The collector would find it by itself, but much
  * later: what lies outside of its heap hardly counts when it decides to run.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What a JSON value must be: one description gives the TypeScript type, the JSON Schema (draft
  * 2020-12, the few keywords below) and the check.

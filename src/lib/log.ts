@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Structured logs on standard error, one JSON object a line (pino). */
 import pino from 'pino';
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * How long timers wait for the main thread: the delay of a timer that is set every 10 ms, over what it
  * would have without other work. So everything counts: steps, what Node does by itself, garbage

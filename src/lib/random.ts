@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Randomness as an argument. The only file that asks the system for it. */
 import { randomBytes } from 'node:crypto';
 

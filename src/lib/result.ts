@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A value or a fault, for functions whose failure is data (decoders, parsers). */
 export type Result<Value, Fault> =
   | { readonly ok: true; readonly value: Value }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The one scheduler of the main thread: all work that can wait, in small steps, with one budget for
  * each turn of the event loop (docs/adr/0011-one-scheduler.md).

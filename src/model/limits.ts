@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * How many of each thing the data plane has room for. The same numbers are in native/abi.h; a test
  * compares them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What the operator wants: the configuration after every reference is resolved and every rule
  * checked, for this box alone. Frozen data; config/resolve/resolve.ts makes it, everybody else reads it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Autonomous system numbers: RFC 6793 (four octets), RFC 5396 (asplain and asdot).
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** BGP communities: `aa:nn` (RFC 1997) and `aa:nn:mm` (large, RFC 8092). */
 
 export type Community = number | readonly [number, number, number];

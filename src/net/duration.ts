@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Durations as the resources write them: `90s`, `5m`, `2h4m`, `500ms`, `1.5h`. */
 
 const unitMs = {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * IPv4 addresses and prefixes as unsigned 32-bit numbers in host order.
  *

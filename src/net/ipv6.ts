@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * IPv6 text (RFC 4291 §2.2), as far as the configuration needs it: to tell an address that Calico
  * would accept from a misspelled one. No zones, no arithmetic.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Path attributes, interned by their raw bytes, for every RIB of the process.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Picks the best of several paths to one prefix, and says of every other why it lost.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Visits a table of records in slices, and once more when asked again meanwhile.
  *

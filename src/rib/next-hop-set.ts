@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Sets of next hops, interned: what a prefix points to.
  *

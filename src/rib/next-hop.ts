@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Next hops of one RIB and where they lead (RFC 4271 §5.1.3, §9.1.2.1).
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The paths of one RIB: each prefix has a list of them, at most one for each source.
  *

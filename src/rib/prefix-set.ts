@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A set of prefixes for a million of them: it grows and shrinks a piece at a time, where one large
  * Set would stop the main thread while it moves to a larger place.

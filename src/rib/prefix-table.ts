@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The prefixes of one RIB: records found by (address, length) through open addressing.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Records of a few 32-bit words in one typed array: what the RIB has a million of.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A consumer's own queue of the prefixes whose outcome changed: the FIB, the mirror, a monitor.
  *

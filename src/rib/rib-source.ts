@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A producer's hold on a RIB: its adj-RIB-in after policy (RFC 4271 §3.2), or its local routes. */
 import { assert } from '../lib/assert.ts';
 import type { Ipv4 } from '../net/ipv4.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Random routes against a model that is too simple to be wrong. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

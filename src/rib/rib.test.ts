@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { formatIpv4Prefix, parseIpv4, parseIpv4Prefix } from '../net/ipv4.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The RIB of one VRF, or of the main table: routes of every source in, outcomes out.
  *

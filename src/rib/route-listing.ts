@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Prefixes of a RIB in printing order, a slice at a time: by address, and of one address the longest
  * first, as Linux lists a table (net/ipv4/fib_trie.c).

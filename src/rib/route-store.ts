@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What a RIB holds, and the two things that happen to it: a path changes, a prefix is decided.
  *

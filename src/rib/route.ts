@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Path attributes and the facade between the RIB and its producers and consumers.
  *

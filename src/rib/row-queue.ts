@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Numbers first in, first out, on a ring that grows and, once drained, gives its memory back.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Counters of egretd itself, in addition to those of the data plane (native/abi.h). docs/counters.md lists them. */
 
 /** What each means. */

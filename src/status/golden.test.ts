@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { expect, test } from 'vitest';
 import { makeLiveParts } from '../../test/support/live-parts.ts';
 import { type JsonSchema, readJson } from '../lib/json-schema.ts';

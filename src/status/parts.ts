@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What status reads of a running egretd, collected for each request. */
 import type { NeighborRow } from '../bgp/status.ts';
 import type { DataPlane } from '../dataplane/dataplane.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Rows to an aligned table or to JSON, chunk by chunk. */
 import { type Column, formatTable } from './table.ts';
 

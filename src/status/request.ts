@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What is sent over the status socket: a request, which is checked completely before it is used, and
  * the mark that ends a complete answer.

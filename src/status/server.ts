@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Serves status over Unix sockets: one request a connection.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Text tables: aligned columns, a header in capitals, numbers to the right. */
 
 export interface Column<Row> {

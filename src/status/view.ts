@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A view of `egret show`: what a row is, its columns, and where its rows come from. Each stands in a
  * file of its own in views/, and in the list of views.ts.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { expect, test } from 'vitest';
 import { printTable } from './print.ts';
 import { type RouteRow, routeColumns } from './views/route.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The views of `egret show`, in the order of help. */
 import type { View } from './view.ts';
 import { clients } from './views/clients.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The answer of `egret why`: what it says, and how it is printed. */
 import {
   choice,

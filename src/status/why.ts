@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * `egret why`: the data plane's own decision for a client's first packet, put into words, with every
  * candidate route and the step that lost.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What `make run` promises after the build: without a terminal it shows which client reached which
  * network, and exits; at a terminal it opens a prompt in the gateway. Both run at the same time here.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The figure: each client reaches its own network although both use the same addresses, with the
  * source of its own gateway, and nothing else.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Routes and rules change under traffic: exactly the sessions concerned stop, at once, and no other
  * session loses a packet.

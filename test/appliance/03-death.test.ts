@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Death of each process, and of both: packets go on or stop, but never leave with a client's source
  * address. 2,000 numbered datagrams a second each way and a TCP transfer account for it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The gateway as a router among routers: traceroute shows its arrival interface, and path-MTU
  * discovery works both ways, wherever the narrow link is.

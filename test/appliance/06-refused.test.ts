@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A configuration that does not fit the host, or a kernel table with routes of another program: egretd
  * exits with the documented status and leaves nothing behind. One that runs keeps its configuration, and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Malice and arithmetic: random, truncated and malformed frames from both sides harm nothing, and
  * once traffic has stopped every frame is accounted for, on each interface and in total.

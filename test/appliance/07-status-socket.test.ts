@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Malice at the status socket and the command line: rubbish, endless requests, readers that never
  * read, readers that leave. egretd answers everybody else, and neither grows nor ends.

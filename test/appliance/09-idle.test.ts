@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Ten thousand sessions and no packet: next to no CPU, and the sessions end all the same. */
 import { test } from 'tap';
 import { until } from '../lab/process.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The life cycle of both processes: ends in order and out of order, at any moment, and the starts
  * after them.

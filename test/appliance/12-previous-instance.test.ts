@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What egretd finds of the previous instance and cannot use as it is: interfaces that were removed and
  * added again, a forwarder on another arena, or one that does not answer. Another build is 18-upgrade's.

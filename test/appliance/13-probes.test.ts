@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Failure detection: a gateway whose targets do not answer is taken out of use, and comes back with
  * them; probes that are added, and a restart of egretd, take nothing out of use that works.

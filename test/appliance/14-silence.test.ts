@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A forwarder that lives and works no more: egretd says so, and replaces it when it stays so; an egretd
  * that starts meanwhile replaces it at once. It is stopped in the middle of a batch.

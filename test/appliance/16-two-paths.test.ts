@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Two routers of one network announce the same prefix: flows spread over both, lose nothing when one
  * is shut down, and soon go by the other when one falls silent.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Upgrade of a running appliance with live traffic, to builds that share less and less with the one
  * before: a comment, the FIB's encoding, the session records, and records that cannot be converted.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What the appliance tests have in common: two networks that use the same addresses, BIRD in the
  * first and FRR in the second, clients, and Egret between them. Names, numbers and addresses are

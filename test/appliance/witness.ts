@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What the tests of crashes and restarts check again and again: that alpha and beta reach their networks
  * as their gateways, that a flow continues, and that no packet with a client's source address ever

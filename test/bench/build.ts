@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The build: after a change of one .c file, and `make -j2` from nothing without the network, compared
  * with one compiler run of the same file.

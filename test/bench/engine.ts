@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The engine in memory, without sockets: what a packet costs, and what the FIB takes and answers. The
  * programs are native/bench/*.c; each prints `what | figure | unit` a line.

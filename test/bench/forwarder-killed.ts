@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * `kill -9` of the forwarder with 100,000 sessions (EGRET_FULL=1: a million): how long a flow is silent,
  * compared with the same when the flow's session is the only one.

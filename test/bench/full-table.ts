@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A full table from BIRD: until it forwards, until the kernel's table holds it too, and until it is
  * withdrawn, compared with another BIRD that loads the same and with `ip -batch` into an empty table;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** CPU of both processes in ten seconds without a packet: with 10,000 sessions, compared with none. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { server } from '../appliance/scene.ts';

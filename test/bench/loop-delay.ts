@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * How long egretd's timers wait while routes arrive: fifty networks with 60,000 prefixes each at once,
  * then a full table in one of them; and how many of the BGP sessions stayed up meanwhile.

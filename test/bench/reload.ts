@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * SIGHUP with 10,000 Pods in one file, until a client is where the files say: compared with a small
  * configuration and with a bare read of the bytes.

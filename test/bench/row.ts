@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What a benchmark gives: rows of figures, each compared with a peer or a floor that was measured in
  * the same run. A benchmark is a function that measures once; the runner repeats and interleaves.

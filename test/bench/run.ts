@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * `make bench`: measures everything several times, one after the other and then again, prints a table
  * of medians and writes build/bench.json.

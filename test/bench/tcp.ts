@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * iperf3 over TCP through the gateway, compared with the same topology forwarded by the kernel with
  * nftables SNAT: one stream up, one down, four up.

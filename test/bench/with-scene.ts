@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A scene of the appliance tests for a benchmark: built, used, and taken down whatever happens. */
 import { openScene, type Scene, type SceneOptions } from '../appliance/scene.ts';
 

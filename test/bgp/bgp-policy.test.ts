@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What an operator may ask of a session, with real BIRD and FRR: keys that only one side has, filters
  * changed under a running session, communities, paths with our own AS, neighbors behind a router,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Egret's speaker with real BIRD (eBGP, 4-octet AS) and real FRR (iBGP), at the same address in two
  * networks: keys, GTSM, collisions, filters, restarts, a neighbor that offers IPv6 too, equal-cost paths.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A BGP speaker that does what it is asked for (see test/lab/requests.ts), however wrong;
  * hostile-speaker.ts is its other end. It writes its own bytes and shares no code with the speaker

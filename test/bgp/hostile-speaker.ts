@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A typed hand on the hostile speaker in a host of the lab, see hostile-program.ts. */
 import { fileURLToPath } from 'node:url';
 import type { Host } from '../lab/namespace.ts';

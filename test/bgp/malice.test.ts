@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A hostile BGP speaker among honest ones: whatever it sends, in whatever state, harms itself alone.
  *

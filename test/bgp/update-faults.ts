@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** UPDATEs with faults, and what RFC 7606 wants done about each. */
 import { message } from './hostile-program.ts';
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Broken configurations and their valid twins. A broken one says in its first lines what egretd must
  * say: `# expect LINE:COLUMN TEXT`, one for each error; no other error may come.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { expect, it } from 'vitest';
 import * as abi from '../../src/dataplane/abi.gen.ts';
 import { modelLimits } from '../../src/model/limits.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The seed's two manifests, verbatim, with the least that they need in addition. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

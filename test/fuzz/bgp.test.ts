@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Any bytes: decoders answer, and never throw or read outside. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Damaged manifests: read whole or refused with places, and nothing is ever thrown. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

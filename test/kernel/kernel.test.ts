@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * src/kernel against the kernel, in a network namespace that this process makes for itself and that
  * is removed when it exits. Neighbors of the box live in namespaces of their own, each held by a process.

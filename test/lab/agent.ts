@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The one program that runs in a host of the lab: it serves and generates traffic on request (see
  * requests.ts), so that a lab needs few processes. traffic.ts is its other end.

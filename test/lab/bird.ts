@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A real BIRD 2 in a host of the lab: its own configuration, control socket and folder.
  *

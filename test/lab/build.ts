@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Another build of Egret: its native half compiled from changed sources, with the same scripts.
  *

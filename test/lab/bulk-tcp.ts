@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Bulk transfers over TCP, up or down, whole or at a pace, whose every byte is checked: both ends
  * hash the same pseudo-random content.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The configurations that the lab and its tests use are valid, and the seed's stand there verbatim. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A crowd of clients that no stack could be: one UDP frame for each of up to millions of sessions,
  * straight onto the wire.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Egret in a host of the lab, started and asked the way an operator does it: by build/egret.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The neighbor of many networks at once (see requests.ts); feed.ts is its other end. It listens on
  * port 179 of every interface of its host, keeps one session for each interface, and announces the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Many networks with one neighbor each, all of them one program in one host:
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Frames written by hand: Ethernet, IPv4, UDP. For what no stack would send, and with every field
  * free to be wrong.

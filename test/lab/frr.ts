@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Real FRR in a host of the lab: zebra and bgpd, each with sockets and files in a folder of the
  * lab's, so that FRR's own service and /etc/frr have no part in it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The same figure forwarded by the kernel alone: policy routing and nftables SNAT in place of Egret.
  * The laboratory is checked against it, and iperf3's figure for Egret is compared with its.

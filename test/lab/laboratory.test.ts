@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The laboratory itself, with the kernel in the gateway's place: what its tools say of a gateway
  * that is known to work. When this fails, no other test here means anything.

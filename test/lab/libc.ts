@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The few system calls that Node does not offer and the lab needs: packet sockets and the socket
  * options of path-MTU discovery. The only file of the lab that loads a native library.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Many sessions at once from one client: as many UDP ports, or short TCP connections. */
 import { createSocket, type Socket } from 'node:dgram';
 import { connect } from 'node:net';

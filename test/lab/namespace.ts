@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The laboratory: hosts are network namespaces of this kernel, links are veth pairs.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Numbered datagrams both ways, at a rate at most, and an exact account of what arrived.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Path-MTU discovery over UDP (RFC 1191), by the kernel's own: DF is set on every datagram, and the
  * kernel learns from the ICMP errors that come back.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A full table's worth of IPv4 prefixes: from a file, one a line, or made up with the mix of lengths
  * that the Internet had in January 2024 and no prefix twice.

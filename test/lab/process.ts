@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Programs that the lab starts: run to the end and captured, or kept running with the last lines of
  * what they say.

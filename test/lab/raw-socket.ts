@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Frames as they are: a packet socket that watches what passes an interface, and one that sends
  * frames that no stack would (spoofed sources, replays, rubbish).

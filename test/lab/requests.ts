@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Requests to a program of the lab, one a line, over its stdin and stdout: the one who asks
  * (Requests) and the one who answers (serveRequests).

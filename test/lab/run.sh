@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
 # Brings up the figure of README.md in network namespaces; `make run` calls it after the build.
 set -eu
 lab=$(dirname "$(readlink -f "$0")")

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Asks egretd at its status socket without a command line in between: what a test polls many times a
  * second costs no process. What `egret show` prints is asked for by `Egret.ask`.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The figure that Egret is about: clients on one side of a gateway, networks on the other, which
  * may use the same addresses.

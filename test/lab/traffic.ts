@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Traffic as a test asks for it: a typed hand on the agent in a host, and wrappers of ping and
  * traceroute.

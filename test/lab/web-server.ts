@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The server of a network: its answer names the network and the source address of the request.
  *

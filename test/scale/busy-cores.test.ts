@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Fifty networks with hold times of 9 s, while every core has another process that is always busy:
  * routes come in all of them at once, then many more in one, and every session stays up.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * `kill -9` of the forwarder with a hundred thousand sessions, and with EGRET_FULL=1 a million: how
  * long no packet passes, and whether sessions and ports are what they were.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A full table in one network while the other forwards: loaded, printed, filtered again by another
  * policy, flushed, loaded and flushed again, and a third time with a crash of egretd in between. Not a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * SIGHUP with ten thousand Pods under traffic: the change comes into force, and a client that it does not concern loses nothing. Two in a row: the newest counts.
  */

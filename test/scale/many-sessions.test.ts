@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Ten thousand UDP sessions and two thousand short TCP connections of one client: none is lost, each
  * has an outside tuple of its own, and all ports come back.

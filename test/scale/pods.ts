@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Many Pods as a cluster writes them, attached to a network's gateway. */
 
 export function pods(count: number, network: 'north' | 'south'): string {

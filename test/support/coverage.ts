@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The end of `make coverage`: which lines the tests reach, by folder of src/ and room of native/.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A box as status reads it, for goldens: red with two BGP paths, blue without a ready gateway, two
  * clients, four sessions. The RIBs, the Model and the clock are real; the data plane answers from a table.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A clock for tests: time passes and work runs only when the test says so. */
 import type { Clock, Timer } from '../../src/lib/clock.ts';
 import { WorkQueue } from '../../src/lib/work-queue.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * TCP in memory: byte pipes between hosts on segments, under any clock. For tests and simulation.
  *

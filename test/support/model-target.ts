@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A data plane for tests: what a FibTarget was given, with the rules of target.ts checked. */
 
 import type { FibProgress, FibTarget } from '../../src/fib/target.ts';

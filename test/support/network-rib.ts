@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** A network's RIB with the connected route that next hops resolve by, for tests of the speaker. */
 import { formatIpv4Prefix, type Ipv4, parseIpv4, parseIpv4Prefix } from '../../src/net/ipv4.ts';
 import { InternedAttributes } from '../../src/rib/attributes.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A neighbor that says what the test wants, byte for byte: speaker A of two-speakers.ts against a
  * script in the place of B.

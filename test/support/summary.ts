@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The end of `make test`: reads the results in a folder, or in one file, and says what failed, with what was wanted and
  * what was found, and how many passed.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What a run of tests says, read from TAP: of tap (subtests, indented), of vitest (flat) and of the C
  * tests, and told in a few lines. Only what asserts counts: a subtest fails by what is in it, or by

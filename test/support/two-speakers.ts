@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Two speakers on one segment, under a clock that stands still: what tests of speaker and session
  * begin with.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What is generated is fresh: abi.gen.ts and the pages under docs/ that follow the sources. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

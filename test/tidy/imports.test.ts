@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Who may import whom in src/ (docs/architecture.md), and what stands in one named file alone: clock,
  * randomness, native library, threads, sockets, the end of the process.

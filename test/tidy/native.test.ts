@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * native/rooms is true: of includes, of calls between objects, and of what the two binaries contain.
  * Needs `make build` (nm reads build/).

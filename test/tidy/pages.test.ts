@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The shape of CHANGELOG, ADRs and the Makefile's own list. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What comments and pages refer to exists: files, sections of pages, ADRs, targets of the Makefile.
  */

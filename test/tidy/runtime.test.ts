@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The runtime and the packages are the pinned ones. */
 import { describe, expect, test } from 'vitest';
 import { version } from '../../src/version.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What the tidy tests read: the files of src/, test/ and native/, their imports, their text.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { expect, test } from 'vitest';
 import type { ArenaDataPlane } from '../../dataplane/arena.ts';
 import { systemClock } from '../../lib/clock.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * From readiness to plan to announcements: which networks and gateways are ready, the plan that
  * follows from it, and the /32s that go with the plan. Nothing is published when nothing changed.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The probes of gateways (src/health) on this box: by which ways they leave it.
  *

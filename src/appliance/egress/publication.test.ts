@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { expect, test } from 'vitest';
 import type { DataPlane } from '../../dataplane/dataplane.ts';
 import type { EgressPlan } from '../../egress/plan.ts';

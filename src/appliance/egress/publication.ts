@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The order in which a plan and the announcements that go with it take effect.
  *

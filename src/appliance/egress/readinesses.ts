@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Readiness of every network and gateway, evaluated whenever something behind it changed. */
 
 import { neighborKey } from '../../bgp/neighbor.ts';

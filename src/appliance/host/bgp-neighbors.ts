@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The speaker's neighbors, following the Model and the host.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { expect, test } from 'vitest';
 import type { HostSnapshot } from '../../kernel/host-snapshot.ts';
 import type { Model } from '../../model/model.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The kernel's snapshot in the shapes that configuration checks, ports and RIBs read. Pure. */
 import { checkAgainstHost } from '../../config/host.ts';
 import { formatErrors } from '../../config/yaml/located.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * How large the arena is made for a Model, and whether a later Model fits into it. It is made with room
  * to grow, and never larger while a forwarder has it mapped.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What Node cannot do itself, in the shapes that BGP, probes and the kernel folder ask for: the sockets
  * and threads of native/egretd/sockets.c, probe.c, netlink.c and mirror.c.

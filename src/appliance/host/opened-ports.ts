@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The forwarder's open ports, made those that were chosen and whose interfaces are there. */
 import type { ArenaDataPlane } from '../../dataplane/arena.ts';
 import type { Forwarder } from '../../dataplane/forwarder.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The Model's neighbors with every name resolved on this host, as the speaker takes them. Pure. */
 import type { RestartFlags } from '../../bgp/connection/negotiate.ts';
 import type { SpeakerNeighbor } from '../../bgp/neighbor.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What an egretd leaves in the state file, and what the next one reads from it. */
 import type { AddressAssignment } from '../../egress/addresses.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/ipv4.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The run directory: it belongs to one instance, and holds what egretd needs after a restart.
  *

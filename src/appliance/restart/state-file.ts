@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Keeps the state file up to date: what the next instance needs (run-dir.ts).
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The arena of an instance at its start: how large, adopted or made, and what others left is removed. */
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Decides when the FIB of this instance replaces the one that the previous instance left forwarding.
  *

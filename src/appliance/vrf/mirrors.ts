@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The mirror, following the Model: one kernel table for each network, or none when it is off. */
 import type { Mirror } from '../../kernel/mirror.ts';
 import type { MirrorNextHop, MirrorSource } from '../../kernel/mirror-table.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * One VRF: a network's RIB and FIB, and the local routes that the appliance puts into it (connected
  * prefixes, static routes, and for the main table the kernel's own routes).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The VRFs of a Model: one for each network and one for the main table, with their local routes. */
 import type { InterfacesOf } from '../../egress/ports.ts';
 import { GroupNumbers } from '../../fib/group-numbers.ts';

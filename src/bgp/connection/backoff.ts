@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * How long to wait: jitter on every timer (RFC 4271 §10) and IdleHoldTimer, which grows with each
  * error in a row (§8.1.1, DampPeerOscillations).

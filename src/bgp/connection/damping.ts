@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * How long a neighbor's session waits in Idle, by what brought it there, and whether the neighbor is
  * refused meanwhile (RFC 4271 §8.1.1, DampPeerOscillations; backoff.ts has the figures).

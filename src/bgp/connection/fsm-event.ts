@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What may happen to a connection: the events of RFC 4271 §8.1 and RFC 9687, with their numbers.
  *

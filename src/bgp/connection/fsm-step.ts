@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What a step of the state machine consists of: the state after it and the actions that it takes,
  * and how both are put together row by row (bgp/connection/fsm.ts).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** The rows of RFC 4271 §8.2.2 and RFC 9687, by event numbers, and what holds for all of them. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

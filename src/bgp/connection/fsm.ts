@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The state machine of one connection to a neighbor (RFC 4271 §8), as a pure function.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The receiving side of one connection: bytes that came, until they are taken as messages.
  *

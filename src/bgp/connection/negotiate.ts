@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The two OPENs of a connection: ours made, theirs checked against the neighbor, and what both
  * agree on (RFC 4271 §4.2, §6.2; RFC 5492; RFC 6286; RFC 6793 §4.2).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What one connection asks of the neighbor's session (bgp/session.ts), and tells it. */
 import type { Clock } from '../../lib/clock.ts';
 import type { Random } from '../../lib/random.ts';

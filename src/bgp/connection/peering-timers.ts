@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The timers of one connection's state machine, each with its rule of how exact it is.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What a peering adds to its state machine: the order in which things are done. */
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../../test/support/manual-clock.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * One connection to a neighbor and its state machine: does what bgp/connection/fsm.ts decides.
  *

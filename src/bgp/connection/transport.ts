@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * TCP for BGP: the only file of BGP with sockets.
  *

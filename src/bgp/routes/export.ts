@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What we announce to one neighbor (adj-RIB-out, RFC 4271 §3.2): a /32 for each ready gateway
  * address of its network, and never anything else.

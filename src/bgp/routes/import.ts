@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * From a neighbor's UPDATEs to its adj-RIB-in: what is sound, free of loops and accepted by policy
  * (RFC 4271 §9, §9.1.2).

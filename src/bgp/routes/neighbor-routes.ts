@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A neighbor's routes in both directions, over as many connections as it takes.
  *

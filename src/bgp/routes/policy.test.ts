@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
 import type { BgpFilter, FilterRule } from '../../model/model.ts';
 import { parseIpv4Prefix } from '../../net/ipv4.ts';

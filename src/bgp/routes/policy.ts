@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * BGPFilter: rules in order, over all filters of a neighbor; the first one that matches decides, and
  * what none matches is accepted, as in Calico.

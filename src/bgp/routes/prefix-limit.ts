@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * How many prefixes a neighbor may announce: a warning from 80 % on, and what happens above.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * A ROUTE-REFRESH of ours, until the neighbor answers (RFC 2918 §4): new import filters judge only
  * what is announced again, since what they or their predecessors rejected is not kept.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * AS_PATH (RFC 4271 §4.3, §5.1.2; confederations RFC 5065 §3) and its reconstruction from AS4_PATH
  * when the neighbor speaks two octets only (RFC 6793 §4.2.3).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What stands before a path attribute's value (RFC 4271 §4.3): flags, type code, length.
  *

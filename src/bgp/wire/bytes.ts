@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Big-endian integers in byte arrays: readers that trust their caller's bounds check, and a writer
  * that grows.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Capabilities in OPEN (RFC 5492).
  *

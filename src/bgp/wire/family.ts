@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Address families that a session may carry (RFC 4760 §5): AFI and SAFI as one number. */
 
 /** AFI << 8 | SAFI. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The message header (RFC 4271 §4.1) and the framer that cuts a TCP stream into messages.
  *

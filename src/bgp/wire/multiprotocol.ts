@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 4760 §3, §4): routes of one address family, in an attribute.
  *

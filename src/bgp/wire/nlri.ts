@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * IPv4 prefixes in UPDATE: one byte of length, then as many bytes as it needs (RFC 4271 §4.3).
  *

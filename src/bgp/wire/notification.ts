@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * NOTIFICATION (RFC 4271 §4.5) and the fault that becomes one.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * OPEN (RFC 4271 §4.2) with capabilities (RFC 5492) in ordinary or extended optional parameters
  * (RFC 9072).

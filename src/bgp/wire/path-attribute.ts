@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Path attributes (RFC 4271 §4.3) with the revised error handling of RFC 7606.
  *

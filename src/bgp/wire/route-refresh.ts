@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** ROUTE-REFRESH (RFC 2918 §3), with the message subtypes of RFC 7313 §3.2. */
 import { fail, ok, type Result } from '../../lib/result.ts';
 import { ByteWriter, u16 } from './bytes.ts';

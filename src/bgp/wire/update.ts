@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * UPDATE (RFC 4271 §4.3): withdrawn prefixes, path attributes, prefixes.
  *

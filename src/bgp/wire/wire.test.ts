@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Bytes and messages, in both directions. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Appliance.spec.neighbors[]: what BGPPeer has no field for. A neighbor is known as there. */
 import { formatIpv4 } from '../../net/ipv4.ts';
 import { defaulted, distinct, mapping, optional, required, type Shape } from '../schema/shape.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Appliance: the box itself, the one kind of ours. All of spec is optional. */
 import { parseIpv4 } from '../../net/ipv4.ts';
 import type { Shape } from '../schema/shape.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** BGPConfiguration: the local AS and the listening port. */
 import type { Read } from '../schema/shape.ts';
 import { ignored, list, mapping, optional, required, section } from '../schema/shape.ts';

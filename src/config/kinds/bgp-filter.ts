@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** BGPFilter: which routes are taken from a neighbor and which are given to it. */
 
 import type { Read } from '../schema/shape.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** BGPPeer: a BGP neighbor. The rules over several fields are those of Calico's CRD. */
 import { formatDurationMs } from '../../net/duration.ts';
 import { type Ipv4, parseIpv4 } from '../../net/ipv4.ts';

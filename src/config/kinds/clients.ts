@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The kinds that have clients: Namespace, Pod, NetworkSet, GlobalNetworkSet. What they ask for
  * stands in annotations.

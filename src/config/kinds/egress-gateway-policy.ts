@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** EgressGatewayPolicy: which destination is reached by which gateway. */
 
 import { list, mapping, optional, required } from '../schema/shape.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** EgressGateway: addresses out of pools, and the networks that they lead to. */
 
 import { parseIpv4 } from '../../net/ipv4.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** ExternalNetwork: a VRF, by the index of its routing table. */
 import { mapping, required } from '../schema/shape.ts';
 import { integer } from '../schema/shape-scalars.ts';

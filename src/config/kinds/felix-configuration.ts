@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * FelixConfiguration: switches the features on, and names the routing tables that are in use.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** IPPool: where gateway addresses come from. */
 import { type Ipv4Prefix, prefixesOverlap } from '../../net/ipv4.ts';
 import { ignored, list, mapping, optional, required } from '../schema/shape.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What every kind of resource has: apiVersion, kind, metadata, and fields of its own.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Node: this box, as the selectors of other resources see it. Calico's (projectcalico.org/v3) and
  * Kubernetes' own (v1) are both taken.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Kinds that come with ours in a dump of a cluster: harmless ones, and those whose absence would
  * change what happens to packets.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Secret: TCP-MD5 keys. Its values appear in no message and no status. */
 
 import type { Shape } from '../schema/shape.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * This box among the Nodes: whom a nodeSelector means, the box's AS and address.
  *

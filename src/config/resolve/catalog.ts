@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Documents → resources by kind: every document is read by its kind's shape, and every name is known
  * even when its document is broken, so that one mistake is not reported twice.

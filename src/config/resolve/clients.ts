@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Pod, NetworkSet, GlobalNetworkSet and Namespace → clients, and the policies that they name.
  *

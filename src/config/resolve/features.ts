@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * FelixConfiguration and BGPConfiguration → Features, tables that are taken, BGP settings. A
  * `node.NAME` of this box overrides `default` field by field.

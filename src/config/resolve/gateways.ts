@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** EgressGateway and IPPool → gateways of this box with their pools. */
 import { modelLimits } from '../../model/limits.ts';
 import type { FailureDetection, Gateway, Location, ResourceName } from '../../model/model.ts';

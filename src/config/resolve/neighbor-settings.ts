@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Appliance.spec.neighbors[] → what a neighbor has beyond its BGPPeer, with the defaults. */
 import type { Neighbor } from '../../model/model.ts';
 import type { Ipv4 } from '../../net/ipv4.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** BGPPeer, BGPFilter and Secret → neighbors of this box, and their filters. */
 import type {
   BgpFilter,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** ExternalNetwork and Appliance → networks, the box's own settings and their interfaces. */
 import { modelLimits } from '../../model/limits.ts';
 import type { Appliance, Interface, Network, StaticRoute } from '../../model/model.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** EgressGatewayPolicy → rules, longest prefix first, with the gateways that each may use. */
 import { modelLimits } from '../../model/limits.ts';
 import type { PolicyRule } from '../../model/model.ts';

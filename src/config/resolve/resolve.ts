@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Documents → the Model of this box, or everything that is wrong with them.
  *

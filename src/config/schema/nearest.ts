@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The known name that a misspelled one most probably means: optimal string alignment distance
  * (insert, delete, replace, swap neighbors), case ignored.

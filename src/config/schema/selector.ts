@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The label selector language: text → expression, expression × labels → boolean.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** Shapes of single values: texts, numbers, addresses, durations, selectors. */
 import { parseAsn } from '../../net/asn.ts';
 import { type Community, parseCommunity } from '../../net/community.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Shapes: what a field may hold. One declaration of a kind's fields gives the check with its
  * messages, the type that resolve works with, and the rows of docs/resources.md.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Text → values by the `yaml` package, for all that plain.ts leaves: anchors, folded lines, tags, and
  * every mistake. The only file that has messages about YAML itself.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Bytes of a YAML file → documents whose every value remembers file, line and column.
  *

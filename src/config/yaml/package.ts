@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * The `yaml` package, loaded when a text first needs it: its seventy files take as long to load as two
  * hundred gateways to check, and plain manifests do without.

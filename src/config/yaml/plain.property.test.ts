@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * plain.ts compared with the `yaml` package: of every text the same values at the same places, and the
  * same errors.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * Reads the YAML that manifests are written in, in one pass over the text and about a twentieth of
  * the `yaml` package's time (docs/adr/0004-libraries.md).

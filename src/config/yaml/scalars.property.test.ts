@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** What plain scalars mean, compared with the `yaml` package; and that it is loaded only when it is needed. */
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * What the text of a scalar stands for: what a plain one means, by the core schema, and what a quoted
  * or block scalar says, by the `yaml` package's own functions.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** `egret show clients`: each Pod and network set that may send, and the gateways of its policy. */
 import { choice, type JsonValue, list, nullable, object, text } from '../../lib/json-schema.ts';
 import type { Client, Policy } from '../../model/model.ts';

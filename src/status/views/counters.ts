@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** `egret show counters`: of each port, of the forwarder and of egretd (docs/counters.md). */
 import { drops, portCounters, workerCounters } from '../../dataplane/abi.gen.ts';
 import { integer, type JsonValue, nullable, object, text } from '../../lib/json-schema.ts';

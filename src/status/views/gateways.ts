@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** `egret show gateways`: each EgressGateway with its addresses, and whether it translates. */
 import { boolean, list, object, text } from '../../lib/json-schema.ts';
 import { gatewayKey } from '../../model/gateway-key.ts';

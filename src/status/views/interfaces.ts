@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** `egret show interfaces`: each port and management interface, with what the kernel says of it. */
 import {
   boolean,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** `egret show neighbors`: the BGP session with each neighbor. */
 import type { NeighborRow as BgpRow } from '../../bgp/status.ts';
 import {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** `egret show networks`: each ExternalNetwork, and whether packets can leave by it. */
 import { boolean, integer, list, object, text } from '../../lib/json-schema.ts';
 import { listText, yesNo } from '../table.ts';

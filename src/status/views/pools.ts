@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** `egret show pools`: each egress address, and how many of its ports are in use. */
 import { integer, object, text } from '../../lib/json-schema.ts';
 import { formatIpv4 } from '../../net/ipv4.ts';

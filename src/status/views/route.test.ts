@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { expect, it } from 'vitest';
 import { makeLiveParts } from '../../../test/support/live-parts.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /**
  * `egret show route`: paths of one network or of all with the step that each one lost by, or a table as
  * `ip route show table N` prints it. In slices, so that a full table is never built whole.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /** `egret show sessions`: the NAT sessions, read from the arena in pieces. */
 import type { NatSession } from '../../dataplane/dataplane.ts';
 import { integer, type JsonValue, nullable, object, text } from '../../lib/json-schema.ts';
