@@ -67,6 +67,7 @@ beforeEach(() => {
     transport: wire,
     waysTo: () => ways,
     changed: (_, kind, target, state) => states.push(`${kind} ${target} ${state}`),
+    failureChanged: () => states.push('another reason'),
   });
 });
 
@@ -85,6 +86,21 @@ const follow = (detection: FailureDetection, more: { isInUse?: boolean; isHeld?:
 const verdict = () => prober.verdicts().get('a/b');
 
 describe('a target', () => {
+  test('that fails for another reason is reported while it does not answer', () => {
+    ways = { ways: [], reason: 'no route in network north' };
+    follow(icmp());
+    wire.clock.pass(10_000);
+    expect(states).toEqual(['another reason']);
+    expect(verdict()?.reason).toContain('192.0.2.53 (no route in network north)');
+    ways = { ways: [red], reason: undefined };
+    wire.clock.pass(5_000);
+    expect(states.at(-1)).toBe('ICMP 192.0.2.53 answering');
+    const count = states.length;
+    wire.answering.clear();
+    wire.clock.pass(10_000);
+    expect(states.slice(count)).toEqual([]);
+  });
+
   test('is waited for, answers, falls silent after its timeout, and comes back', () => {
     follow(icmp());
     expect(verdict()).toEqual({

@@ -31,6 +31,8 @@ export interface ProberOptions {
   waysTo(gatewayKey: string, address: Ipv4): Ways;
   /** A target's state is another one: the verdict on its gateway may be too. */
   changed(gatewayKey: string, kind: ProbeKind, target: string, state: TargetState): void;
+  /** A target that does not answer fails for another reason: what the verdict says is another. */
+  failureChanged(): void;
 }
 
 interface Probe {
@@ -98,7 +100,7 @@ export class Prober {
   }
 
   #start(id: string, gateway: ProbedGateway, kind: ProbeKind, target: string, pace: Pace): void {
-    const { clock, random, transport, waysTo, changed } = this.#options;
+    const { clock, random, transport, waysTo, changed, failureChanged } = this.#options;
     const url = kind === 'HTTP' ? new URL(target) : undefined;
     const options: TargetProberOptions = {
       clock,
@@ -119,6 +121,7 @@ export class Prober {
         return transport.ping(address, way, counted);
       },
       changed: () => changed(gateway.key, kind, target, prober.state),
+      failureChanged,
     };
     const prober = new TargetProber(options, pace);
     this.#probes.set(id, { gatewayKey: gateway.key, kind, target, prober });

@@ -33,6 +33,8 @@ export interface TargetProberOptions {
   attempt(address: Ipv4, way: Way, handlers: AttemptHandlers): Attempt;
   /** The state is another one. */
   changed(): void;
+  /** It does not answer, and fails for another reason than before. */
+  failureChanged(): void;
 }
 
 export interface Pace {
@@ -127,7 +129,7 @@ export class TargetProber {
     this.#options.resolve((address) => {
       if (round !== this.#rounds) return;
       this.#lastAddress = address;
-      if (address === undefined) this.#failure = 'its name has no address';
+      if (address === undefined) this.#fail('its name has no address');
       else this.#tryAll(address);
     });
   }
@@ -136,7 +138,7 @@ export class TargetProber {
     const { ways, reason } = this.#options.waysTo(address);
     if (ways.length === 0) {
       this.#isWithoutWay = true;
-      this.#failure = reason;
+      this.#fail(reason);
       return;
     }
     const last = this.#lastWay;
@@ -150,7 +152,7 @@ export class TargetProber {
   #try(address: Ipv4, way: Way, others: readonly Way[], patienceMs: number): void {
     const next = (failure: string | undefined): void => {
       this.#endAttempt();
-      this.#failure = failure;
+      this.#fail(failure);
       const [following, ...rest] = others;
       if (following) this.#try(address, following, rest, patienceMs);
     };
@@ -172,6 +174,12 @@ export class TargetProber {
     this.#patience = undefined;
     this.#attempt?.cancel();
     this.#attempt = undefined;
+  }
+
+  #fail(failure: string | undefined): void {
+    if (failure === this.#failure) return;
+    this.#failure = failure;
+    if (this.state !== 'answering') this.#options.failureChanged();
   }
 
   #answered(): void {

@@ -68,6 +68,7 @@ export class GatewayProbes {
         log.info({ gateway, kind, target, state }, 'probe');
         changed();
       },
+      failureChanged: changed,
     });
   }
 
