@@ -153,7 +153,9 @@ test('the laboratory, with the kernel as gateway', async (t) => {
     t.match(await bob.agent.call('askAgain', udp), all);
     await bob.agent.call('closeMany', {});
     const tcp = { remote, port: 7, count: 500, atOnce: 20 };
-    t.match(await bob.agent.call('manyTcp', tcp), { answered: 500, outsideCount: 500 });
+    const { answered, outsideCount } = await bob.agent.call('manyTcp', tcp);
+    t.equal(answered, 500);
+    t.ok(outsideCount > 400, `${outsideCount}: a closed connection's port may be used again`);
   });
 
   await t.test('a watch sees what it matches and nothing else; raw frames are sent', async (t) => {

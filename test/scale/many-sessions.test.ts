@@ -37,7 +37,9 @@ test('many sessions', async (t) => {
   await t.test('all TCP connections are, too', async (t) => {
     const tcp = { remote: server, port: 7, count: tcpCount, atOnce: 50 };
     const report = await agent.call('manyTcp', tcp);
-    t.match(report, { answered: tcpCount, outsideCount: tcpCount, sources });
+    t.match(report, { answered: tcpCount, sources });
+    // A port of a closed connection may be used again, by the client and so by Egret.
+    t.ok(report.outsideCount > tcpCount * 0.8, `${report.outsideCount} outside ports`);
     t.strictSame(report.failures, {});
   });
 
