@@ -18,7 +18,7 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const reasonSources: readonly (readonly [path: string, before: RegExp])[] = [
   ['src/egress/readiness.ts', /\b(?:not|reasons\.push)\(/g],
   ['src/health/probe.ts', /const what = isWaiting/g],
-  ['src/health/target-prober.ts', /#failure = (?=')/g],
+  ['src/health/target-prober.ts', /#fail\((?=')/g],
   ['src/appliance/egress/gateway-probes.ts', /\breasons\.push\(|\breason: (?=')/g],
   ...['networks', 'gateways', 'interfaces'].map(
     (name) =>
