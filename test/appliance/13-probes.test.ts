@@ -112,6 +112,8 @@ test('probes of gateways', async (t) => {
   });
 
   await t.test('a gateway that was not in use waits for its first answer', async () => {
+    // Until then, a gateway that the previous instance announced counts as in use.
+    await until('the takeover is over', () => egret.log().includes('forwards by its own routes'));
     await egret.writeConfig({ 'gateway-north.yaml': undefined });
     egret.reload();
     await until('it is removed', async () => !(await egret.show('gateways')).some(isNorth));
