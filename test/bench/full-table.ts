@@ -115,14 +115,15 @@ async function birdLoads(
 async function kernelLoads(prefixes: readonly string[]): Promise<number> {
   const lab = await Lab.open();
   try {
-    const host = await lab.host('table');
-    await host.ip('address add 100.64.9.1/24 dev lo');
-    const file = join(host.folder, 'routes');
-    const lines = prefixes.map(
-      (each) => `route add ${each} via ${router} dev lo onlink table 500\n`,
+    const { table, next } = await lab.hosts('table', 'next');
+    await lab.link(
+      { host: table, name: 'up0', addresses: [`${gatewayUplink}/24`] },
+      { host: next, name: 'up0', addresses: [`${router}/24`] },
     );
+    const file = join(table.folder, 'routes');
+    const lines = prefixes.map((each) => `route add ${each} via ${router} dev up0 table 500\n`);
     await writeFile(file, lines.join(''));
-    const [, seconds] = await timed(() => host.run(['ip', '-batch', file]));
+    const [, seconds] = await timed(() => table.run(['ip', '-batch', file]));
     return seconds;
   } finally {
     await lab.close();
