@@ -61,7 +61,7 @@ const collisionWindowMs = 2_000;
 
 export class Session {
   readonly #around: SessionSurroundings;
-  readonly #host: PeeringHost;
+  readonly #host: PeeringHost<Peering>;
   readonly #log: Log;
   readonly #record: SessionRecord;
   readonly #damping: Damping;
@@ -213,7 +213,7 @@ export class Session {
 
   // -- Connections -------------------------------------------------------------------------------
 
-  #makeHost(): PeeringHost {
+  #makeHost(): PeeringHost<Peering> {
     const { clock, random, transport, queue, ending, ended } = this.#around;
     return {
       clock,

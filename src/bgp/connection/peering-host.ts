@@ -8,10 +8,10 @@ import type { Open } from '../wire/open.ts';
 import type { FsmSettings } from './fsm.ts';
 import type { DampCause, FsmState } from './fsm-step.ts';
 import type { Negotiated } from './negotiate.ts';
-import type { Peering } from './peering.ts';
 import type { Connection, ConnectOptions, Transport } from './transport.ts';
 
-export interface PeeringHost {
+/** @template Peering - the connection, which its host tells apart from others and asks in turn */
+export interface PeeringHost<Peering> {
   readonly clock: Clock;
   readonly random: Random;
   readonly transport: Transport;

@@ -24,7 +24,7 @@ class Bench {
   readonly done: string[] = [];
   readonly bodies: Uint8Array[] = [];
   readonly peering: Peering;
-  onUpdate: PeeringHost['updateReceived'] = () => undefined;
+  onUpdate: PeeringHost<Peering>['updateReceived'] = () => undefined;
   onUp: () => void = () => {};
   #far: Connection | undefined;
 

@@ -39,7 +39,7 @@ const bytesPerStep = 2048;
 const queuedBytesMax = 1 << 20;
 
 export class Peering implements Worker {
-  readonly #host: PeeringHost;
+  readonly #host: PeeringHost<Peering>;
   readonly #timers: PeeringTimers;
   #state: FsmState = idleState;
   #connecting: Connecting | undefined;
@@ -52,7 +52,7 @@ export class Peering implements Worker {
   #theirOpen: Open | undefined;
   #negotiated: Negotiated | undefined;
 
-  constructor(host: PeeringHost) {
+  constructor(host: PeeringHost<Peering>) {
     this.#host = host;
     this.#timers = new PeeringTimers(host.clock, host.random, {
       connectRetry: () => this.#connectRetryExpired(),
