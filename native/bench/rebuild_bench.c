@@ -6,7 +6,7 @@
 // Each figure is of a process of its own: it maps the arena, makes a worker and ends. Prints the median
 // and the extremes of ROUNDS, the CPU time of the median, and the pages that it touched first.
 #include "../test/arena_fixture.h"
-#include "forwarder/worker.h"
+#include "forwarder/worker_run.h"
 #include "lib/clock.h"
 #include "nat/session.h"
 

@@ -13,7 +13,7 @@
 #include "forwarder/control_server.h"
 #include "forwarder/loop.h"
 #include "forwarder/ports.h"
-#include "forwarder/worker.h"
+#include "forwarder/worker_run.h"
 #include "lib/clock.h"
 
 #include <errno.h>

@@ -14,7 +14,7 @@
 #include "egret.h"
 #include "forwarder/control_server.h"
 #include "forwarder/ports.h"
-#include "forwarder/worker.h"
+#include "forwarder/worker_run.h"
 #include "lib/clock.h"
 #include "neighbor/neighbor.h"
 #include "port/port_packet.h"

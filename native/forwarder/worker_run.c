@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "forwarder/worker.h"
+#include "forwarder/worker_run.h"
 
 #include "arena/epoch.h"
 #include "egret.h"

@@ -3,7 +3,7 @@
 // What a worker knows: the context that every stage gets.
 //
 // A worker is one thread that takes batches from its ports, runs the pipeline and sends. It alone
-// writes its sessions, bindings, port pools and counters. How it is made and run: forwarder/worker.h.
+// writes its sessions, bindings, port pools and counters. How it is made and run: forwarder/worker_run.h.
 #pragma once
 #include "arena/arena.h"
 #include "fib/fib.h"

@@ -11,7 +11,7 @@
 // Every neighbor's MAC is 02:01 followed by its address.
 #pragma once
 #include "arena_fixture.h"
-#include "forwarder/worker.h"
+#include "forwarder/worker_run.h"
 #include "frames.h"
 #include "lib/clock.h"
 #include "memory/port_memory.h"
