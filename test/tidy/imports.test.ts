@@ -70,6 +70,20 @@ describe('who may import whom', () => {
     expect(refused.map(({ from, what }) => `${from} imports ${what}`)).toEqual([]);
   });
 
+  test('no files of src/ import each other in a circle', () => {
+    const uses = Map.groupBy(imports, ({ from }) => from);
+    const done = new Set<string>();
+    const circles: string[] = [];
+    const follow = (path: string, way: readonly string[]): void => {
+      if (way.includes(path)) circles.push([...way.slice(way.indexOf(path)), path].join(' > '));
+      if (done.has(path) || way.includes(path)) return;
+      for (const { what } of uses.get(path) ?? []) follow(what, [...way, path]);
+      done.add(path);
+    };
+    for (const path of product) follow(path, []);
+    expect(circles).toEqual([]);
+  });
+
   test('nothing in src/ imports from outside of it, and only main imports the appliance', () => {
     const outside = imports.filter(({ what }) => /^(test|build)\//.test(what));
     expect(outside).toEqual([]);
