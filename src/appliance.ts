@@ -45,7 +45,6 @@ import type { Log } from './lib/log.ts';
 import type { Random } from './lib/random.ts';
 import { type Worker, WorkQueue } from './lib/work-queue.ts';
 import type { Model } from './model/model.ts';
-import { StatusServer } from './status/server.ts';
 
 export interface ApplianceOptions {
   readonly model: Model;
@@ -78,7 +77,6 @@ export class Appliance {
   #ports: readonly PortChoice[] = [];
   #assignment: AddressAssignment;
   #takeover: Takeover | undefined;
-  #status: StatusServer | undefined;
   /** A customer of the queue: once, however many networks have changed. */
   readonly #evaluation: Worker = {
     work: () => {
@@ -192,8 +190,6 @@ export class Appliance {
     await mirrors.open(this.#model);
     await this.#reconciler.run();
     host.onChanged(() => this.#reconciler.soon());
-    const statusPath = this.#runDir.file('status.sock');
-    this.#status = await StatusServer.listen(statusPath, () => this.#live(), this.queue, log);
     const ports = this.#ports.map((port) => port.name);
     log.info({ generation: this.#generation, ports }, 'egretd runs');
   }
@@ -231,7 +227,6 @@ export class Appliance {
     await mirrors.removeAll();
     await plumbing.remove();
     if (!isGuardLeft) await plumbing.removeGuard();
-    this.#status?.close();
     this.#parts.loopDelay.stop();
     host.close();
     rtnetlink.close();
@@ -254,7 +249,6 @@ export class Appliance {
     this.#remember();
     await speaker.abandon();
     forwarder.abandon();
-    this.#status?.close();
     this.#parts.loopDelay.stop();
     this.#runDir.release();
   }
@@ -388,7 +382,7 @@ export class Appliance {
   }
 
   /** What status reads. */
-  #live(): ReturnType<typeof liveParts> {
+  live(): ReturnType<typeof liveParts> {
     return liveParts({
       ...this.#parts,
       generation: this.#generation,

@@ -16,11 +16,13 @@ import type { Resolution } from './config/resolve/resolve.ts';
 import { watchConfig } from './config/watch.ts';
 import { formatErrors } from './config/yaml/located.ts';
 import { writeLog } from './dataplane/native.ts';
+import { RequestServer } from './ipc/server.ts';
 import { systemClock } from './lib/clock.ts';
 import { coalesced } from './lib/coalesced.ts';
 import { EgretError } from './lib/errors.ts';
 import { type Log, makeLog } from './lib/log.ts';
 import { systemRandom } from './lib/random.ts';
+import { statusService } from './status/server.ts';
 
 export interface DaemonOptions {
   readonly configPath: string;
@@ -66,6 +68,12 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     // Whatever a failed start left open must not keep the process.
     process.exit(exit);
   }
+  const status = await RequestServer.listen(
+    runDir.file('status.sock'),
+    statusService(() => appliance.live()),
+    appliance.queue,
+    log,
+  );
   return new Promise<number>((resolve) => {
     let isEnding = false;
     const end = (signal: string, finish: () => Promise<void>): void => {
@@ -82,7 +90,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
           log.error({ error }, 'the orderly stop failed');
           resolve(1);
         })
-        .finally(() => late.clear());
+        .finally(() => {
+          late.clear();
+          status.close();
+        });
     };
     // A configuration that is read while the appliance ends is not taken.
     const again = coalesced(async () => {

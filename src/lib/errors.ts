@@ -9,8 +9,8 @@
  * (lib/assert.ts).
  */
 
-/** Exit status of the commands: 0 ok, 1 usage, 2 invalid config, 3 not found, 4 not reachable. */
-export type ExitStatus = 1 | 2 | 3 | 4;
+/** Exit status of the commands: 1 usage, 2 invalid config, 3 not found, 4 not reachable, 5 it failed. */
+export type ExitStatus = 1 | 2 | 3 | 4 | 5;
 
 interface ErrorKind {
   readonly message: (details: Record<string, string | number>) => string;
@@ -42,6 +42,11 @@ const registry = {
   DAEMON_UNREACHABLE: {
     message: ({ path }) => `No egretd answers at ${path}.`,
     hint: 'Start it with egret run, or give its --run-dir.',
+    exit: 4,
+  },
+  ACCESS_DENIED: {
+    message: ({ path }) => `You may not open ${path}.`,
+    hint: 'It is for root and for the members of its group.',
     exit: 4,
   },
   RUN_DIR_LOCKED: {

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/**
- * What is sent over the status socket: a request, which is checked completely before it is used, and
- * the mark that ends a complete answer.
- */
+/** What is sent over the status socket: a request, which is checked completely before it is used. */
 import { EgretError } from '../lib/errors.ts';
 import {
   boolean,
@@ -16,9 +13,6 @@ import {
   text,
 } from '../lib/json-schema.ts';
 import { viewNames } from './views.ts';
-
-/** Ends a complete answer; no text that is printed holds it. */
-export const endOfAnswer = '\0';
 
 const command = object({ command: choice(['show', 'why']) });
 

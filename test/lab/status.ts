@@ -4,7 +4,7 @@
  * second costs no process. What `egret show` prints is asked for by `Egret.ask`.
  */
 import { createConnection } from 'node:net';
-import { endOfAnswer } from '../../src/status/request.ts';
+import { endOfText } from '../../src/ipc/protocol.ts';
 import { patienceMs } from './process.ts';
 
 export interface StatusReply {
@@ -31,8 +31,9 @@ export async function askStatus(
   const headEnd = answer.indexOf('\n');
   const { status, message } = JSON.parse(answer.slice(0, headEnd)) as Record<string, unknown>;
   if (status !== 0) throw new Error(`show ${view}: status ${status}: ${message}`);
-  if (!answer.endsWith(endOfAnswer)) throw new Error(`show ${view}: the answer is cut short`);
-  return JSON.parse(answer.slice(headEnd + 1, -endOfAnswer.length)) as StatusReply;
+  const end = answer.indexOf(endOfText);
+  if (end < 0) throw new Error(`show ${view}: the answer is cut short`);
+  return JSON.parse(answer.slice(headEnd + 1, end)) as StatusReply;
 }
 
 function exchange(path: string, request: object): Promise<string> {

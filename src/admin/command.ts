@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What is sent over the admin socket, and what an admin command is. Each stands in a file of its own,
+ * and in the list of commands.ts.
+ */
+import type { Answer } from '../ipc/protocol.ts';
+import type { Body } from '../ipc/server.ts';
+import { EgretError } from '../lib/errors.ts';
+import {
+  boolean,
+  defaulted,
+  type JsonValue,
+  list,
+  mapping,
+  object,
+  readJson,
+  text,
+} from '../lib/json-schema.ts';
+
+const requestSchema = object({
+  command: text('As the command line has it'),
+  words: defaulted(list(text()), []),
+  /** By name; an option without value has ''. */
+  options: defaulted(mapping(text()), {}),
+  isJson: defaulted(boolean(), false),
+  /** Who asks: a key's comment, or the account's name. */
+  who: text(),
+});
+
+export type AdminRequest = JsonValue<typeof requestSchema>;
+
+export interface AdminCall extends AdminRequest {
+  /** What follows the request. */
+  readonly body: Body;
+}
+
+export interface AdminCommand<Parts> {
+  readonly name: string;
+  /** @throws EgretError before the first text: nothing was changed */
+  readonly run: (call: AdminCall, parts: Parts) => Answer;
+}
+
+/** @throws EgretError USAGE, naming what is wrong */
+export function parseAdminRequest(line: string): AdminRequest {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    throw new EgretError('USAGE', { what: 'The request is not JSON' });
+  }
+  const result = readJson(requestSchema, value);
+  if (result.ok) return result.value;
+  const { path, problem } = result.fault;
+  throw new EgretError('USAGE', {
+    what: `The request${path === '' ? '' : `'s ${path}`} ${problem}`,
+  });
+}

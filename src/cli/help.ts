@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Help and bash completion, from the table of commands. */
+import { optionsOf } from './arguments.ts';
+import type { Command } from './command.ts';
+
+/** @param shown - all commands, or one of them, which is explained with its options */
+export function helpText(shown: readonly Command[]): string {
+  const width = Math.max(...shown.map(({ name }) => name.length));
+  const lines = shown.map(({ name, help, usage }) => {
+    const forms = usage.map((form) => `  ${' '.repeat(width)}  egret ${form}\n`);
+    return `  ${name.padEnd(width)}  ${help}\n${forms.join('')}`;
+  });
+  const [only] = shown;
+  const options = shown.length === 1 && only ? `\nOptions:\n${optionLines(only)}` : '';
+  return `Usage: egret [--run-dir DIR] COMMAND\n\n${lines.join('')}${options}`;
+}
+
+function optionLines(command: Command): string {
+  const options = optionsOf(command).map(({ name, value, help }) => ({
+    shown: value === undefined ? name : `${name} ${value}`,
+    help,
+  }));
+  const width = Math.max(...options.map(({ shown }) => shown.length));
+  return options.map(({ shown, help }) => `  ${shown.padEnd(width)}  ${help}\n`).join('');
+}
+
+export function completionScript(commands: readonly Command[]): string {
+  const cases = commands
+    .map((command) => {
+      const options = optionsOf(command).map(({ name }) => name);
+      return `    ${command.name}) words='${[...command.words, ...options].join(' ')}' ;;\n`;
+    })
+    .join('');
+  return `_egret() {
+  local words='${commands.map(({ name }) => name).join(' ')}' word
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case $word in
+${cases}    esac
+  done
+  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -F _egret egret
+`;
+}
