@@ -82,6 +82,9 @@ int egret_fib_apply(
 int egret_fib_last_status(void *arena);
 // Empties a network's FIB (an ExternalNetwork that was removed).
 int egret_fib_clear(void *arena, uint16_t network);
+// Keeps plies free for a network as long as it has taken fewer; 0 when the generation begins. What is
+// reserved for all networks together should not exceed limits.plies.
+int egret_fib_reserve(void *arena, uint16_t network, uint32_t plies);
 // Frees what readers can no longer see. Returns 1 when everything freed so far has been reclaimed,
 // so that group numbers freed before the last call may be used again.
 int egret_fib_reclaim(void *arena);

@@ -24,10 +24,14 @@ int fib_writer_begin(struct arena_handle *handle, uint32_t half)
 	writer->tables = calloc(limits->networks, sizeof *writer->tables);
 	writer->resume_at = calloc(limits->networks, sizeof *writer->resume_at);
 	writer->ply_next = calloc((size_t)limits->plies + 1, sizeof *writer->ply_next);
+	writer->ply_network = calloc((size_t)limits->plies + 1, sizeof *writer->ply_network);
+	writer->taken = calloc(limits->networks, sizeof *writer->taken);
+	writer->reserved = calloc(limits->networks, sizeof *writer->reserved);
 	writer->ply_specific = calloc((size_t)limits->plies + 1, sizeof *writer->ply_specific);
 	writer->ply_deeper = calloc((size_t)limits->plies + 1, sizeof *writer->ply_deeper);
 	handle->writer = writer;
-	if (!writer->tables || !writer->resume_at || !writer->ply_next || !writer->ply_specific ||
+	if (!writer->tables || !writer->resume_at || !writer->ply_next || !writer->ply_network ||
+		!writer->taken || !writer->reserved || !writer->ply_specific ||
 		!writer->ply_deeper) {
 		fib_writer_free(handle);
 		return -EGRET_STATUS_NO_SPACE;
@@ -41,7 +45,7 @@ int fib_writer_begin(struct arena_handle *handle, uint32_t half)
 	writer->plies = (uint32_t *)view.plies;
 	writer->groups = (struct fib_group *)view.groups;
 	writer->versions = (uint32_t *)view.versions;
-	writer->free_head = writer->limbo_head = writer->waiting_head = FIB_PLY_NONE;
+	writer->free_head = writer->limbo_head = writer->waiting_head = EGRET_NONE;
 	// Versions go on ascending; plies are filled when they are taken.
 	memset(writer->roots, 0,
 		(uint64_t)limits->networks * FIB_ROOT_ENTRIES * sizeof *writer->roots);
@@ -60,6 +64,9 @@ void fib_writer_free(struct arena_handle *handle)
 	free(writer->tables);
 	free(writer->resume_at);
 	free(writer->ply_next);
+	free(writer->ply_network);
+	free(writer->taken);
+	free(writer->reserved);
 	free(writer->ply_specific);
 	free(writer->ply_deeper);
 	free(writer);
@@ -126,6 +133,15 @@ int egret_fib_reclaim(void *handle)
 {
 	struct fib_writer *writer = writer_of(handle);
 	return writer ? fib_write_reclaim(writer) : -EGRET_STATUS_BAD_ARGUMENT;
+}
+
+int egret_fib_reserve(void *handle, uint16_t network, uint32_t plies)
+{
+	struct fib_writer *writer = writer_of(handle);
+	if (!writer || network >= writer->network_max || plies > writer->ply_max)
+		return -EGRET_STATUS_BAD_ARGUMENT;
+	fib_write_reserve(writer, network, plies);
+	return 0;
 }
 
 void egret_fib_usage(void *handle, uint32_t *plies_used, uint32_t *plies_max)

@@ -63,21 +63,47 @@ static void list_push(struct fib_writer *writer, uint32_t *head, uint32_t ply)
 	*head = ply;
 }
 
-static uint32_t plies_free(const struct fib_writer *writer)
+static uint32_t unclaimed_by(const struct fib_writer *writer, uint16_t network)
 {
-	return writer->ply_max - writer->ply_used;
+	uint32_t taken = writer->taken[network], reserved = writer->reserved[network];
+	return taken < reserved ? reserved - taken : 0;
+}
+
+// Those that a network may take: the rest of its share, and what is reserved for none.
+static uint32_t plies_free(const struct fib_writer *writer, uint16_t network)
+{
+	uint32_t free = writer->ply_max - writer->ply_used;
+	uint64_t of_others = writer->unclaimed - unclaimed_by(writer, network);
+	return of_others < free ? free - (uint32_t)of_others : 0;
+}
+
+void fib_write_reserve(struct fib_writer *writer, uint16_t network, uint32_t plies)
+{
+	writer->unclaimed -= unclaimed_by(writer, network);
+	writer->reserved[network] = plies;
+	writer->unclaimed += unclaimed_by(writer, network);
+}
+
+// A network takes a ply or gives one back.
+static void count_taken(struct fib_writer *writer, uint16_t network, int change)
+{
+	writer->unclaimed -= unclaimed_by(writer, network);
+	writer->taken[network] += (uint32_t)change;
+	writer->unclaimed += unclaimed_by(writer, network);
+	writer->ply_used += (uint32_t)change;
 }
 
 // Takes a ply and fills it with a leaf. One is free.
-static uint32_t ply_take(struct fib_writer *writer, uint32_t leaf)
+static uint32_t ply_take(struct fib_writer *writer, uint16_t network, uint32_t leaf)
 {
 	uint32_t ply = writer->free_head;
-	if (ply != FIB_PLY_NONE)
+	if (ply != EGRET_NONE)
 		writer->free_head = writer->ply_next[ply];
 	else
 		ply = writer->ply_fresh++;
 	assert(ply < writer->ply_max);
-	writer->ply_used++;
+	count_taken(writer, network, 1);
+	writer->ply_network[ply] = network;
 	writer->ply_specific[ply] = 0;
 	writer->ply_deeper[ply] = 0;
 	uint32_t *entries = ply_entries(writer, ply);
@@ -93,11 +119,11 @@ static void ply_unlinked(struct fib_writer *writer, uint32_t ply)
 
 static void waiting_free(struct fib_writer *writer)
 {
-	while (writer->waiting_head != FIB_PLY_NONE) {
+	while (writer->waiting_head != EGRET_NONE) {
 		uint32_t ply = writer->waiting_head;
 		writer->waiting_head = writer->ply_next[ply];
 		list_push(writer, &writer->free_head, ply);
-		writer->ply_used--;
+		count_taken(writer, writer->ply_network[ply], -1);
 	}
 	writer->is_waiting = 0;
 }
@@ -120,7 +146,7 @@ int fib_write_reclaim(struct fib_writer *writer)
 	if (!writer->is_dirty)
 		return 1;
 	writer->waiting_head = writer->limbo_head;
-	writer->limbo_head = FIB_PLY_NONE;
+	writer->limbo_head = EGRET_NONE;
 	writer->is_dirty = 0;
 	writer->is_waiting = 1;
 	epoch_mark(writer->arena, &writer->mark);
@@ -239,11 +265,11 @@ static uint32_t plies_missing(
 }
 
 // The ply below an entry; made when the entry is a leaf. Returns 1 when it was made.
-static int ply_below(struct fib_writer *writer, uint32_t *entry)
+static int ply_below(struct fib_writer *writer, uint16_t network, uint32_t *entry)
 {
 	if (entry_is_ply(*entry))
 		return 0;
-	store(entry, 1u << FIB_PLY_BIT | ply_take(writer, *entry));
+	store(entry, 1u << FIB_PLY_BIT | ply_take(writer, network, *entry));
 	return 1;
 }
 
@@ -257,14 +283,14 @@ static void paint(
 		return;
 	}
 	uint32_t *top = &root_of(writer, network)[prefix >> 16];
-	ply_below(writer, top);
+	ply_below(writer, network, top);
 	uint32_t ply = entry_ply(*top), at = prefix >> 8 & 0xff;
 	if (length <= 24) {
 		paint_ply(writer, ply, at, 1u << (24 - length), 16, change);
 	} else {
 		uint32_t *middle = &ply_entries(writer, ply)[at];
 		int was_specific = is_specific(*middle, 16);
-		if (ply_below(writer, middle))
+		if (ply_below(writer, network, middle))
 			writer->ply_deeper[ply]++;
 		paint_ply(
 			writer, entry_ply(*middle), prefix & 0xff, 1u << (32 - length), 24, change);
@@ -284,11 +310,11 @@ static int enter(struct fib_writer *writer, uint16_t network, const struct egret
 	if (!prefix_table_reserve(table, prefix, length))
 		return 0;
 	const uint32_t *root = root_of(writer, network);
-	if (plies_missing(writer, root, prefix, length) > plies_free(writer)) {
+	if (plies_missing(writer, root, prefix, length) > plies_free(writer, network)) {
 		// Sessions that cached a route through these plies must see the change first.
 		fib_write_bump(writer, network);
 		fib_write_reclaim(writer);
-		if (plies_missing(writer, root, prefix, length) > plies_free(writer))
+		if (plies_missing(writer, root, prefix, length) > plies_free(writer, network))
 			return 0;
 	}
 	prefix_table_set(table, prefix, length, delta->group);

@@ -5,6 +5,9 @@
 //
 // Every change keeps what readers see whole: a ply is filled before an entry leads to it, a ply that
 // says what one leaf can say is unlinked by one store and waits for the readers' quiet point.
+//
+// Plies are shared by all networks, but for those that are reserved for one: a network that has taken
+// fewer than its share finds the rest of it free, whatever the neighbors of others announce.
 #pragma once
 
 #include "arena/epoch.h"
@@ -12,8 +15,6 @@
 #include "fib/prefix_table.h"
 
 #include <stdint.h>
-
-enum { FIB_PLY_NONE = UINT32_MAX };
 
 struct fib_writer {
 	struct arena *arena;
@@ -26,6 +27,9 @@ struct fib_writer {
 		resume_at; // [network_max] root entry where a change continues; 0: all are finished
 	uint32_t entries_left; // that this call may change
 	uint32_t *ply_next; // list of each ply that is not in use
+	uint16_t *ply_network; // who has taken it
+	uint32_t *taken, *reserved; // [network_max] plies
+	uint64_t unclaimed; // reserved and not taken, of all networks
 	uint16_t *ply_specific; // entries of a ply that need it: longer prefixes, deeper plies
 	uint16_t *ply_deeper; // those of them that are deeper plies
 	uint32_t ply_used; // in use or not yet reclaimed
@@ -46,7 +50,9 @@ void fib_write_begin_step(struct fib_writer *writer);
 int fib_write_must_pause(const struct fib_writer *writer);
 int fib_write_is_unfinished(const struct fib_writer *writer, uint16_t network);
 
-// Announces a valid prefix. 0 when plies or memory run out: nothing has changed then.
+// Plies that are kept free for a network as long as it has taken fewer.
+void fib_write_reserve(struct fib_writer *writer, uint16_t network, uint32_t plies);
+// Announces a valid prefix. 0 when its plies or memory run out: nothing has changed then.
 int fib_write_announce(
 	struct fib_writer *writer, uint16_t network, const struct egret_fib_delta *delta);
 void fib_write_withdraw(

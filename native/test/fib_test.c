@@ -215,6 +215,40 @@ static void test_space(void)
 	egret_arena_close(arena);
 }
 
+// Announces 10.0.x.1/32, 256 of them or as many as there is room for: each takes a ply of its own.
+static uint32_t announce_scattered(struct arena *arena, uint16_t network)
+{
+	uint32_t count = 0;
+	while (count < 256 && apply_one(arena, network, 0x0a000001u | count << 8, 32, 2) == 1)
+		count++;
+	return count;
+}
+
+static void test_shares(void)
+{
+	struct egret_limits limits = fixture_limits;
+	limits.plies = 20;
+	struct arena *arena = begun(&limits);
+	tap_ok(egret_fib_reserve(arena, 1, 6) == 0 && egret_fib_reserve(arena, 2, 4) == 0,
+		"two networks have shares");
+	tap_ok(announce_scattered(arena, 0) == 9 && plies_used(arena) == 10,
+		"one without takes what is reserved for none");
+	tap_ok(announce_scattered(arena, 1) == 5, "another has its share all the same");
+	tap_ok(apply_one(arena, 1, 0x0a000001, 32, 0) == 1 &&
+			apply_one(arena, 0, 0x0b000000, 24, 2) == 0 &&
+			apply_one(arena, 1, 0x0a00ff01, 32, 2) == 1,
+		"what it withdraws stays its own");
+	tap_ok(egret_fib_clear(arena, 0) == 0 && announce_scattered(arena, 2) == 13,
+		"a share is no limit: what others do not use is used");
+	tap_ok(egret_fib_reserve(arena, 1, 0) == 0 && egret_fib_clear(arena, 1) == 0 &&
+			apply_one(arena, 0, 0x0b000001, 32, 2) == 1,
+		"a share that is given up is free for all");
+	tap_ok(egret_fib_reserve(arena, 1, 21) == -EGRET_STATUS_BAD_ARGUMENT &&
+			egret_fib_reserve(arena, 4, 1) == -EGRET_STATUS_BAD_ARGUMENT,
+		"a share beyond all plies, or of no network, is refused");
+	egret_arena_close(arena);
+}
+
 static void test_quiet_points(void)
 {
 	struct arena *arena = begun(&fixture_limits);
@@ -469,6 +503,7 @@ int main(void)
 	test_groups();
 	test_damage();
 	test_space();
+	test_shares();
 	test_quiet_points();
 	for (uint64_t seed = 1; seed <= 3; seed++)
 		test_random(seed);

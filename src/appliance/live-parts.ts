@@ -56,6 +56,7 @@ export function liveParts(appliance: Running): LiveParts {
     ribs: appliance.vrfs.ribs(),
     dataPlane,
     neighbors: () => appliance.speaker.snapshot(),
+    routesRefused: ({ name }) => appliance.vrfs.find(name)?.fib.refusedCount ?? 0,
     mirroredCount: (network) => appliance.mirrors.mirroredCount(network),
     rpFilter: (name) => plumbing.rpFilter(name),
     forwarderTrouble: appliance.forwarder.trouble,

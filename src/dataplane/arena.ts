@@ -90,6 +90,19 @@ export class ArenaDataPlane implements DataPlane {
     native.clearNetwork(this.#arena, networkSlot);
   }
 
+  /** Gives each table its share of the plies; those that are not named have none. */
+  sharePlies(shares: ReadonlyMap<number | undefined, number>): void {
+    // What a removed network had is free before others take more.
+    for (const [index, slot] of this.#networkSlots) {
+      if (!shares.has(index === mainTable ? undefined : index)) {
+        native.reservePlies(this.#arena, slot, 0);
+      }
+    }
+    for (const [index, plies] of shares) {
+      native.reservePlies(this.#arena, this.networkSlot(index), plies);
+    }
+  }
+
   reclaim(): boolean {
     return native.reclaim(this.#arena);
   }

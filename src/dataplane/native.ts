@@ -82,6 +82,7 @@ export const c = {
   setGroup: library.func('int egret_fib_set_group(void *, uint32_t, const void *, uint32_t)'),
   apply: library.func('int egret_fib_apply(void *, uint16_t, const void *, uint32_t)'),
   fibLastStatus: library.func('int egret_fib_last_status(void *)'),
+  reserve: library.func('int egret_fib_reserve(void *, uint16_t, uint32_t)'),
   clear: library.func('int egret_fib_clear(void *, uint16_t)'),
   reclaim: library.func('int egret_fib_reclaim(void *)'),
   memoryTrim: library.func('void egret_memory_trim(void *)'),
@@ -244,6 +245,9 @@ export const applyDeltas = (
 ): number => checked('fib_apply', c.apply(arena, network, deltas, count));
 /** Whether the last applyDeltas stopped for want of room, and not to be called again at once. */
 export const isFibFull = (arena: Handle): boolean => c.fibLastStatus(arena) !== 0;
+/** Keeps plies free for a network as long as it has taken fewer. */
+export const reservePlies = (arena: Handle, network: number, plies: number): number =>
+  checked('fib_reserve', c.reserve(arena, network, plies));
 export const clearNetwork = (arena: Handle, network: number): number =>
   checked('fib_clear', c.clear(arena, network));
 export const reclaim = (arena: Handle): boolean => c.reclaim(arena) === 1;

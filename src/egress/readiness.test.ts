@@ -9,6 +9,7 @@ const facts = (more: Partial<NetworkFacts>): NetworkFacts => ({
   interfaces: [up],
   neighbors: [],
   staticRoutesResolved: 0,
+  routesRefused: 0,
   ...more,
 });
 
@@ -43,6 +44,12 @@ test.each([
     facts({ neighbors: [{ ...neighbor, state: 'Active', isStale: true }] }),
     true,
     'neighbor 172.16.1.140 restarts, its routes are kept',
+  ],
+  [
+    'routes without room',
+    facts({ staticRoutesResolved: 2, routesRefused: 3 }),
+    false,
+    'degraded: 3 route(s) of it do not fit (limits.routes)',
   ],
   ['a static route', facts({ staticRoutesResolved: 2 }), true, '2 static route(s) resolve'],
 ])('a network with %s', (_, given, isReady, reason) => {

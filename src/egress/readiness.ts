@@ -3,7 +3,8 @@
  * Whether a network and a gateway are ready, and the reason in words. Pure.
  *
  * A network is ready when one of its interfaces is up and either a neighbor is Established and has
- * sent End-of-RIB (or nothing for 2 s), or a static route resolves. A gateway is ready when it has an
+ * sent End-of-RIB (or nothing for 2 s), or a static route resolves; and when all its routes fit the
+ * FIB: a packet to one that does not would leave by a shorter prefix, or not at all. A gateway is ready when it has an
  * address, one of its networks is ready, and its probes do not say otherwise.
  */
 import type { Gateway } from '../model/model.ts';
@@ -24,6 +25,8 @@ export interface NetworkFacts {
     readonly isStale: boolean;
   }[];
   readonly staticRoutesResolved: number;
+  /** Routes that the FIB has no room for. */
+  readonly routesRefused: number;
 }
 
 export function networkReadiness(facts: NetworkFacts): Readiness {
@@ -31,6 +34,9 @@ export function networkReadiness(facts: NetworkFacts): Readiness {
   if (interfaces.length === 0) return not('no interface leads to it');
   if (!interfaces.some((row) => row.isUp)) {
     return not(`interface ${interfaces.map((row) => row.name).join(', ')} is down`);
+  }
+  if (facts.routesRefused > 0) {
+    return not(`degraded: ${facts.routesRefused} route(s) of it do not fit (limits.routes)`);
   }
   const synchronized = neighbors.find((row) => row.isSynchronized);
   if (synchronized) return yes(`neighbor ${synchronized.address} is Established`);

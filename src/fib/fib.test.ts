@@ -14,7 +14,7 @@ function setUp(options: { groupsMax?: number; stepMs?: number } = {}) {
   const rib = new Rib({ name: 'red', clock, queue: clock.queue, attributes });
   const target = new ModelTarget();
   const groups = new GroupNumbers({ clock, target, groupsMax: options.groupsMax ?? 1024 });
-  let fullCount = 0;
+  const refusals: number[] = [];
   const fib = new Fib({
     clock,
     queue: clock.queue,
@@ -22,8 +22,8 @@ function setUp(options: { groupsMax?: number; stepMs?: number } = {}) {
     target,
     groups,
     routeTableIndex: 500,
-    onFull: (count) => {
-      fullCount = count;
+    onRefused: (count) => {
+      refusals.push(count);
     },
   });
   const eth0 = rib.openLocal({ kind: 'connected', name: 'eth0', bgp: undefined });
@@ -51,7 +51,7 @@ function setUp(options: { groupsMax?: number; stepMs?: number } = {}) {
     eth0,
     fixed,
     ribForwarding,
-    fullCount: () => fullCount,
+    refusals,
   };
 }
 
@@ -136,16 +136,18 @@ describe('group numbers', () => {
 });
 
 test('what the target has no room for is counted, and tried again', () => {
-  const { clock, target, fixed, fib, fullCount } = setUp();
+  const { clock, target, fixed, fib, refusals } = setUp();
   target.prefixesMax = 11;
   for (let i = 0; i < 20; i += 1) fixed[0]!.announceVia(net(i), 24, nextHop(0));
   clock.settle();
   expect(target.tables.get(500)?.size).toBe(11);
-  expect([fib.refusedCount, fullCount()]).toEqual([10, 10]);
+  expect([fib.refusedCount, refusals]).toEqual([10, [10]]);
+  clock.pass(31_000);
+  expect([fib.refusedCount, refusals]).toEqual([10, [10]]);
   target.prefixesMax = 100;
   clock.pass(31_000);
   expect(target.tables.get(500)?.size).toBe(21);
-  expect(fib.refusedCount).toBe(0);
+  expect([fib.refusedCount, refusals]).toEqual([0, [10, 0]]);
 });
 
 test('a full target is asked in steps, too', () => {

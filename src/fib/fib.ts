@@ -41,8 +41,8 @@ export interface FibOptions {
   readonly groups: GroupNumbers;
   /** undefined: the main table. */
   readonly routeTableIndex: number | undefined;
-  /** The data plane refused prefixes for want of room. */
-  readonly onFull?: (refusedCount: number) => void;
+  /** How many prefixes the target has no room for; 0: all of them fit again. */
+  readonly onRefused?: (refusedCount: number) => void;
 }
 
 export class Fib implements Worker {
@@ -53,7 +53,7 @@ export class Fib implements Worker {
   readonly #groups: GroupNumbers;
   readonly #slot: number;
   readonly #consumer: RibConsumer;
-  readonly #onFull: (refusedCount: number) => void;
+  readonly #onRefused: (refusedCount: number) => void;
   /** Group of each set that is written; groupUnreachable while there is no number for it. */
   readonly #groupOf = new Map<NextHopSetId, number>();
   /** Groups that no prefix points to once the batch is out. */
@@ -61,7 +61,9 @@ export class Fib implements Worker {
   readonly #deltas = new Uint32Array(batchDeltas * 3);
   #deltaCount = 0;
   #hasWithdrawals = false;
-  #refusedCount = 0;
+  /** Found in the pass before, and in this one, which began with a retry. */
+  #refusedBefore = 0;
+  #refusedNow = 0;
   #isClosed = false;
   #retry: Timer | undefined;
   #converged: (() => void)[] = [];
@@ -77,7 +79,7 @@ export class Fib implements Worker {
     this.#target = options.target;
     this.#groups = options.groups;
     this.#slot = options.target.networkSlot(options.routeTableIndex);
-    this.#onFull = options.onFull ?? (() => {});
+    this.#onRefused = options.onRefused ?? (() => {});
     this.#consumer = options.rib.openConsumer({
       remembers: true,
       onDirty: () => this.#schedule(),
@@ -99,9 +101,9 @@ export class Fib implements Worker {
     return this.pendingCount === 0 && !this.#rib.isPending;
   }
 
-  /** Prefixes that the target had no room for. */
+  /** Prefixes that the target has no room for, and so are not forwarded. */
   get refusedCount(): number {
-    return this.#refusedCount;
+    return Math.max(this.#refusedBefore, this.#refusedNow);
   }
 
   /** Next-hop groups of this network. */
@@ -141,7 +143,9 @@ export class Fib implements Worker {
     this.#flush();
     if (this.pendingCount > 0) return true;
     // Otherwise the RIB says when it has decided the rest.
-    if (this.isConverged) for (const run of this.#converged.splice(0)) run();
+    if (!this.isConverged) return false;
+    this.#passOver();
+    for (const run of this.#converged.splice(0)) run();
     return false;
   }
 
@@ -212,13 +216,22 @@ export class Fib implements Worker {
   }
 
   #retryLater(refusedCount: number): void {
-    this.#refusedCount += refusedCount;
-    this.#onFull(this.#refusedCount);
+    const before = this.refusedCount;
+    this.#refusedNow += refusedCount;
+    if (this.refusedCount !== before) this.#onRefused(this.refusedCount);
     this.#retry ??= this.#clock.after(retryMs, () => {
       this.#retry = undefined;
-      this.#refusedCount = 0;
+      this.#refusedBefore = this.#refusedNow;
+      this.#refusedNow = 0;
       this.#refresh();
     });
+  }
+
+  /** Every prefix was offered to the target: what an earlier pass found counts no longer. */
+  #passOver(): void {
+    const before = this.refusedCount;
+    this.#refusedBefore = 0;
+    if (this.refusedCount !== before) this.#onRefused(this.refusedCount);
   }
 
   #freeRetired(): void {

@@ -73,6 +73,8 @@ export interface Network {
   /** Interfaces that belong to it; empty: those that lead to its neighbors and static next hops. */
   readonly interfaces: readonly string[];
   readonly vrfDevice: string | undefined;
+  /** Routes that there is always room for; undefined: an equal share. */
+  readonly routesReserved?: number | undefined;
   readonly staticRoutes: readonly StaticRoute[];
 }
 

@@ -27,6 +27,8 @@ export interface LiveParts {
   readonly ribs: ReadonlyMap<string | undefined, Rib>;
   readonly dataPlane: DataPlane;
   readonly neighbors: () => readonly NeighborRow[];
+  /** Routes that the FIB has no room for. */
+  readonly routesRefused: (network: Network) => number;
   /** Routes that the kernel's table holds. */
   readonly mirroredCount: (network: Network) => number;
   readonly rpFilter: (interfaceName: string) => number | null;

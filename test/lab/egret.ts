@@ -27,6 +27,7 @@ export interface Views {
     ready: boolean;
     reason: string;
     routes: number;
+    refused: number;
     mirrored: number;
   };
   gateways: {

@@ -263,6 +263,7 @@ export function makeLiveParts(): LiveParts {
     ]),
     dataPlane: dataPlane as DataPlane,
     neighbors: () => [established, idle],
+    routesRefused: () => 0,
     mirroredCount: ({ name }) => (name === 'red' ? 1 : 0),
     rpFilter: (name) => (name === 'ens5' ? 2 : null),
     forwarderTrouble: undefined,

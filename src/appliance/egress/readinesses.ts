@@ -77,7 +77,7 @@ export class Readinesses {
     const isUp = new Map(links.map((link) => [link.name, link.isUp]));
     this.networks = new Map(
       model.networks.map((network) => {
-        const { rib } = vrfs.get(network.name);
+        const { rib, fib } = vrfs.get(network.name);
         const readiness = networkReadiness({
           interfaces: ports
             .filter((port) => port.networks.includes(network.name))
@@ -96,6 +96,7 @@ export class Readinesses {
             const route = rib.lookup(destination.address, destination.length);
             return route !== undefined && route.nextHops.length > 0;
           }).length,
+          routesRefused: fib.refusedCount,
         });
         return [network.name, readiness];
       }),

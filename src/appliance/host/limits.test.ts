@@ -88,8 +88,8 @@ test('says what needs a restart; routes.mirror does not', () => {
   };
   const becomes = (change: object): boolean =>
     needsRestart(
-      { appliance } as unknown as Model,
-      { appliance: { ...appliance, ...change } } as unknown as Model,
+      { networks: [], appliance } as unknown as Model,
+      { networks: [], appliance: { ...appliance, ...change } } as unknown as Model,
     );
   expect(becomes({ logLevel: 'debug' })).toBe(false);
   expect(becomes({ mirror: { isOn: false, protocol: 186 } })).toBe(false);

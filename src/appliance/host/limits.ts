@@ -8,6 +8,7 @@ import { type ArenaDataPlane, arenaBytes, type Limits } from '../../dataplane/ar
 import { EgretError } from '../../lib/errors.ts';
 import { gatewayKey } from '../../model/gateway-key.ts';
 import type { Model } from '../../model/model.ts';
+import { fibShares, pliesReserved } from '../vrf/fib-shares.ts';
 
 /**
  * A FIB ply of 1 KiB holds the prefixes of one /16 (or one /24, when longer ones exist). Real tables
@@ -65,7 +66,7 @@ function limitsOf(model: Model, sessions: number, routes: number): Limits {
     // Quarantined bindings (RFC 6888 REQ-8) outlive their sessions.
     bindings: sessions + Math.ceil(sessions / 4),
     networks: Math.min(256, 2 * (needs.networks + 7)),
-    plies: Math.max(1024, Math.ceil(routes / routesPerPly)),
+    plies: Math.max(1024, Math.ceil(routes / routesPerPly)) + pliesReserved(model),
     groups: 16_384,
     neighbors: 16_384,
     clients: Math.max(clientsMin, 2 * needs.clients),
@@ -103,7 +104,8 @@ function shortages(model: Model, limits: Limits): (keyof Needs)[] {
 }
 
 /**
- * Gives the Model's networks their slots, which they keep as long as the arena exists.
+ * Gives the Model's networks their slots, which they keep as long as the arena exists, and their shares
+ * of the FIB.
  *
  * @throws EgretError ARENA_TOO_SMALL; nothing of the Model may be taken up then
  */
@@ -120,14 +122,16 @@ export function takeRoom(model: Model, dataPlane: ArenaDataPlane): void {
     // Networks that were removed keep theirs: sessions may still name them.
     throw tooSmall('networks', cause);
   }
+  dataPlane.sharePlies(fibShares(model, dataPlane.limits));
 }
 
 /** Whether a new Model changes what is fixed while egretd runs. */
 export function needsRestart(before: Model, after: Model): boolean {
-  const fixed = ({ appliance: { limits, mirror, isWatchingConfig } }: Model): object => ({
-    limits,
-    protocol: mirror.protocol,
-    isWatchingConfig,
+  const fixed = ({ networks, appliance }: Model): object => ({
+    limits: appliance.limits,
+    plies: pliesReserved({ networks }),
+    protocol: appliance.mirror.protocol,
+    isWatchingConfig: appliance.isWatchingConfig,
   });
   return !isDeepStrictEqual(fixed(before), fixed(after));
 }

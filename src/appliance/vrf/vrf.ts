@@ -34,7 +34,8 @@ export interface VrfOptions {
   readonly target: FibTarget;
   /** Of the hash of prefixes: neighbors must not know it. */
   readonly seed: number;
-  readonly onFull: (refusedCount: number) => void;
+  /** How many prefixes the data plane has no room for. */
+  readonly onRefused: (refusedCount: number) => void;
   /** Routes have settled after changes. */
   readonly onIdle: () => void;
 }
@@ -71,7 +72,7 @@ export class Vrf {
       target: options.target,
       groups: options.groups,
       routeTableIndex: options.routeTableIndex,
-      onFull: options.onFull,
+      onRefused: options.onRefused,
     });
   }
 

@@ -35,6 +35,8 @@ export class Vrfs {
   readonly #attributes: InternedAttributes;
   readonly #groups: GroupNumbers;
   readonly #vrfs = new Map<string | undefined, Vrf>();
+  /** Networks with routes that the FIB has no room for. */
+  readonly #full = new Set<string | undefined>();
   /** Prefixes that two networks of one gateway have. */
   readonly overlaps: OverlapMonitor;
 
@@ -51,6 +53,11 @@ export class Vrfs {
     const vrf = this.#vrfs.get(network);
     assert(vrf, 'a network of the Model has a VRF');
     return vrf;
+  }
+
+  /** @returns undefined until the VRFs follow a Model that has the network */
+  find(network: string | undefined): Vrf | undefined {
+    return this.#vrfs.get(network);
   }
 
   all(): Vrf[] {
@@ -81,6 +88,7 @@ export class Vrfs {
     for (const network of model.networks) tables.set(network.name, network.routeTableIndex);
     for (const [name, vrf] of this.#vrfs) {
       if (tables.has(name) && tables.get(name) === vrf.routeTableIndex) continue;
+      this.#full.delete(name);
       vrf.close();
       this.#vrfs.delete(name);
     }
@@ -99,7 +107,7 @@ export class Vrfs {
   }
 
   #make(name: string | undefined, routeTableIndex: number | undefined): Vrf {
-    const { clock, queue, target, onIdle, log } = this.#options;
+    const { clock, queue, target, onIdle } = this.#options;
     return new Vrf({
       clock,
       queue,
@@ -110,8 +118,21 @@ export class Vrfs {
       name,
       routeTableIndex,
       seed: this.#seed(),
-      onFull: (refused) => log.error({ network: name, refused }, 'the FIB is full: limits.routes'),
+      onRefused: (refused) => this.#refused(name, refused),
     });
+  }
+
+  #refused(network: string | undefined, refused: number): void {
+    const { log, onIdle } = this.#options;
+    const isNew = !this.#full.has(network);
+    if (refused === 0) {
+      this.#full.delete(network);
+      log.info({ network }, 'the FIB has room for all routes again');
+    } else if (isNew) {
+      this.#full.add(network);
+      log.error({ network, refused }, 'the FIB has no room for routes: limits.routes');
+    }
+    onIdle();
   }
 
   /** A client reaches one of them only, by the order of its gateway's networks. */

@@ -102,6 +102,15 @@ const spec = mapping('Appliance.spec', {
         interfaces: optional(list(interfaceName), 'Its interfaces; role Networks'),
         vrfDevice: optional(interfaceName, 'VRF device that its interfaces belong to'),
         staticRoutes: optional(list(staticRoute), 'Routes that no neighbor announces'),
+        limits: optional(
+          mapping('networks[].limits', {
+            routes: optional(
+              integer(1, 0x0fff_ffff),
+              'Routes that there is always room for, whatever other networks have: 2 KiB each; an equal share of half the room when absent',
+            ),
+          }),
+          'Its part of the room',
+        ),
       }),
     ),
     'What ExternalNetwork has no field for',

@@ -40,6 +40,7 @@ export function resolveNetworks(
       routeTableIndex: index.value,
       interfaces: extra?.interfaces?.value.map(({ value }) => value) ?? [],
       vrfDevice: extra?.vrfDevice?.value,
+      routesReserved: extra?.limits?.routes?.value,
       staticRoutes: staticRoutes(extra?.staticRoutes?.value),
     });
   }

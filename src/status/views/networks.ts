@@ -12,7 +12,8 @@ export const networks = defineView({
     table: integer("Its table in the kernel's numbering"),
     ready: boolean('Packets can leave by it'),
     reason: text('Why it is ready or not'),
-    routes: integer('Prefixes learned from neighbors and static routes'),
+    routes: integer('Prefixes learned from neighbors and static routes that are forwarded'),
+    refused: integer('Prefixes that are not, since the FIB has no room for them'),
     mirrored: integer("Routes of it in the kernel's table"),
     interfaces: list(text(), 'Ports that belong to it'),
   }),
@@ -33,7 +34,11 @@ export const networks = defineView({
         table: network.routeTableIndex,
         ready: readiness?.isReady ?? false,
         reason: readiness?.reason ?? 'starting',
-        routes: parts.ribs.get(network.name)?.learnedCount ?? 0,
+        routes: Math.max(
+          0,
+          (parts.ribs.get(network.name)?.learnedCount ?? 0) - parts.routesRefused(network),
+        ),
+        refused: parts.routesRefused(network),
         mirrored: parts.mirroredCount(network),
         interfaces: parts.ports
           .filter((port) => port.networks.includes(network.name))
