@@ -69,7 +69,8 @@ int worker_make(struct arena *arena, struct worker **result)
 		worker_free(worker);
 		return -EGRET_STATUS_NO_SPACE;
 	}
-	worker->fragment_id = (uint16_t)worker_random(worker);
+	for (uint32_t i = 0; i < WORKER_FRAGMENT_IDS; i++)
+		worker->fragment_ids[i] = (uint16_t)worker_random(worker);
 	settle_counters(worker);
 	*result = worker;
 	return 0;

@@ -18,6 +18,8 @@ struct neighbor_table; // neighbor.h
 struct reassembly; // reassembly.h
 struct icmp_limiter; // icmp.h
 
+enum { WORKER_FRAGMENT_IDS = 1024 };
+
 struct worker {
 	struct arena *arena;
 	uint64_t now_ns; // of this batch
@@ -33,7 +35,7 @@ struct worker {
 	uint8_t *buffers; // BATCH_MAX of WORKER_BUFFER_BYTES
 	uint64_t *port_counters, *drop_counters, *counters; // this worker's lines in the arena
 	uint64_t random_state[2];
-	uint16_t fragment_id; // of the next packet that is cut here
+	uint16_t fragment_ids[WORKER_FRAGMENT_IDS]; // of the next packets that are cut here
 	// Packets that stage_transmit has made ready, in order.
 	struct packet *ready[BATCH_MAX];
 	uint32_t ready_count;

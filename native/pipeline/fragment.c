@@ -53,6 +53,17 @@ static void inherit(struct packet *piece, const struct packet *packet)
 	piece->is_ready = 1;
 }
 
+// The next identification for a pair of addresses: a counter that only few pairs share, from a keyed start,
+// so that what one network sees says nothing of another (RFC 7739 §5.3, there for IPv6).
+static uint16_t next_id(struct worker *worker, const uint8_t *ip)
+{
+	struct index_key pair = {
+		(uint64_t)read32(ip + IPV4_SOURCE) << 32 | read32(ip + IPV4_DESTINATION),
+		UINT64_MAX};
+	uint64_t hash = index_hash(&worker->sessions->session_index, pair);
+	return (uint16_t)(hash >> 16) + worker->fragment_ids[hash % WORKER_FRAGMENT_IDS]++;
+}
+
 static void cut(struct worker *worker, struct packet *packet, uint32_t mtu, fragment_room *room,
 	fragment_emit *emit)
 {
@@ -61,7 +72,7 @@ static void cut(struct worker *worker, struct packet *packet, uint32_t mtu, frag
 	uint32_t first_header = ipv4_header_bytes(ip);
 	// A translated source shares its identifications with others (RFC 6864 §5.3, RFC 7857 §10).
 	if (packet_has_session(packet) && packet->direction == SESSION_OUTBOUND)
-		write16(ip + IPV4_ID, worker->fragment_id++);
+		write16(ip + IPV4_ID, next_id(worker, ip));
 	uint32_t later_header = copied_header(ip, first_header, later);
 	uint32_t total = read16(ip + IPV4_TOTAL) - first_header;
 	uint16_t flags = read16(ip + IPV4_FRAGMENT);

@@ -3,51 +3,15 @@
 // Fragments that arrive. See reassembly.h.
 #include "pipeline/reassembly.h"
 
+#include "nat/session.h"
 #include "packet/rewrite.h"
-#include "packet/verdict.h"
+#include "pipeline/reassembly_room.h"
 #include "wire/header.h"
 
 #include <netinet/in.h>
-#include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum {
-	PAYLOAD_MAX = 65535 - IPV4_BYTES_MIN,
-	UNITS = 8192, // of 8 bytes
-};
-
-struct datagram {
-	uint32_t source, destination;
-	uint16_t port, id;
-	uint8_t protocol;
-	uint8_t is_used;
-	uint8_t is_condemned; // what comes of it now is dropped
-	uint8_t header_bytes; // 0: the first fragment has not come
-	uint32_t deadline_tick;
-	uint32_t held; // frames of it that wait
-	uint32_t payload_bytes; // 0: the last fragment has not come
-	uint32_t end_bytes; // of the fragment that reaches furthest
-	uint32_t units; // that have come
-	uint64_t has[UNITS / 64];
-	uint8_t header[IPV4_BYTES_MAX];
-	uint8_t payload[UNITS * 8];
-};
-
-struct reassembly {
-	struct datagram datagrams[REASSEMBLY_DATAGRAMS];
-	uint32_t used;
-};
-
-struct reassembly *reassembly_make(void)
-{
-	return calloc(1, sizeof(struct reassembly));
-}
-
-void reassembly_free(struct reassembly *reassembly)
-{
-	free(reassembly);
-}
+enum { PAYLOAD_MAX = 65535 - IPV4_BYTES_MIN };
 
 // Would the whole datagram be forwarded, as a client's or to a pool address? If not, its fragments are
 // dropped at once and take no room.
@@ -69,47 +33,18 @@ static int is_wanted(const struct worker *worker, struct packet *packet)
 	return 0;
 }
 
-static struct datagram *find(struct worker *worker, const struct packet *packet, const uint8_t *ip)
+static struct datagram_key key_of(
+	const struct worker *worker, const struct packet *packet, const uint8_t *ip)
 {
-	struct reassembly *reassembly = worker->reassembly;
-	struct datagram *empty = NULL;
-	uint32_t of_source = 0;
-	for (uint32_t i = 0; i < REASSEMBLY_DATAGRAMS; i++) {
-		struct datagram *d = &reassembly->datagrams[i];
-		if (!d->is_used) {
-			empty = empty ? empty : d;
-			continue;
-		}
-		of_source += d->source == packet->source;
-		if (d->source == packet->source && d->destination == packet->destination &&
-			d->port == packet->port && d->id == read16(ip + IPV4_ID) &&
-			d->protocol == ip[IPV4_PROTOCOL])
-			return d;
-	}
-	if (!empty || of_source >= REASSEMBLY_PER_SOURCE)
-		return NULL;
-	memset(empty, 0, offsetof(struct datagram, header));
-	empty->source = packet->source;
-	empty->destination = packet->destination;
-	empty->port = packet->port;
-	empty->id = read16(ip + IPV4_ID);
-	empty->protocol = ip[IPV4_PROTOCOL];
-	empty->is_used = 1;
-	empty->deadline_tick = worker->now_tick + REASSEMBLY_WAIT_TICKS;
-	reassembly->used++;
-	return empty;
-}
-
-static void give_up_held(struct worker *worker, struct datagram *d)
-{
-	verdict_count_given_up(worker, d->port, EGRET_DROP_FRAGMENT, d->held);
-	d->held = 0;
-}
-
-static void condemn(struct worker *worker, struct datagram *d)
-{
-	give_up_held(worker, d);
-	d->is_condemned = 1;
+	uint16_t network = plan_port(&worker->plan, packet->port)->network;
+	return (struct datagram_key){
+		.source = packet->source,
+		.destination = packet->destination,
+		.id = read16(ip + IPV4_ID),
+		.scope = network ? network : packet->port,
+		.is_port = network == 0,
+		.protocol = ip[IPV4_PROTOCOL],
+	};
 }
 
 struct fragment {
@@ -132,13 +67,67 @@ static struct fragment read_fragment(const uint8_t *ip)
 	};
 }
 
+// Does a first fragment from outside belong to a session of this network?
+static int is_of_session(const struct worker *worker, const struct packet *packet,
+	const struct fragment *f, uint16_t network)
+{
+	uint16_t outside_port, remote_port;
+	if (f->protocol == IPPROTO_ICMP && f->payload[0] == ICMP_IS_ECHO_REPLY) {
+		outside_port = remote_port = read16(f->payload + ICMP_ID);
+	} else if (f->protocol == IPPROTO_TCP || f->protocol == IPPROTO_UDP) {
+		remote_port = read16(f->payload);
+		outside_port = read16(f->payload + 2);
+	} else {
+		return 0;
+	}
+	const struct session_table *sessions = worker->sessions;
+	struct index_key key = session_outside_key(network, f->protocol, packet->destination,
+		outside_port, packet->source, remote_port);
+	uint64_t hash = index_hash(&sessions->session_index, key);
+	return session_find(sessions, hash, key, SESSION_INBOUND) != EGRET_NONE;
+}
+
+// For whom a fragment takes room. A later one says too little to know it by.
+static uint32_t holder_of(const struct worker *worker, const struct packet *packet,
+	const struct fragment *f, const struct datagram_key *key)
+{
+	const struct egret_plan_address *address = plan_address(&worker->plan, packet->destination);
+	const struct egret_plan_client *client = address
+		? NULL
+		: plan_client(&worker->plan, packet->source);
+	if (client)
+		return REASSEMBLY_HOLDER_CLIENT | (uint32_t)(client - worker->plan.clients);
+	uint32_t scope = key->scope | (uint32_t)key->is_port << 16;
+	if (!address || f->offset > 0 || f->bytes < UDP_BYTES)
+		return REASSEMBLY_HOLDER_UNKNOWN | scope;
+	int has_session = !key->is_port && is_of_session(worker, packet, f, key->scope);
+	for (uint16_t i = 0; key->is_port && i < address->network_count && !has_session; i++)
+		has_session = is_of_session(worker, packet, f, address->networks[i]);
+	if (key->is_port && address->network_count == 0)
+		has_session = is_of_session(worker, packet, f, 0);
+	return (has_session ? REASSEMBLY_HOLDER_SESSIONS : REASSEMBLY_HOLDER_UNKNOWN) | scope;
+}
+
+// The datagram of a fragment, begun when there is none; NULL: no room.
+static struct datagram *datagram_of(struct worker *worker, const struct packet *packet,
+	const struct fragment *f, const uint8_t *ip)
+{
+	struct datagram_key key = key_of(worker, packet, ip);
+	struct datagram *d = reassembly_find(worker, &key);
+	if (!d)
+		return reassembly_begin(worker, &key, holder_of(worker, packet, f, &key));
+	if (f->offset == 0 && reassembly_holder(worker, d) & REASSEMBLY_HOLDER_UNKNOWN)
+		reassembly_set_holder(worker, d, holder_of(worker, packet, f, &key));
+	return d;
+}
+
 static int is_in_range(const struct fragment *f)
 {
 	return f->bytes > 0 && f->offset + f->bytes <= PAYLOAD_MAX;
 }
 
 // A first fragment that hides the transport header, or one that would overwrite it (RFC 3128).
-static int is_evil(const struct fragment *f)
+static int is_unsafe(const struct fragment *f)
 {
 	if (f->offset == 0)
 		return f->bytes < (f->protocol == IPPROTO_TCP ? TCP_BYTES_MIN : UDP_BYTES);
@@ -181,7 +170,7 @@ static int take_units(struct datagram *d, const struct fragment *f)
 static int add(struct datagram *d, const struct fragment *f, const uint8_t *ip)
 {
 	uint32_t end = f->offset + f->bytes;
-	if (!is_in_range(f) || (!f->is_last && f->bytes % 8) || is_evil(f) || !take_units(d, f))
+	if (!is_in_range(f) || (!f->is_last && f->bytes % 8) || is_unsafe(f) || !take_units(d, f))
 		return 0;
 	if (f->is_last) {
 		if (d->payload_bytes || d->end_bytes > end)
@@ -210,10 +199,11 @@ static void finish(struct worker *worker, struct packet *packet, struct datagram
 	write16(ip + IPV4_FRAGMENT, 0); // it may be cut again
 	rewrite_header_checksum(ip);
 	packet->bytes = packet->l3 + d->header_bytes + d->payload_bytes;
-	worker_count(worker, d->port, EGRET_PORT_COUNTER_HELD, (uint64_t)0 - d->held);
-	worker_count(worker, d->port, EGRET_PORT_COUNTER_ABSORBED, d->held);
-	d->is_used = 0;
-	worker->reassembly->used--;
+	for (uint16_t port = 0; port < EGRET_PORT_MAX; port++) {
+		worker_count(worker, port, EGRET_PORT_COUNTER_HELD, (uint64_t)0 - d->held[port]);
+		worker_count(worker, port, EGRET_PORT_COUNTER_ABSORBED, d->held[port]);
+	}
+	reassembly_end(worker, d);
 }
 
 void reassembly_take(struct worker *worker, struct packet *packet)
@@ -221,16 +211,17 @@ void reassembly_take(struct worker *worker, struct packet *packet)
 	const uint8_t *ip = packet_ip(packet);
 	if (!is_wanted(worker, packet))
 		return;
-	struct datagram *d = packet->checksum == CHECKSUM_COMPLETE && !packet->gso_type
-		? find(worker, packet, ip)
-		: NULL;
 	struct fragment fragment = read_fragment(ip);
-	if (!d || d->is_condemned || is_repeated(d, &fragment)) {
+	struct datagram *d = packet->checksum == CHECKSUM_COMPLETE && !packet->gso_type
+		? datagram_of(worker, packet, &fragment, ip)
+		: NULL;
+	if (!d || d->is_dropped || is_repeated(d, &fragment)) {
 		packet_drop(packet, EGRET_DROP_FRAGMENT);
 		return;
 	}
 	if (!add(d, &fragment, ip)) {
-		condemn(worker, d);
+		reassembly_give_up(worker, d);
+		d->is_dropped = 1;
 		packet_drop(packet, EGRET_DROP_FRAGMENT);
 		return;
 	}
@@ -240,19 +231,6 @@ void reassembly_take(struct worker *worker, struct packet *packet)
 		return;
 	}
 	packet->verdict = PACKET_HELD;
-	d->held++;
+	d->held[packet->port]++;
 	worker_count(worker, packet->port, EGRET_PORT_COUNTER_HELD, 1);
-}
-
-void reassembly_expire(struct worker *worker)
-{
-	struct reassembly *reassembly = worker->reassembly;
-	for (uint32_t i = 0; reassembly->used > 0 && i < REASSEMBLY_DATAGRAMS; i++) {
-		struct datagram *d = &reassembly->datagrams[i];
-		if (!d->is_used || (int32_t)(d->deadline_tick - worker->now_tick) > 0)
-			continue;
-		give_up_held(worker, d);
-		d->is_used = 0;
-		reassembly->used--;
-	}
 }

@@ -4,10 +4,9 @@
 //
 // RFC 791 §3.2, RFC 1858 and RFC 3128 (a first fragment holds its transport header), and RFC 5722's
 // rule applied to IPv4: fragments that overlap cause the whole datagram to be dropped, unless one is
-// repeated byte for byte. Keyed by (port, source, destination, identification, protocol). Bounded:
-// REASSEMBLY_DATAGRAMS at once, few of one source, two seconds each; what does not fit is dropped,
-// what waits is never evicted.
-// Absent: fragments of one datagram that arrive by two ports.
+// repeated byte for byte. Keyed by (network, source, destination, identification, protocol), so that the
+// uplinks of a network may carry parts of one datagram. Bounded: REASSEMBLY_DATAGRAMS at once, few of one
+// source, two seconds each, and shared among those that send (reassembly_room.h).
 #pragma once
 #include "packet/worker.h"
 
