@@ -89,7 +89,8 @@ enum egret_status { EGRET_STATUSES(EGRET_STATUS_ENUM) EGRET_STATUS_COUNT };
 	D(NO_PORTS, "no_ports", "RFC 6888 REQ-11: no outside port is free") \
 	D(CLIENT_LIMIT, "client_limit", \
 		"RFC 6888 REQ-4: the client holds as many sessions as it may") \
-	D(SESSIONS_FULL, "sessions_full", "The session table is full") \
+	D(SESSIONS_FULL, "sessions_full", \
+		"The session table is full, or what is left of it is kept for others") \
 	D(NO_SESSION, "no_session", "For a pool address, but of no session") \
 	D(FILTERED, "filtered", \
 		"RFC 4787 REQ-8: from a remote endpoint that the client never sent to") \

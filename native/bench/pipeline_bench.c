@@ -51,7 +51,7 @@ static double run(struct gateway *g, const struct frame *template, int order)
 
 int main(void)
 {
-	struct gateway *g = gateway_make_with(SESSIONS, SESSIONS);
+	struct gateway *g = gateway_make_with(SESSIONS / 2 * 3, SESSIONS / 2 * 3);
 	g->plan.clients[0].prefix = address_of("10.1.0.64");
 	g->plan.clients[0].prefix_length = 27;
 	g->plan.plan.client_count = 1;

@@ -7,6 +7,7 @@
 #include "nat/session_client.h"
 #include "nat/session_private.h"
 #include "nat/session_remote.h"
+#include "nat/session_share.h"
 
 #include <string.h>
 
@@ -231,6 +232,7 @@ int session_attach(struct session_table *table, uint32_t at)
 	}
 	link->remote = EGRET_NONE;
 	session_remote_settle(table, at);
+	session_share_attach(table, at);
 	struct binding_link *binding = &table->binding_links[s->binding];
 	link->previous = EGRET_NONE;
 	link->next = binding->first_session;
@@ -252,6 +254,7 @@ static void session_detach(struct session_table *table, uint32_t at)
 	index_remove(index, index_hash(index, session_key(s, SESSION_OUTBOUND)), at);
 	index_remove(index, index_hash(index, session_key(s, SESSION_INBOUND)), at);
 	session_client_release(table, link->client);
+	session_share_detach(table, at);
 	if (link->remote != EGRET_NONE)
 		session_remote_release(table, link->remote);
 	if (link->previous == EGRET_NONE)

@@ -31,6 +31,8 @@ struct session_link {
 	uint32_t next, previous; // sessions of one binding; the free list uses `next`
 	uint32_t client; // index into clients
 	uint32_t remote; // index into remotes; or EGRET_NONE: not counted
+	uint16_t share; // index into shares.of_client (session_share.h)
+	uint8_t is_from_outside; // counted there
 };
 
 struct binding_link {
@@ -53,6 +55,14 @@ struct session_remote {
 	uint16_t network;
 };
 
+// Sessions by network and client, and how many of these there are (session_share.h).
+struct session_shares {
+	uint32_t *of_network, *from_outside; // [network_max]
+	uint32_t *of_client;
+	uint32_t networks, clients; // in the plan
+	uint16_t network_max;
+};
+
 struct session_table {
 	struct session_record *sessions; // [session_max], in the arena
 	struct binding_record *bindings; // [binding_max], in the arena
@@ -71,6 +81,7 @@ struct session_table {
 	struct index binding_index; // inside and outside endpoints
 	struct index client_index;
 	struct index remote_index;
+	struct session_shares shares;
 	struct timer_wheel timers; // numbers: sessions, then bindings
 	struct port_pools *pools;
 	uint64_t *counters; // the worker's lines

@@ -13,6 +13,7 @@
 
 #include "lib/pages.h"
 #include "nat/session_private.h"
+#include "nat/session_share.h"
 
 #include <stdlib.h>
 
@@ -177,6 +178,7 @@ struct session_table *session_table_make(struct arena *arena, uint64_t *counters
 	table->pools = port_pools_make(arena);
 	if (!table->session_links || !table->binding_links || !table->clients || !table->remotes ||
 		!table->pools ||
+		session_shares_make(&table->shares, (uint16_t)header->limits.networks) < 0 ||
 		index_make(&table->session_index, table->session_max * 2, header->hash_key) < 0 ||
 		index_make(&table->binding_index, table->binding_max * 2, header->hash_key) < 0 ||
 		index_make(&table->client_index, table->session_max, header->hash_key) < 0 ||
@@ -207,6 +209,7 @@ void session_table_free(struct session_table *table)
 	index_free(&table->binding_index);
 	index_free(&table->client_index);
 	index_free(&table->remote_index);
+	session_shares_free(&table->shares);
 	timer_free(&table->timers);
 	port_pools_free(table->pools);
 	pages_free(table->session_links, session_links_bytes(table));

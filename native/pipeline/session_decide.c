@@ -7,6 +7,7 @@
 // another today, or when the destination is reached through another network. A destination without a
 // route, or a gateway whose only address is not ready, keeps its sessions: their packets are dropped
 // with an unreachable and go on when it is back.
+#include "nat/session_share.h"
 #include "pipeline/stage.h"
 #include "plan/decide.h"
 
@@ -82,6 +83,16 @@ enum session_verdict session_decide(struct worker *worker, struct session_record
 	return SESSION_KEPT;
 }
 
+// Another plan may have other clients.
+static void settle_share(struct worker *worker, uint32_t at)
+{
+	struct session_table *table = worker->sessions;
+	const struct egret_plan_client *client = plan_client(
+		&worker->plan, table->sessions[at].inside_addr);
+	if (client)
+		session_share_settle(table, at, session_share_of(table, client));
+}
+
 int session_sweep(struct worker *worker, uint32_t budget)
 {
 	struct session_table *table = worker->sessions;
@@ -90,6 +101,7 @@ int session_sweep(struct worker *worker, uint32_t budget)
 	if (table->sweep_plan != worker->plan.number) {
 		table->sweep_plan = worker->plan.number;
 		table->sweep_next = 0;
+		session_shares_follow(table, &worker->plan);
 		table->keeps_remotes = worker->plan.plan->filtering == FILTER_ADDRESS;
 	}
 	uint32_t quarantine_ticks = session_quarantine_ticks(worker->plan.plan);
@@ -102,6 +114,7 @@ int session_sweep(struct worker *worker, uint32_t budget)
 			session_decide(worker, session) == SESSION_KEPT) {
 			session_retime(table, worker->plan.plan, at);
 			session_remote_settle(table, at);
+			settle_share(worker, at);
 			continue;
 		}
 		table->counters[EGRET_WORKER_COUNTER_SESSIONS_REVOKED]++;

@@ -3,8 +3,9 @@
 // Stage 5: a session for a first packet, with an outside port if its endpoint has none yet.
 //
 // RFC 4787 REQ-1 and REQ-2 (one outside endpoint for an inside one), RFC 5382 REQ-2 (TCP begins with
-// SYN), RFC 6888 REQ-4 (limit of a client), RFC 5508 REQ-8 and RFC 6888 REQ-11 (what cannot get a
+// SYN), RFC 6888 REQ-4 (limit of a client; shares of the table: nat/session_share.h), RFC 5508 REQ-8 and RFC 6888 REQ-11 (what cannot get a
 // session is answered with an error; no live session is evicted).
+#include "nat/session_share.h"
 #include "pipeline/icmp.h"
 #include "pipeline/stage.h"
 #include "wire/header.h"
@@ -19,15 +20,23 @@ static uint32_t find_again(const struct worker *worker, const struct packet *pac
 	return session_find(worker->sessions, hash, key, packet->direction);
 }
 
-// RFC 6888 REQ-4. Sessions that a remote begins count, too, or one could fill the table through an
-// endpoint that it knows.
-static int has_enough(const struct worker *worker, uint32_t client, enum egret_drop *drop)
+// RFC 6888 REQ-4, and the shares of the table. Sessions that a remote begins count, too, or one could fill
+// the table through an endpoint that it knows. `share` is where the session will count.
+static int may_have_more(const struct worker *worker, uint32_t address, uint16_t network,
+	enum session_direction begun, uint16_t *share, enum egret_drop *drop)
 {
 	uint32_t max = worker->plan.plan->client_sessions_max;
-	if (max == 0 || session_client_count(worker->sessions, client) < max)
+	const struct egret_plan_client *client = plan_client(&worker->plan, address);
+	if (max > 0 && session_client_count(worker->sessions, address) >= max) {
+		*drop = EGRET_DROP_CLIENT_LIMIT;
 		return 0;
-	*drop = EGRET_DROP_CLIENT_LIMIT;
-	return 1;
+	}
+	if (!client) {
+		*drop = EGRET_DROP_NOT_A_CLIENT;
+		return 0;
+	}
+	*share = session_share_of(worker->sessions, client);
+	return session_share_allows(worker->sessions, network, *share, begun);
 }
 
 static uint32_t create_outbound(
@@ -39,7 +48,8 @@ static uint32_t create_outbound(
 		*drop = EGRET_DROP_TCP_NO_SYN;
 		return EGRET_NONE;
 	}
-	if (has_enough(worker, packet->source, drop))
+	uint16_t share;
+	if (!may_have_more(worker, packet->source, packet->network, SESSION_OUTBOUND, &share, drop))
 		return EGRET_NONE;
 	struct session_request request = {
 		.inside_addr = packet->source,
@@ -52,18 +62,28 @@ static uint32_t create_outbound(
 		.outside_addr = packet->gateway->address,
 		.address_slot = packet->gateway->slot,
 	};
-	return session_create(worker->sessions, &request, (uint32_t)(worker_random(worker) >> 32),
-		worker->now_tick, drop);
+	uint32_t at = session_create(worker->sessions, &request,
+		(uint32_t)(worker_random(worker) >> 32), worker->now_tick, drop);
+	if (at != EGRET_NONE)
+		session_share_settle(worker->sessions, at, share);
+	return at;
 }
 
 static uint32_t create_inbound(
 	struct worker *worker, const struct packet *packet, enum egret_drop *drop)
 {
 	uint32_t binding = packet->binding;
-	if (has_enough(worker, worker->sessions->bindings[binding].inside_addr, drop))
+	uint16_t share;
+	if (!may_have_more(worker, worker->sessions->bindings[binding].inside_addr,
+		    packet->network_outside, SESSION_INBOUND, &share, drop))
 		return EGRET_NONE;
-	return session_create_inbound(worker->sessions, binding, packet->network_outside,
+	uint32_t at = session_create_inbound(worker->sessions, binding, packet->network_outside,
 		packet->source, packet->source_port, worker->now_tick, drop);
+	if (at == EGRET_NONE)
+		return at;
+	session_share_settle(worker->sessions, at, share);
+	session_share_from_outside(worker->sessions, at);
+	return at;
 }
 
 static void allocate(struct worker *worker, struct packet *packet)

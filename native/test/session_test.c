@@ -85,7 +85,7 @@ static double unknown_remotes(uint16_t port, uint32_t packets)
 static void test_address_dependent_filtering(void)
 {
 	enum { MANY = 30000, PACKETS = 2000 };
-	g = gateway_make_with(32768, 32768);
+	g = gateway_make_with(65536, 65536);
 	g->plan.plan.filtering = 1;
 	g->plan.plan.udp_timeout_ns = 100000000000ull;
 	gateway_publish(g);

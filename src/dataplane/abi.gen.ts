@@ -308,7 +308,7 @@ export const drops = [
   'no_ports',
   /** RFC 6888 REQ-4: the client holds as many sessions as it may. */
   'client_limit',
-  /** The session table is full. */
+  /** The session table is full, or what is left of it is kept for others. */
   'sessions_full',
   /** For a pool address, but of no session. */
   'no_session',
@@ -386,7 +386,7 @@ export const dropMeanings: Readonly<Record<Drop, string>> = {
   client_limit:
     "RFC 6888 REQ-4: the client holds as many sessions as it may",
   sessions_full:
-    "The session table is full",
+    "The session table is full, or what is left of it is kept for others",
   no_session:
     "For a pool address, but of no session",
   filtered:

@@ -16,7 +16,7 @@ export function measureForwarderKilled(): Promise<Row[]> {
     clients: { alpha: { network: 'north' } },
     replicas: { north: 4 },
     files: { 'crowd.yaml': documents(clientResource('crowd', ['10.20.30.128/26'], 'north')) },
-    appliance: { limits: { sessions: sessionCount + 10_000, routes: 20_000 } },
+    appliance: { limits: { sessions: 1.5 * sessionCount, routes: 20_000 } },
   } as const;
   return withScene(options, async (scene) => {
     const { egret, figure } = scene;

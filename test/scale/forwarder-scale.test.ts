@@ -21,7 +21,7 @@ test('the forwarder dies with many sessions', async (t) => {
     // Each client address stays on one gateway address: 64 clients spread over four of them.
     replicas: { north: 4 },
     files: { 'crowd.yaml': documents(clientResource('crowd', ['10.20.30.128/26'], 'north')) },
-    appliance: { limits: { sessions: sessionCount + 10_000, routes: 20_000 } },
+    appliance: { limits: { sessions: 1.5 * sessionCount, routes: 20_000 } },
   });
   const { egret, figure } = scene;
   const { alpha } = figure.clients;
