@@ -101,7 +101,9 @@ enum egret_status { EGRET_STATUSES(EGRET_STATUS_ENUM) EGRET_STATUS_COUNT };
 	D(TOO_BIG, "too_big", "Larger than the egress MTU with DF set") \
 	D(PORT_DOWN, "port_down", "The egress interface is down or was removed") \
 	D(NO_NEIGHBOR, "no_neighbor", "RFC 1812 §5.3.2.1: the next hop did not answer ARP") \
-	D(HOLD_FULL, "hold_full", "The queue of packets that wait for this next hop is full") \
+	D(HOLD_FULL, "hold_full", \
+		"The queue of packets that wait for this next hop is full, or its sender has too " \
+		"many wait") \
 	D(TX_FAILED, "tx_failed", "The kernel refused to send") \
 	D(STALE, "stale", \
 		"Queued in the kernel while no forwarder ran, or when its port was closed") \

@@ -5,9 +5,13 @@
 // A packet is copied: its batch continues without it. When the neighbor answers, the copy passes the
 // last stages in a batch of its own. When the oldest has waited for NEIGHBOR_HOLD_NS, the neighbor
 // counts as failed for as long again, and all packets that wait are dropped with host unreachable.
+//
+// The room for packets, and the neighbors that are asked for at a time, are shared by network and by client:
+// a scan of one client's network leaves the others theirs.
 #include "neighbor/neighbor.h"
 #include "neighbor/neighbor_table.h"
 #include "packet/worker.h"
+#include "plan/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +27,11 @@ int neighbor_hold_make(struct neighbor_table *table)
 		table->free_held[table->free_held_count++] = (uint16_t)i;
 	for (uint32_t i = 0; i < HELD_LARGE_MAX; i++)
 		table->free_large[table->free_large_count++] = (uint16_t)i;
+	// One client takes at most half of what its network may.
+	table->packet_shares.networks.max = HELD_PACKETS_MAX;
+	table->packet_shares.clients.max = HELD_PACKETS_MAX / 2;
+	table->waiting_shares.networks.max = WAITING_MAX;
+	table->waiting_shares.clients.max = WAITING_MAX / 2;
 	return table->held && table->held_bytes && table->large_bytes;
 }
 
@@ -50,16 +59,61 @@ static void probe(struct worker *worker, uint32_t index)
 		neighbor->kernel_flags, neighbor->kernel_flags_ext);
 }
 
-static int copy_packet(struct neighbor_table *table, uint32_t index, const struct packet *packet)
+static int shares_allow(const struct neighbor_shares *shares, uint16_t network, uint16_t client)
 {
+	return fair_share_allows(&shares->networks, network) &&
+		fair_share_allows(&shares->clients, client);
+}
+
+static void shares_take(struct neighbor_shares *shares, uint16_t network, uint16_t client)
+{
+	fair_share_take(&shares->networks, network);
+	fair_share_take(&shares->clients, client);
+}
+
+static void shares_give(struct neighbor_shares *shares, uint16_t network, uint16_t client)
+{
+	fair_share_give(&shares->networks, network);
+	fair_share_give(&shares->clients, client);
+}
+
+// Whose packet it is: its client, whichever of its addresses it uses; others by their address. By chance
+// two may be one.
+static uint16_t taker_of(const struct worker *worker, const struct packet *packet)
+{
+	const uint64_t *key = worker->neighbors->key;
+	const struct egret_plan_client *client = plan_client(&worker->plan, packet->source);
+	uint64_t who = client ? (uint64_t)client->prefix << 8 | client->prefix_length
+			      : (uint64_t)packet->source << 8 | 255;
+	who = (who ^ key[0]) * 0x9e3779b97f4a7c15ull;
+	who = (who ^ who >> 32 ^ key[1]) * 0x9e3779b97f4a7c15ull;
+	return (uint16_t)(who >> 32) % FAIR_SHARE_TAKERS;
+}
+
+static int copy_packet(struct worker *worker, uint32_t index, const struct packet *packet)
+{
+	struct neighbor_table *table = worker->neighbors;
 	struct neighbor *neighbor = &table->neighbors[index];
 	int is_large = packet->bytes > HELD_BYTES;
+	uint16_t client = taker_of(worker, packet);
 	if (neighbor->held_count == NEIGHBOR_HOLD_PACKETS || table->free_held_count == 0 ||
-		(is_large && table->free_large_count == 0))
+		(is_large && table->free_large_count == 0) ||
+		!shares_allow(&table->packet_shares, packet->network, client))
 		return 0;
+	if (neighbor->held_count == 0) {
+		if (table->waiting_count == WAITING_MAX ||
+			!shares_allow(&table->waiting_shares, packet->network, client))
+			return 0;
+		shares_take(&table->waiting_shares, packet->network, client);
+		neighbor->network = packet->network;
+		neighbor->client = client;
+		table->waiting[table->waiting_count++] = index;
+	}
+	shares_take(&table->packet_shares, packet->network, client);
 	uint16_t slot = table->free_held[--table->free_held_count];
 	struct held *held = &table->held[slot];
 	held->packet = *packet;
+	held->client = client;
 	held->since_ns = table->now_ns;
 	held->large = EGRET_NONE;
 	held->bytes = table->held_bytes + (size_t)slot * HELD_BYTES;
@@ -68,8 +122,6 @@ static int copy_packet(struct neighbor_table *table, uint32_t index, const struc
 		held->bytes = table->large_bytes + (size_t)held->large * PACKET_BYTES_MAX;
 	}
 	memcpy(held->bytes, packet->data, packet->bytes);
-	if (neighbor->held_count == 0)
-		table->waiting[table->waiting_count++] = index;
 	neighbor->held[neighbor->held_count++] = slot;
 	return 1;
 }
@@ -90,14 +142,17 @@ int neighbor_hold(struct worker *worker, struct packet *packet, enum egret_drop 
 		*drop = EGRET_DROP_NO_NEIGHBOR;
 		return 0;
 	}
-	int is_held = copy_packet(table, index, packet);
-	if (is_held) {
+	if (copy_packet(worker, index, packet)) {
 		neighbor_row_store_state(row, NEIGHBOR_RESOLVING);
 		packet->verdict = PACKET_HELD;
 		worker_count(worker, packet->port, EGRET_PORT_COUNTER_HELD, 1);
+		probe(worker, index);
+		return 1;
 	}
-	probe(worker, index);
-	return is_held;
+	// One that another packet waits for is asked again; no other is, or the kernel's table would fill.
+	if (table->neighbors[index].held_count > 0)
+		probe(worker, index);
+	return 0;
 }
 
 // Moves what waits for one neighbor into the batch: live, or dropped when `is_failed`.
@@ -119,8 +174,11 @@ static void take_held(struct worker *worker, uint32_t index, int is_failed)
 		worker_count(worker, packet->port, EGRET_PORT_COUNTER_HELD, (uint64_t)-1);
 		if (held->large != EGRET_NONE)
 			table->free_large[table->free_large_count++] = (uint16_t)held->large;
+		shares_give(&table->packet_shares, held->packet.network, held->client);
 		table->free_held[table->free_held_count++] = slot;
 	}
+	if (neighbor->held_count > 0)
+		shares_give(&table->waiting_shares, neighbor->network, neighbor->client);
 	neighbor->held_count = 0;
 }
 

@@ -4,12 +4,16 @@
 // neighbor_make.c, neighbor_hold.c (packets that wait), neighbor_poll.c (is it still there?) and
 // neighbor_netlink.c (the kernel's table).
 #pragma once
+#include "lib/fair_share.h"
 #include "neighbor/neighbor.h"
 
 enum {
 	HELD_PACKETS_MAX = 1024, // of all neighbors together
 	HELD_BYTES = 2048, // room for an ordinary frame
 	HELD_LARGE_MAX = 16, // superframes
+	// Neighbors that are asked for at a time. The kernel's own table holds 1024 (gc_thresh3), and keeps one
+	// that does not answer for three seconds: it is not filled by what clients send.
+	WAITING_MAX = 256,
 	POLLED_MAX = 64, // neighbors that are being confirmed at a time
 };
 
@@ -18,6 +22,12 @@ struct held {
 	uint8_t *bytes;
 	uint64_t since_ns;
 	uint32_t large; // its superframe buffer; EGRET_NONE: its own ordinary one
+	uint16_t client; // for whom it counts
+};
+
+// Who takes of what all share: by network, and by client.
+struct neighbor_shares {
+	struct fair_share networks, clients;
 };
 
 // What the arena's row does not say.
@@ -28,6 +38,7 @@ struct neighbor {
 	uint32_t next; // in its chain
 	uint32_t dump; // the dump that named it last
 	uint16_t held[NEIGHBOR_HOLD_PACKETS];
+	uint16_t network, client; // for whom it counts while packets wait for it
 	uint8_t held_count;
 	uint8_t is_polled; // in polled[]
 	uint8_t unanswered; // polls since the last answer
@@ -63,8 +74,9 @@ struct neighbor_table {
 	uint8_t *held_bytes, *large_bytes;
 	uint16_t free_large[HELD_LARGE_MAX];
 	uint32_t free_large_count;
-	uint32_t waiting[HELD_PACKETS_MAX]; // rows for which packets wait
+	uint32_t waiting[WAITING_MAX]; // rows for which packets wait
 	uint32_t waiting_count;
+	struct neighbor_shares packet_shares, waiting_shares;
 
 	uint32_t polled[POLLED_MAX]; // rows
 	uint32_t polled_count;

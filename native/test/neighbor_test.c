@@ -7,6 +7,7 @@
 #include "neighbor/neighbor.h"
 #include "netns.h"
 #include "packet/worker.h"
+#include "plan/plan_buffer.h"
 #include "tap.h"
 #include "wire/header.h"
 
@@ -56,6 +57,12 @@ static void note(const struct packet *p)
 static const struct port_driver no_driver = {.name = "none"};
 static const struct egret_plan_port plan_row = {.slot = PORT, .address = ADDRESS(254)};
 static uint32_t plan_port_of_slot[EGRET_PORT_MAX];
+static const struct {
+	struct plan_derived derived;
+	uint32_t starts[1], owners[1];
+} no_clients = {.derived = {.at_starts = offsetof(__typeof__(no_clients), starts),
+			.at_owners = offsetof(__typeof__(no_clients), owners)},
+	.owners = {EGRET_NONE}};
 
 static void begin(uint32_t neighbors)
 {
@@ -78,8 +85,10 @@ static void begin(uint32_t neighbors)
 	worker.neighbors = neighbor_table_make(arena);
 	worker.now_ns = 1000 * MS;
 	worker.batch.count = 0;
-	worker.plan = (struct plan_view){
-		.number = 1, .ports = &plan_row, .port_of_slot = plan_port_of_slot};
+	worker.plan = (struct plan_view){.number = 1,
+		.ports = &plan_row,
+		.port_of_slot = plan_port_of_slot,
+		.derived = &no_clients};
 	memset(plan_port_of_slot, 0xff, sizeof plan_port_of_slot); // EGRET_NONE
 	plan_port_of_slot[PORT] = 0;
 	worker.ports[PORT].driver = &no_driver;
@@ -108,11 +117,14 @@ static uint64_t held_gauge(void)
 }
 
 // Holds a frame that begins with `mark`. Returns 0 when held, otherwise the drop reason.
-static int hold(uint32_t address, uint32_t bytes, uint8_t mark)
+static int hold_of(
+	uint32_t source, uint16_t network, uint32_t address, uint32_t bytes, uint8_t mark)
 {
 	memset(frame, mark, bytes);
 	struct packet packet = {.data = frame,
 		.bytes = bytes,
+		.source = source,
+		.network = network,
 		.port = ARRIVAL,
 		.out_port = PORT,
 		.next_hop = address};
@@ -120,6 +132,11 @@ static int hold(uint32_t address, uint32_t bytes, uint8_t mark)
 	int is_held = neighbor_hold(&worker, &packet, &drop);
 	memset(frame, 0xee, bytes); // the batch's buffer is used again
 	return is_held && packet.verdict == PACKET_HELD ? 0 : (int)drop;
+}
+
+static int hold(uint32_t address, uint32_t bytes, uint8_t mark)
+{
+	return hold_of(0, 0, address, bytes, mark);
 }
 
 static void set(uint32_t address, enum neighbor_state state, uint8_t mark)
@@ -210,9 +227,9 @@ static void test_limits(void)
 	int held = 0;
 	for (uint32_t i = 0; i < 512 * 3; i++)
 		held += hold(ADDRESS(1 + i / 3), FRAME_BYTES, 1) == 0;
-	tap_ok(held == 1024, "%d frames wait at most", held);
+	tap_ok(held == 64 * 3, "%d frames of one sender wait at most", held);
 	housekeep_at(2000);
-	tap_ok(released_count == 1024 && held_gauge() == 0, "and all drop");
+	tap_ok(released_count == 64 * 3 && held_gauge() == 0, "and all drop");
 	held = 0;
 	worker.now_ns = 9000 * MS;
 	for (uint32_t i = 0; i < 20; i++)
@@ -234,6 +251,30 @@ static void test_limits(void)
 	tap_ok(hold(ADDRESS(6), FRAME_BYTES, 1) == 0 &&
 			hold(ADDRESS(7), FRAME_BYTES, 1) == EGRET_DROP_HOLD_FULL,
 		"one for which frames wait does not");
+	end();
+}
+
+// New neighbors of one sender in one network, of which some are asked for.
+static int scan(uint32_t source, uint16_t network, uint32_t first, uint32_t count)
+{
+	int held = 0;
+	for (uint32_t i = 0; i < count; i++)
+		held += hold_of(source, network, ADDRESS(first + i), FRAME_BYTES, 1) == 0;
+	return held;
+}
+
+static void test_shares(void)
+{
+	begin(2048);
+	int scanned = scan(1, 1, 1, 1000);
+	int same_network = scan(2, 1, 1001, 20), other_network = scan(3, 2, 1101, 20);
+	tap_ok(scanned == 64 && other_network == 20,
+		"a scan of a network (%d of 1000) leaves another its neighbors: %d of 20", scanned,
+		other_network);
+	tap_ok(same_network == 20, "and other senders theirs in the same one: %d of 20",
+		same_network);
+	housekeep_at(2000);
+	tap_ok(held_gauge() == 0 && neighbor_held(worker.neighbors) == 0, "nothing stays");
 	end();
 }
 
@@ -481,6 +522,7 @@ int main(void)
 	test_hold_and_release();
 	test_failure();
 	test_limits();
+	test_shares();
 	test_forget();
 	test_next_instance();
 	test_polls();

@@ -328,7 +328,7 @@ export const drops = [
   'port_down',
   /** RFC 1812 §5.3.2.1: the next hop did not answer ARP. */
   'no_neighbor',
-  /** The queue of packets that wait for this next hop is full. */
+  /** The queue of packets that wait for this next hop is full, or its sender has too many wait. */
   'hold_full',
   /** The kernel refused to send. */
   'tx_failed',
@@ -406,7 +406,7 @@ export const dropMeanings: Readonly<Record<Drop, string>> = {
   no_neighbor:
     "RFC 1812 §5.3.2.1: the next hop did not answer ARP",
   hold_full:
-    "The queue of packets that wait for this next hop is full",
+    "The queue of packets that wait for this next hop is full, or its sender has too many wait",
   tx_failed:
     "The kernel refused to send",
   stale:
