@@ -43,7 +43,11 @@ test.each([['version'], ['--version']])('egret %s', (word) => {
 
 test.each([
   [[], 'a command is needed'],
-  [['shwo'], 'there is no command shwo'],
+  [['shwo'], 'there is no command shwo; did you mean show?\n'],
+  [['help', 'cehck'], 'there is no command cehck; did you mean check?'],
+  [['show', 'network'], 'show has no view network; did you mean networks?'],
+  [['show', 'pools', '--jsno'], 'there is no option --jsno; did you mean --json?'],
+  [['show', 'pools', '-o', 'widr'], '--output takes wide or json, not widr; did you mean wide?'],
   [['show'], 'show needs a view'],
   [['show', 'roads'], 'show has no view roads'],
   [['show', 'pools', 'more'], 'show pools takes no more'],

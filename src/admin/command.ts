@@ -9,9 +9,11 @@ import { EgretError } from '../lib/errors.ts';
 import {
   boolean,
   defaulted,
+  integer,
   type JsonValue,
   list,
   mapping,
+  nullable,
   object,
   readJson,
   text,
@@ -23,6 +25,8 @@ const requestSchema = object({
   /** By name; an option without value has ''. */
   options: defaulted(mapping(text()), {}),
   isJson: defaulted(boolean(), false),
+  /** Columns of the terminal, for a table that is to fit; null: no limit. */
+  width: defaulted(nullable(integer()), null),
   /** Who asks: a key's comment, or the account's name. */
   who: text(),
 });

@@ -18,8 +18,8 @@ export function askStatus({ runDir, io }: Call, request: StatusRequest): Promise
  * @returns the exit status. @throws EgretError DAEMON_UNREACHABLE, ACCESS_DENIED
  */
 export function askAdmin(call: Call, command: string, body?: Readable): Promise<number> {
-  const { words, options, isJson, who, runDir, io } = call;
-  const request = { command, words, options: Object.fromEntries(options), isJson, who };
+  const { words, options, isJson, width, who, runDir, io } = call;
+  const request = { command, words, options: Object.fromEntries(options), isJson, width, who };
   const path = join(runDir, 'admin.sock');
   return ask({ path, request, ...(body && { body }), out: io.out, errors: io.errors });
 }

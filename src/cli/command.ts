@@ -4,10 +4,14 @@
  * page and the login shell all read the same table.
  */
 import type { Readable, Writable } from 'node:stream';
+import type { ReadStream, WriteStream } from 'node:tty';
 import { EgretError } from '../lib/errors.ts';
+import { didYouMean } from '../lib/nearest.ts';
 
 export interface Option {
   readonly name: `--${string}`;
+  /** Its name of one letter. */
+  readonly short?: `-${string}`;
   /** How help shows its value; none: it takes no value. */
   readonly value?: string;
   readonly help: string;
@@ -25,6 +29,10 @@ export interface Command {
   /** Its own, without --json and those that every command takes. */
   readonly options: readonly Option[];
   readonly takesJson: boolean;
+  /** It prints tables, which -o makes wide. */
+  readonly takesOutput?: true;
+  /** What it prints is a file: kept byte by byte where it is not shown on a terminal. */
+  readonly printsFile?: true;
   readonly shell: ShellUser;
   /** Fixed words that may follow, for completion. */
   readonly words: readonly string[];
@@ -39,6 +47,8 @@ export interface Call {
   /** By name; an option without value has ''. */
   readonly options: ReadonlyMap<string, string>;
   readonly isJson: boolean;
+  /** Columns that a table may take; null: no limit. */
+  readonly width: number | null;
   readonly runDir: string;
   readonly io: Io;
   /** Who gave it, for the history and the audit log: a key's comment, or the account's name. */
@@ -49,9 +59,24 @@ export interface Io {
   readonly input: Readable;
   readonly out: Writable;
   readonly errors: Writable;
+  /** The terminal that `out` ends on; undefined: a pipe or a file. */
+  readonly terminal: Terminal | undefined;
+}
+
+/** What a command that draws on the terminal itself takes, e.g. an editor. */
+export interface Terminal {
+  readonly input: ReadStream;
+  readonly output: WriteStream;
 }
 
 export const jsonOption: Option = { name: '--json', help: 'Print JSON.' };
+
+export const outputOption: Option = {
+  name: '--output',
+  short: '-o',
+  value: 'wide',
+  help: 'Print every column whole, also where the terminal is narrower (or json).',
+};
 
 /** Those of every command. */
 export const commonOptions: readonly Option[] = [
@@ -64,6 +89,15 @@ export const commonOptions: readonly Option[] = [
 ];
 
 export const usage = (what: string): EgretError => new EgretError('USAGE', { what });
+
+/** @throws EgretError USAGE */
+export function findCommand(commands: readonly Command[], name: string | undefined): Command {
+  if (name === undefined) throw usage('a command is needed');
+  const command = commands.find((candidate) => candidate.name === name);
+  if (command) return command;
+  const names = commands.map((each) => each.name);
+  throw usage(`there is no command ${name}${didYouMean(name, names)}`);
+}
 
 /** @throws EgretError USAGE */
 export function takesNoWords(name: string, [first]: readonly string[]): void {

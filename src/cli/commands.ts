@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The table of commands, in the order of help. */
-import { type Command, usage } from './command.ts';
+import type { Command } from './command.ts';
 import { check } from './commands/check.ts';
 import { makeCompletion } from './commands/completion.ts';
 import { makeHelp } from './commands/help.ts';
@@ -18,10 +18,3 @@ export const commands: readonly Command[] = [
   version,
   makeHelp(() => commands),
 ];
-
-/** @throws EgretError USAGE */
-export function commandNamed(name: string | undefined): Command {
-  const command = commands.find((candidate) => candidate.name === name);
-  if (command) return command;
-  throw usage(name === undefined ? 'a command is needed' : `there is no command ${name}`);
-}

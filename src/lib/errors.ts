@@ -18,9 +18,13 @@ interface ErrorKind {
   readonly exit: ExitStatus;
 }
 
+/** What asks something (`did you mean …?`) has its mark already. */
+const sentence = (what: string | number | undefined): string =>
+  `${what}`.endsWith('?') ? `${what}` : `${what}.`;
+
 const registry = {
   USAGE: {
-    message: ({ what }) => `${what}.`,
+    message: ({ what }) => sentence(what),
     hint: 'egret help lists the commands.',
     exit: 1,
   },
@@ -30,7 +34,7 @@ const registry = {
     exit: 2,
   },
   NOT_FOUND: {
-    message: ({ what }) => `${what} does not exist.`,
+    message: ({ what, near = '' }) => sentence(`${what} does not exist${near}`),
     hint: 'The names are those of egret show.',
     exit: 3,
   },

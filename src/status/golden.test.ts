@@ -8,7 +8,8 @@ import { printWhy, whySchema } from './why-report.ts';
 
 async function show(name: string, words: readonly string[], isJson: boolean): Promise<string> {
   let text = '';
-  for await (const part of viewNamed(name)!.print(makeLiveParts(), words, isJson)) text += part;
+  for await (const part of viewNamed(name)!.print(makeLiveParts(), words, { isJson, width: null }))
+    text += part;
   return text;
 }
 
@@ -29,6 +30,17 @@ test.each(views.map((view) => [view.name, view] as const))('%s', async (name, vi
   expectSchema(view.answer, json);
 });
 
+test.each(views.map((view) => [view.name, view] as const))(
+  '%s in 80 columns',
+  async (name, view) => {
+    let text = '';
+    for await (const part of view.print(makeLiveParts(), [], { isJson: false, width: 80 }))
+      text += part;
+    await expect(text).toMatchFileSnapshot(golden(`${name}-80.txt`));
+    expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+  },
+);
+
 test.each([
   ['network-red', ['network', 'red']],
   ['network-main', ['network', 'main']],
@@ -48,8 +60,10 @@ test.each([
   ['kernel', '10.1.0.2', '172.16.1.2'],
 ])('why: %s', async (name, client, destination) => {
   const report = explain(makeLiveParts(), client, destination);
-  await expect(printWhy(report, false)).toMatchFileSnapshot(golden(`why-${name}.txt`));
-  const json = printWhy(report, true);
+  await expect(printWhy(report, { isJson: false, width: null })).toMatchFileSnapshot(
+    golden(`why-${name}.txt`),
+  );
+  const json = printWhy(report, { isJson: true, width: null });
   await expect(json).toMatchFileSnapshot(golden(`why-${name}.json.txt`));
   expectSchema(whySchema, json);
 });

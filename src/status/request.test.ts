@@ -4,16 +4,22 @@ import { parseRequest } from './request.ts';
 
 test.each([
   [
-    '{"command":"show","view":"route","isJson":true,"words":["network","red","10.0.0.0/8"]}',
-    { command: 'show', view: 'route', isJson: true, words: ['network', 'red', '10.0.0.0/8'] },
+    '{"command":"show","view":"route","isJson":true,"width":null,"words":["network","red","10.0.0.0/8"]}',
+    {
+      command: 'show',
+      view: 'route',
+      isJson: true,
+      width: null,
+      words: ['network', 'red', '10.0.0.0/8'],
+    },
   ],
   [
     '{"command":"show","view":"pools"}',
-    { command: 'show', view: 'pools', isJson: false, words: [] },
+    { command: 'show', view: 'pools', isJson: false, width: null, words: [] },
   ],
   [
     '{"command":"why","client":"10.0.0.1","destination":"10.0.0.2"}',
-    { command: 'why', client: '10.0.0.1', destination: '10.0.0.2', isJson: false },
+    { command: 'why', client: '10.0.0.1', destination: '10.0.0.2', isJson: false, width: null },
   ],
 ])('%s', (line, request) => {
   expect(parseRequest(line)).toEqual(request);

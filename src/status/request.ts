@@ -5,9 +5,11 @@ import {
   boolean,
   choice,
   defaulted,
+  integer,
   type Json,
   type JsonValue,
   list,
+  nullable,
   object,
   readJson,
   text,
@@ -16,10 +18,14 @@ import { viewNames } from './views.ts';
 
 const command = object({ command: choice(['show', 'why']) });
 
+/** Columns of the terminal; null: no limit. */
+const width = defaulted(nullable(integer()), null);
+
 const show = object({
   command: choice(['show']),
   view: choice(viewNames),
   isJson: defaulted(boolean(), false),
+  width,
   /** What follows the view's name on the command line. */
   words: defaulted(list(text()), []),
 });
@@ -29,6 +35,7 @@ const why = object({
   client: text(),
   destination: text(),
   isJson: defaulted(boolean(), false),
+  width,
 });
 
 export type StatusRequest = JsonValue<typeof show> | JsonValue<typeof why>;

@@ -11,6 +11,9 @@ import { printWhy } from './why-report.ts';
 
 export const statusGroup = 'egret-status';
 
+/** Of `why`, so that a script sees it. */
+const exitDropped = 5;
+
 /** @param partsNow - called for each request */
 export function statusService(partsNow: () => LiveParts): Service {
   return {
@@ -23,12 +26,13 @@ export function statusService(partsNow: () => LiveParts): Service {
 async function* answer(line: string, parts: LiveParts): Answer {
   const request = parseRequest(line);
   if (request.command === 'why') {
-    yield printWhy(explain(parts, request.client, request.destination), request.isJson);
-    return undefined;
+    const report = explain(parts, request.client, request.destination);
+    yield printWhy(report, request);
+    return report.verdict === 'dropped' ? exitDropped : undefined;
   }
   const view = viewNamed(request.view);
   assert(view !== undefined, 'a request names a view that exists');
-  yield* view.print(parts, request.words, request.isJson);
+  yield* view.print(parts, request.words, request);
   return undefined;
 }
 

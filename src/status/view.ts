@@ -16,6 +16,13 @@ import type { Column } from './table.ts';
 
 export type Chunks<Row> = AsyncIterable<readonly Row[]>;
 
+/** How an answer is printed. */
+export interface Form {
+  readonly isJson: boolean;
+  /** Columns of the terminal, for a table that is to fit; null: no limit. */
+  readonly width: number | null;
+}
+
 /** What a view's file says. */
 export interface ViewDescription<Row, Query> {
   readonly name: string;
@@ -56,7 +63,7 @@ export interface View {
   /** @throws EgretError USAGE when these words may not follow the name */
   check(words: readonly string[]): void;
   /** @throws EgretError USAGE, and what the rows throw, before anything was yielded */
-  print(parts: LiveParts, words: readonly string[], isJson: boolean): AsyncIterable<string>;
+  print(parts: LiveParts, words: readonly string[], form: Form): AsyncIterable<string>;
 }
 
 export function defineView<Row, Query = undefined>(what: ViewDescription<Row, Query>): View {
@@ -76,7 +83,7 @@ export function defineView<Row, Query = undefined>(what: ViewDescription<Row, Qu
     usage: takes?.usage,
     words: takes?.words ?? [],
     check: (words) => void parse(words),
-    async *print(parts, words, isJson) {
+    async *print(parts, words, { isJson, width }) {
       const query = parse(words);
       const lines = isJson ? undefined : what.lines?.(parts, query);
       if (lines) {
@@ -85,7 +92,7 @@ export function defineView<Row, Query = undefined>(what: ViewDescription<Row, Qu
       }
       const rows = chunked(what.rows(parts, query));
       if (isJson) yield* printJson(schemaName, parts.generation, rows);
-      else yield* printTable(what.columns, rows, what.isLeftOut);
+      else yield* printTable(what.columns, rows, what.isLeftOut, width ?? undefined);
     },
   };
 }

@@ -19,6 +19,6 @@ test.each<[Partial<WhyReport>, string]>([
   [{ verdict: 'dropped', drop: 'no_route' }, 'dropped: no_route'],
   [{ verdict: 'kernel', outside: null }, 'left to the kernel'],
 ])('why says in its first line what becomes of the packet: %j', (part, expected) => {
-  const [first] = printWhy({ ...report, ...part }, false).split('\n');
+  const [first] = printWhy({ ...report, ...part }, { isJson: false, width: null }).split('\n');
   expect(first).toBe(`10.1.0.2 to 192.0.2.10: ${expected}`);
 });

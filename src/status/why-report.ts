@@ -9,7 +9,10 @@ import {
   object,
   text,
 } from '../lib/json-schema.ts';
-import { formatTable, onOneLine } from './table.ts';
+import { onOneLine } from '../lib/printable.ts';
+import { wrapped } from '../lib/text-width.ts';
+import { formatTable } from './table.ts';
+import type { Form } from './view.ts';
 import { routeColumns, routeRow } from './views/route.ts';
 
 const schemaName = 'egret.why/1';
@@ -38,15 +41,16 @@ export type WhyReport = JsonValue<typeof reportSchema>;
 /** Of the answer with `--json`. */
 export const whySchema: JsonSchema = object({ schema: choice([schemaName]), ...report });
 
-export function printWhy(report: WhyReport, isJson: boolean): string {
+export function printWhy(report: WhyReport, { isJson, width: widthMax }: Form): string {
   if (isJson) return `${JSON.stringify({ schema: schemaName, ...report })}\n`;
   const verdict = verdictText(report);
   const width = Math.max(...report.steps.map((step) => step.step.length));
   const steps = report.steps.map(
-    ({ step, found }) => `  ${step.padEnd(width)}  ${onOneLine(found)}\n`,
+    ({ step, found }) =>
+      `  ${step.padEnd(width)}  ${wrapped(onOneLine(found), width + 4, widthMax)}\n`,
   );
-  const routes =
-    report.routes.length > 0 ? `\nroutes to it\n${formatTable(routeColumns, report.routes)}` : '';
+  const table = formatTable(routeColumns, report.routes, widthMax ?? undefined);
+  const routes = report.routes.length > 0 ? `\nroutes to it\n${table}` : '';
   return `${report.client} to ${report.destination}: ${verdict}\n${steps.join('')}${routes}`;
 }
 

@@ -140,6 +140,7 @@ test('the status socket', async (t) => {
       [3, ['show', 'route', 'table', `${networks.north.table}`, router]],
       [1, ['show', 'route', '300.1.1.1']],
       [1, ['show', 'route', '10.0.0.0/33']],
+      [5, ['why', '203.0.113.9', '198.51.100.10']],
       [1, ['why', '10.0.0.1']],
       [1, ['why', 'x', 'y']],
       [1, ['--run-dir']],

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `egret help`. */
-import { type Command, usage } from '../command.ts';
+import { type Command, findCommand } from '../command.ts';
 import { helpText } from '../help.ts';
 
 export const makeHelp = (commands: () => readonly Command[]): Command => ({
@@ -12,8 +12,7 @@ export const makeHelp = (commands: () => readonly Command[]): Command => ({
   shell: 'status',
   words: [],
   run: async ({ words: [name], io }) => {
-    const shown = commands().filter((command) => name === undefined || command.name === name);
-    if (shown.length === 0) throw usage(`there is no command ${name}`);
+    const shown = name === undefined ? commands() : [findCommand(commands(), name)];
     io.out.write(helpText(shown));
     return 0;
   },

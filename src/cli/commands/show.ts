@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `egret show`: what egretd does now. */
+import { didYouMean } from '../../lib/nearest.ts';
 import type { StatusRequest } from '../../status/request.ts';
 import { viewNamed, viewNames, views } from '../../status/views.ts';
 import { askStatus } from '../ask.ts';
@@ -14,15 +15,17 @@ export const show: Command = {
   ].join(' '),
   options: [],
   takesJson: true,
+  takesOutput: true,
   shell: 'status',
   words: [...viewNames, ...views.flatMap(({ words }) => words)],
   run: (call) => askStatus(call, showRequest(call)),
 };
 
 /** Checked here too, so that a word too many needs no egretd to be one. */
-function showRequest({ words: [name, ...words], isJson }: Call): StatusRequest {
+function showRequest({ words: [name, ...words], isJson, width }: Call): StatusRequest {
   const view = name ? viewNamed(name) : undefined;
-  if (!view) throw usage(name ? `show has no view ${name}` : 'show needs a view');
+  if (!name) throw usage('show needs a view');
+  if (!view) throw usage(`show has no view ${name}${didYouMean(name, viewNames)}`);
   view.check(words);
-  return { command: 'show', view: view.name, isJson, words };
+  return { command: 'show', view: view.name, isJson, width, words };
 }

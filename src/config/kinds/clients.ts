@@ -4,7 +4,7 @@
  * stands in annotations.
  */
 
-import { nearestName } from '../schema/nearest.ts';
+import { nearestName } from '../../lib/nearest.ts';
 import type { TextMap } from '../schema/shape.ts';
 import { ignored, list, mapping, optional, partOf, section } from '../schema/shape.ts';
 import {

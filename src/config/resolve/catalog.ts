@@ -4,11 +4,11 @@
  * even when its document is broken, so that one mistake is not reported twice.
  */
 
+import { nearestName } from '../../lib/nearest.ts';
 import { kinds } from '../kind-table.ts';
 import type { Kind, Resource } from '../kinds/kind.ts';
 import { readResource } from '../kinds/kind.ts';
 import { harmlessKinds, refusedKinds } from '../kinds/other-kinds.ts';
-import { nearestName } from '../schema/nearest.ts';
 import type { Fields } from '../schema/shape.ts';
 import { type Parsed, unreadable } from '../yaml/documents.ts';
 import type { MapValue, Place, Report } from '../yaml/located.ts';

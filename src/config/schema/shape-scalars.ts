@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Shapes of single values: texts, numbers, addresses, durations, selectors. */
+
+import { nearestName } from '../../lib/nearest.ts';
 import { parseAsn } from '../../net/asn.ts';
 import { type Community, parseCommunity } from '../../net/community.ts';
 import { formatDurationMs, parseDurationMs } from '../../net/duration.ts';
@@ -13,7 +15,6 @@ import {
 import { isIpv6, parseIpv6Length } from '../../net/ipv6.ts';
 import type { Located, Report, ScalarValue, Value } from '../yaml/located.ts';
 import { describeValue, quote } from '../yaml/located.ts';
-import { nearestName } from './nearest.ts';
 import { parseSelector, type Selector } from './selector.ts';
 import type { Shape } from './shape.ts';
 

@@ -8,10 +8,10 @@
  */
 
 import { assert } from '../../lib/assert.ts';
+import { nearestName } from '../../lib/nearest.ts';
 import type { Location } from '../../model/model.ts';
 import type { Located, MapEntry, MapValue, Place, Report, Value } from '../yaml/located.ts';
 import { describeValue, formatLocation } from '../yaml/located.ts';
-import { nearestName } from './nearest.ts';
 import type { Labels } from './selector.ts';
 
 export interface Shape<Out> {

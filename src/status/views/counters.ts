@@ -20,9 +20,9 @@ export const counters = defineView({
   help: 'Counters of each port, of the forwarder and of egretd. Text leaves out those that are zero.',
   row,
   columns: [
-    { title: 'INTERFACE', text: (row) => orDash(row.interface) },
+    { title: 'INTERFACE', text: (row) => orDash(row.interface), widthMin: 15 },
     { title: 'NETWORK', text: (row) => orDash(row.network) },
-    { title: 'NAME', text: (row) => row.name },
+    { title: 'NAME', text: (row) => row.name, widthMin: 30 },
     { title: 'VALUE', text: (row) => String(row.value), isNumber: true },
   ],
   isLeftOut: (row) => row.value === 0,

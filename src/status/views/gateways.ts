@@ -18,12 +18,12 @@ export const gateways = defineView({
     networks: list(text(), 'ExternalNetworks in order; empty: the main table'),
   }),
   columns: [
-    { title: 'NAMESPACE', text: (row) => row.namespace },
-    { title: 'NAME', text: (row) => row.name },
+    { title: 'NAMESPACE', text: (row) => row.namespace, widthMin: 12 },
+    { title: 'NAME', text: (row) => row.name, widthMin: 20 },
     { title: 'READY', text: (row) => yesNo(row.ready) },
-    { title: 'ADDRESSES', text: (row) => listText(row.addresses) },
+    { title: 'ADDRESSES', text: (row) => listText(row.addresses), widthMin: 15 },
     { title: 'NETWORKS', text: (row) => listText(row.networks) },
-    { title: 'REASON', text: (row) => row.reason },
+    { title: 'REASON', text: (row) => row.reason, widthMin: 20 },
   ],
   rows: (parts) =>
     parts.model.gateways.map((gateway) => {

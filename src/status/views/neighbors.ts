@@ -10,7 +10,7 @@ import {
   text,
 } from '../../lib/json-schema.ts';
 import { formatIpv4, type Ipv4 } from '../../net/ipv4.ts';
-import { formatDuration, orDash } from '../table.ts';
+import { formatDuration, isWhole, orDash } from '../table.ts';
 import { defineView } from '../view.ts';
 
 const row = object({
@@ -35,13 +35,13 @@ export const neighbors = defineView({
   row,
   columns: [
     { title: 'NETWORK', text: (row) => orDash(row.network) },
-    { title: 'ADDRESS', text: (row) => row.address },
+    { title: 'ADDRESS', text: (row) => row.address, widthMin: isWhole },
     { title: 'AS', text: (row) => String(row.remoteAs), isNumber: true },
-    { title: 'STATE', text: (row) => row.state },
+    { title: 'STATE', text: (row) => row.state, widthMin: 11 },
     { title: 'SINCE', text: (row) => formatDuration(row.sinceMs), isNumber: true },
-    { title: 'RECEIVED', text: (row) => String(row.received), isNumber: true },
+    { title: 'RECEIVED', text: (row) => String(row.received), isNumber: true, isExtra: true },
     { title: 'ACCEPTED', text: (row) => String(row.accepted), isNumber: true },
-    { title: 'ANNOUNCED', text: (row) => String(row.announced), isNumber: true },
+    { title: 'ANNOUNCED', text: (row) => String(row.announced), isNumber: true, isExtra: true },
     { title: 'WARNING', text: (row) => orDash(row.warning) },
     { title: 'LAST ERROR', text: (row) => orDash(row.lastError) },
   ],

@@ -18,13 +18,13 @@ export const networks = defineView({
     interfaces: list(text(), 'Ports that belong to it'),
   }),
   columns: [
-    { title: 'NAME', text: (row) => row.name },
+    { title: 'NAME', text: (row) => row.name, widthMin: 20 },
     { title: 'TABLE', text: (row) => String(row.table), isNumber: true },
     { title: 'READY', text: (row) => yesNo(row.ready) },
     { title: 'ROUTES', text: (row) => String(row.routes), isNumber: true },
-    { title: 'MIRRORED', text: (row) => String(row.mirrored), isNumber: true },
+    { title: 'MIRRORED', text: (row) => String(row.mirrored), isNumber: true, isExtra: true },
     { title: 'INTERFACES', text: (row) => listText(row.interfaces) },
-    { title: 'REASON', text: (row) => row.reason },
+    { title: 'REASON', text: (row) => row.reason, widthMin: 24 },
   ],
   rows: (parts) =>
     parts.model.networks.map((network) => {

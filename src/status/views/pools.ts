@@ -2,6 +2,7 @@
 /** `egret show pools`: each egress address, and how many of its ports are in use. */
 import { integer, object, text } from '../../lib/json-schema.ts';
 import { formatIpv4 } from '../../net/ipv4.ts';
+import { isWhole } from '../table.ts';
 import { defineView } from '../view.ts';
 
 /** RFC 6056 §3.2: ports 1024 to 65535 of TCP and UDP, and every ICMP query id. */
@@ -21,12 +22,12 @@ export const pools = defineView({
     icmpUsed: integer('ICMP query ids in use'),
   }),
   columns: [
-    { title: 'ADDRESS', text: (row) => row.address },
-    { title: 'GATEWAY', text: (row) => row.gateway },
+    { title: 'ADDRESS', text: (row) => row.address, widthMin: isWhole },
+    { title: 'GATEWAY', text: (row) => row.gateway, widthMin: 20 },
     { title: 'PORTS USED', text: (row) => String(row.portsUsed), isNumber: true },
-    { title: 'TCP', text: (row) => String(row.tcpUsed), isNumber: true },
-    { title: 'UDP', text: (row) => String(row.udpUsed), isNumber: true },
-    { title: 'ICMP', text: (row) => String(row.icmpUsed), isNumber: true },
+    { title: 'TCP', text: (row) => String(row.tcpUsed), isNumber: true, isExtra: true },
+    { title: 'UDP', text: (row) => String(row.udpUsed), isNumber: true, isExtra: true },
+    { title: 'ICMP', text: (row) => String(row.icmpUsed), isNumber: true, isExtra: true },
     { title: 'QUARANTINED', text: (row) => String(row.portsQuarantined), isNumber: true },
     { title: 'PORTS TOTAL', text: (row) => String(row.portsTotal), isNumber: true },
   ],

@@ -56,7 +56,7 @@ function setUp(): LiveParts {
 
 async function print(words: readonly string[], isJson = false): Promise<string> {
   let text = '';
-  for await (const part of route.print(setUp(), words, isJson)) text += part;
+  for await (const part of route.print(setUp(), words, { isJson, width: null })) text += part;
   return text;
 }
 

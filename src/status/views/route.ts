@@ -6,6 +6,7 @@
 import { formatIpRoute } from '../../kernel/route-format.ts';
 import { EgretError } from '../../lib/errors.ts';
 import { boolean, type JsonValue, list, nullable, object, text } from '../../lib/json-schema.ts';
+import { didYouMean } from '../../lib/nearest.ts';
 import {
   formatIpv4,
   formatIpv4Prefix,
@@ -16,7 +17,7 @@ import {
 import type { PathView, Rib, RouteView } from '../../rib/rib.ts';
 import type { AsPathSegment, NextHop } from '../../rib/route.ts';
 import type { LiveParts } from '../parts.ts';
-import { type Column, listText, orDash } from '../table.ts';
+import { type Column, isWhole, listText, orDash } from '../table.ts';
 import { type Chunks, defineView } from '../view.ts';
 
 const prefixesPerChunk = 512;
@@ -44,12 +45,12 @@ export type RouteRow = JsonValue<typeof routeRow>;
 export const routeColumns: readonly Column<RouteRow>[] = [
   { title: 'NETWORK', text: (row) => orDash(row.network) },
   { title: '', text: (row) => (row.isBest ? '*' : '') },
-  { title: 'PREFIX', text: (row) => row.prefix },
-  { title: 'NEXT HOPS', text: (row) => listText(row.nextHops.map(nextHopText)) },
-  { title: 'PROTOCOL', text: (row) => row.protocol },
-  { title: 'FROM', text: (row) => row.source },
-  { title: 'AS PATH', text: (row) => orDash(row.asPath) },
-  { title: 'REASON', text: (row) => row.reason },
+  { title: 'PREFIX', text: (row) => row.prefix, widthMin: isWhole },
+  { title: 'NEXT HOPS', text: (row) => listText(row.nextHops.map(nextHopText)), widthMin: isWhole },
+  { title: 'PROTOCOL', text: (row) => row.protocol, isExtra: true },
+  { title: 'FROM', text: (row) => row.source, widthMin: isWhole },
+  { title: 'AS PATH', text: (row) => orDash(row.asPath), isExtra: true },
+  { title: 'REASON', text: (row) => row.reason, widthMin: 14 },
 ];
 
 function nextHopText(hop: RouteRow['nextHops'][number]): string {
@@ -213,7 +214,13 @@ function select(parts: LiveParts, query: Query): Selection[] {
   if (query.network !== undefined) {
     const isMain = query.network === 'main' && !parts.ribs.has('main');
     const found = named(isMain ? undefined : query.network);
-    if (found.length === 0) throw new EgretError('NOT_FOUND', { what: `Network ${query.network}` });
+    if (found.length === 0) {
+      const near = didYouMean(
+        query.network,
+        parts.model.networks.map(({ name }) => name),
+      );
+      throw new EgretError('NOT_FOUND', { what: `Network ${query.network}`, near });
+    }
     return found;
   }
   return [...parts.ribs].map(([network, rib]) => ({ network, rib }));

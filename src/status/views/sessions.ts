@@ -4,7 +4,7 @@ import type { NatSession } from '../../dataplane/dataplane.ts';
 import { integer, type JsonValue, nullable, object, text } from '../../lib/json-schema.ts';
 import { formatIpv4 } from '../../net/ipv4.ts';
 import type { LiveParts } from '../parts.ts';
-import { formatDuration, orDash } from '../table.ts';
+import { formatDuration, isWhole, orDash } from '../table.ts';
 import { type Chunks, defineView } from '../view.ts';
 
 const rowsPerChunk = 1000;
@@ -28,11 +28,11 @@ export const sessions = defineView({
   row,
   columns: [
     { title: 'PROTOCOL', text: (row) => row.protocol },
-    { title: 'INSIDE', text: (row) => row.inside },
-    { title: 'OUTSIDE', text: (row) => row.outside },
-    { title: 'REMOTE', text: (row) => row.remote },
-    { title: 'NETWORK', text: (row) => orDash(row.network) },
-    { title: 'STATE', text: (row) => row.state },
+    { title: 'INSIDE', text: (row) => row.inside, widthMin: isWhole },
+    { title: 'OUTSIDE', text: (row) => row.outside, widthMin: isWhole },
+    { title: 'REMOTE', text: (row) => row.remote, widthMin: isWhole },
+    { title: 'NETWORK', text: (row) => orDash(row.network), isExtra: true },
+    { title: 'STATE', text: (row) => row.state, widthMin: 11 },
     { title: 'IDLE', text: (row) => formatDuration(row.idleMs), isNumber: true },
   ],
   rows,

@@ -41,3 +41,9 @@ function editDistance(a: string, b: string): number {
   }
   return last[b.length]!;
 }
+
+/** To follow what is wrong in a message: `; did you mean NAME?`, or nothing. */
+export function didYouMean(name: string, known: Iterable<string>): string {
+  const near = nearestName(name, known);
+  return near === undefined ? '' : `; did you mean ${near}?`;
+}
