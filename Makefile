@@ -28,7 +28,7 @@ C_TESTS := $(patsubst native/test/%.c,build/test/%,$(wildcard native/test/*_test
 C_FUZZERS := $(patsubst native/fuzz/%.c,build/fuzz/%,$(wildcard native/fuzz/*_fuzz.c))
 COVERED_TESTS := $(C_TESTS:build/test/%=build/coverage/test/%)
 C_BENCHES := $(patsubst native/bench/%.c,build/bench/%,$(wildcard native/bench/*.c))
-TYPESCRIPT := $(shell find src test -name '*.ts' 2>/dev/null)
+TYPESCRIPT := $(shell find src test images -name '*.ts' 2>/dev/null)
 RESULTS := build/results
 JOBS ?= 3
 # A test ends on its events; the time limit only ends a file that hangs.
@@ -70,7 +70,7 @@ ts-unit: build ## Unit tests of src/, and the house rules
 
 .PHONY: lint
 lint: build/js/.stamp packages ## Types (by the build), formatting, lint, spelling
-	biome check src test docs
+	biome check src test docs images
 	@$(CLANG_FORMAT) --dry-run -Werror $(wildcard native/*.[ch] native/*/*.[ch])
 	scripts/check-spelling
 
@@ -80,13 +80,18 @@ commits: ## Check the commit messages that main does not have yet
 
 .PHONY: format
 format: node_modules packages ## Rewrite sources in the house's format
-	biome check --write src test docs
+	biome check --write src test docs images
 	@$(CLANG_FORMAT) -i $(wildcard native/*.[ch] native/*/*.[ch])
 
 .PHONY: help
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Packages
+.PHONY: install
+install: build ## The program, units and man page to DESTDIR, below PREFIX (default /usr)
+	node images/install.ts '$(DESTDIR)' '$(or $(PREFIX),/usr)'
 
 ##@ Slow
 .PHONY: interop
@@ -162,6 +167,7 @@ packages:
 
 build/egret: build/js/.stamp build/libegret.so build/egret-forwarder images/egret.sh
 	install -m 755 images/egret.sh $@
+	@ln -sfn egret build/egret-login
 
 build/js/.stamp: node_modules tsconfig.json src/dataplane/abi.gen.ts $(TYPESCRIPT)
 	tsc -p .

@@ -33,9 +33,10 @@ export interface NativeCause {
   readonly errno: number;
 }
 
-// build/ holds the library next to the compiled scripts; sources run in place find it too.
+// build/, and the installed program, hold the library next to the compiled scripts; sources that run in
+// place find the one of build/.
 const here = dirname(fileURLToPath(import.meta.url));
-const buildDir = here.endsWith(join('build', 'js', 'src', 'dataplane'))
+const buildDir = here.endsWith(join('js', 'src', 'dataplane'))
   ? join(here, '..', '..', '..')
   : join(here, '..', '..', 'build');
 
