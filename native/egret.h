@@ -22,6 +22,12 @@ int egret_errno(void);
 // Writes a line of n bytes, its newline included, without waiting for the reader. 0: it is lost.
 int egret_log_write(int fd, const char *line, uint32_t n);
 
+// -- The supervisor (notify.c) --------------------------------------------------------------------
+
+// Notifies the supervisor that started this process (sd_notify(3)) of lines NAME=VALUE, without waiting.
+// 1: sent; 0: there is no supervisor, or it does not read.
+int egret_notify(const char *state);
+
 // -- Arena (tables/) ------------------------------------------------------------------------------
 
 // What the arena takes, in bytes, for these limits (two generations of control tables included).

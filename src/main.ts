@@ -8,6 +8,7 @@
  *
  * The only file that ends the process.
  */
+import { Supervisor } from './appliance/host/supervisor.ts';
 import { RunDir } from './appliance/restart/run-dir.ts';
 import { Appliance } from './appliance.ts';
 import { loadConfig } from './config/load.ts';
@@ -15,13 +16,14 @@ import { loadConfigAside } from './config/load-aside.ts';
 import type { Resolution } from './config/resolve/resolve.ts';
 import { watchConfig } from './config/watch.ts';
 import { formatErrors } from './config/yaml/located.ts';
-import { writeLog } from './dataplane/native.ts';
+import { notifySupervisor, writeLog } from './dataplane/native.ts';
 import { RequestServer } from './ipc/server.ts';
 import { systemClock } from './lib/clock.ts';
 import { coalesced } from './lib/coalesced.ts';
 import { EgretError } from './lib/errors.ts';
 import { type Log, makeLog } from './lib/log.ts';
 import { systemRandom } from './lib/random.ts';
+import type { LiveParts } from './status/parts.ts';
 import { statusService } from './status/server.ts';
 
 export interface DaemonOptions {
@@ -74,12 +76,17 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     appliance.queue,
     log,
   );
+  const supervisor = new Supervisor(systemClock, process.env, process.pid, notifySupervisor, () =>
+    stateInWords(appliance.live()),
+  );
+  supervisor.ready();
   return new Promise<number>((resolve) => {
     let isEnding = false;
     const end = (signal: string, finish: () => Promise<void>): void => {
       if (isEnding) return;
       isEnding = true;
       log.info({ signal }, 'stopping');
+      supervisor.stopping();
       const late = systemClock.after(stopTimeoutMs, () => {
         log.error('the orderly stop took too long');
         process.exit(1);
@@ -97,8 +104,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     };
     // A configuration that is read while the appliance ends is not taken.
     const again = coalesced(async () => {
+      supervisor.reloading();
       const read = await readAgain(options.configPath, appliance, log);
       if (read && !isEnding) take(read, appliance, log);
+      if (!isEnding) supervisor.ready();
     });
     followSignals({
       SIGTERM: () => end('SIGTERM', () => appliance.stop()),
@@ -112,6 +121,13 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       });
     }
   }).then((status) => process.exit(status));
+}
+
+/** For `systemctl status`. */
+function stateInWords({ model, networkReadiness, configErrors }: LiveParts): string {
+  const ready = model.networks.filter(({ name }) => networkReadiness.get(name)?.isReady).length;
+  const refused = configErrors.length > 0 ? ', the newest configuration was refused' : '';
+  return `${ready} of ${model.networks.length} networks ready${refused}`;
 }
 
 /**

@@ -2,10 +2,12 @@
 
 // egret-forwarder: maps the arena, takes ports from egretd over a Unix socket, forwards.
 //
-//   egret-forwarder --arena PATH --socket PATH [--pid-file PATH]
+//   egret-forwarder [--wait] --arena PATH --socket PATH [--pid-file PATH]
 //
 // It opens no port itself and may outlive any egretd. Sessions live in the arena: the next forwarder
-// rebuilds its tables from them. Exit status: 0 stopped in order, 1 could not start, 2 usage, 3 built
+// rebuilds its tables from them. With --wait, for a supervisor that starts it before egretd, it waits
+// until there is an arena. A supervisor is notified of readiness, and of each second that the loop runs
+// (sd_notify). Exit status: 0 stopped in order, 1 could not start, 2 usage, 3 built
 // from another abi.h than the arena, 4 another one runs on it. Log lines are JSON on stderr.
 #include "arena/arena.h"
 #include "arena/epoch.h"
@@ -37,9 +39,12 @@ enum { EXIT_OK = 0, EXIT_START = 1, EXIT_USAGE = 2, EXIT_ABI = 3, EXIT_CLAIMED =
 enum { LOG_INFO = 30, LOG_ERROR = 50 }; // pino's numbers, as in egretd's log
 
 #define CLAIM_WAIT_NS 1000000000ull
+#define REPORT_NS 1000000000ull
+#define ARENA_POLL_NS 20000000
 
 struct options {
 	const char *arena, *socket, *pid_file;
+	int must_wait;
 };
 
 static const char *const status_texts[] = {
@@ -90,6 +95,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 		{"arena", required_argument, NULL, 'a'},
 		{"socket", required_argument, NULL, 's'},
 		{"pid-file", required_argument, NULL, 'p'},
+		{"wait", no_argument, NULL, 'w'},
 		{NULL, 0, NULL, 0},
 	};
 	int option;
@@ -103,6 +109,9 @@ static int parse_options(int argc, char **argv, struct options *options)
 			break;
 		case 'p':
 			options->pid_file = optarg;
+			break;
+		case 'w':
+			options->must_wait = 1;
 			break;
 		default:
 			return 0;
@@ -194,7 +203,9 @@ static int run(const struct options *options, struct arena *arena)
 	if (options->pid_file && write_pid(options->pid_file))
 		log_line(LOG_ERROR, "cannot write the pid file", ",\"reason\":\"%s\"",
 			strerror(errno));
+	egret_notify("READY=1\nSTATUS=forwards");
 	loop_run(worker, control, signal_fd);
+	egret_notify("STOPPING=1");
 	for (uint16_t slot = 0; slot < EGRET_PORT_MAX; slot++)
 		ports_close(worker, slot);
 	if (options->pid_file)
@@ -205,18 +216,39 @@ static int run(const struct options *options, struct arena *arena)
 	return EXIT_OK;
 }
 
+// Maps the arena. One that is not there yet is waited for: egretd is started when we say that we are
+// ready, and makes it. One of another build is not: the supervisor may have a forwarder of that build.
+static int open_arena(const struct options *options, void **arena)
+{
+	uint64_t report_ns = 0;
+	for (;;) {
+		int status = egret_arena_open(options->arena, NULL, arena);
+		int is_missing = status == -EGRET_STATUS_SYSTEM && egret_errno() == ENOENT;
+		if (!options->must_wait || !is_missing)
+			return status;
+		if (report_ns == 0)
+			log_line(LOG_INFO, "forwarder waits for the arena", "%s", "");
+		uint64_t now_ns = clock_now_ns();
+		if (now_ns - report_ns >= REPORT_NS) {
+			egret_notify("READY=1\nSTATUS=waits for the arena of egretd\nWATCHDOG=1");
+			report_ns = now_ns;
+		}
+		nanosleep(&(struct timespec){.tv_nsec = ARENA_POLL_NS}, NULL);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = {0};
 	if (!parse_options(argc, argv, &options)) {
 		fprintf(stderr,
-			"usage: egret-forwarder --arena PATH --socket PATH "
+			"usage: egret-forwarder [--wait] --arena PATH --socket PATH "
 			"[--pid-file PATH]\n");
 		return EXIT_USAGE;
 	}
 	prctl(PR_SET_NAME, "egret-forwarder", 0, 0, 0);
 	void *arena = NULL;
-	int status = egret_arena_open(options.arena, NULL, &arena);
+	int status = open_arena(&options, &arena);
 	if (status < 0) {
 		log_failure("cannot map the arena", status);
 		return status == -EGRET_STATUS_ABI_MISMATCH ? EXIT_ABI : EXIT_START;

@@ -136,6 +136,7 @@ static void tick(struct loop *loop)
 	// Events can be lost, or there is no netlink socket yet.
 	ports_close_removed(worker);
 	neighbor_netlink_retry(worker);
+	egret_notify("WATCHDOG=1");
 }
 
 // 1 when egretd has published a plan that housekeeping has not met yet.

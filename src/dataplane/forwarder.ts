@@ -241,6 +241,8 @@ export class Forwarder {
       const child = spawn(native.forwarderPath, args, {
         detached: true,
         stdio: ['ignore', 'ignore', 'inherit'],
+        // It is no child of egretd's supervisor, which would not listen to it.
+        env: { ...process.env, NOTIFY_SOCKET: undefined },
       });
       child.on('error', (error) => {
         ended = error.message;

@@ -60,6 +60,7 @@ koffi.struct('egret_tcp_options', {
 export const c = {
   errno: library.func('int egret_errno()'),
   logWrite: library.func('int egret_log_write(int, const void *, uint32_t)'),
+  notify: library.func('int egret_notify(const char *)'),
   arenaBytes: library.func('uint64_t egret_arena_bytes(const void *)'),
   arenaCreate: library.func(
     'int egret_arena_create(const char *, const char *, const void *, _Out_ void **)',
@@ -172,6 +173,9 @@ export function writeLog(line: string): boolean {
   const bytes = Buffer.from(line);
   return c.logWrite(2, bytes, bytes.length) === 1;
 }
+
+/** Notifies the supervisor, if one started this process: lines of NAME=VALUE (sd_notify(3)). */
+export const notifySupervisor = (state: string): void => void c.notify(state);
 
 // -- Arena ----------------------------------------------------------------------------------------
 
