@@ -12,13 +12,7 @@
  * change is made by it or by `#evaluate` (readiness, plan, announcements).
  */
 import type { Exports } from './appliance/egress/publication.ts';
-import {
-  checkHost,
-  hostLinks,
-  neighborsToKeep,
-  plumbingWanted,
-  portsOf,
-} from './appliance/host/host-view.ts';
+import { checkHost, hostLinks, neighborsToKeep, portsOf } from './appliance/host/host-view.ts';
 import { needsRestart, takeRoom } from './appliance/host/limits.ts';
 import { netlinkSockets } from './appliance/host/native-sockets.ts';
 import { openPorts } from './appliance/host/opened-ports.ts';
@@ -45,6 +39,7 @@ import type { Log } from './lib/log.ts';
 import type { Random } from './lib/random.ts';
 import { type Worker, WorkQueue } from './lib/work-queue.ts';
 import type { Model } from './model/model.ts';
+import { notesOf } from './model/notes.ts';
 
 export interface ApplianceOptions {
   readonly model: Model;
@@ -53,6 +48,8 @@ export interface ApplianceOptions {
   readonly random: Random;
   readonly log: Log;
   readonly isForwarderExternal: boolean;
+  /** egretd sets up interfaces, names and clocks of the box (`egret run --manage-host`). */
+  readonly isHostManaged: boolean;
 }
 
 /** What a failed start may take to undo what it began. */
@@ -114,7 +111,7 @@ export class Appliance {
   static async start(options: ApplianceOptions): Promise<Appliance> {
     const { clock, log, model } = options;
     const queue = new WorkQueue(clock);
-    for (const note of model.notes) log.info({ at: note.at }, note.text);
+    for (const note of notesOf(model, options.isHostManaged)) log.info({ at: note.at }, note.text);
     const rtnetlink = new Rtnetlink(netlinkSockets, clock, queue);
     const around = { netlinkSockets, rtnetlink, clock, queue, log };
     const { protocol: mirrorProtocol } = model.appliance.mirror;
@@ -182,7 +179,7 @@ export class Appliance {
     }
     this.#follow();
     this.#hadGuard = await plumbing.hasGuard();
-    await plumbing.apply(plumbingWanted(this.#model, this.#ports), host.snapshot());
+    await this.#parts.plumb(this.#model, this.#ports);
     const how = await forwarder.start();
     const isForwardingPreserved = how === 'adopted' && dataPlane.hasPreviousGeneration;
     this.#isForwardingPreserved = isForwardingPreserved;
@@ -272,7 +269,7 @@ export class Appliance {
       this.#assignment = this.#assign(this.#model, this.#assignment);
       this.#log.level = this.#model.appliance.logLevel;
       this.#log.info({ generation: this.#generation }, 'configuration taken');
-      for (const note of this.#model.notes) this.#log.info({ at: note.at }, note.text);
+      for (const { at, text } of this.#parts.notesOf(this.#model)) this.#log.info({ at }, text);
     }
     const snapshot = this.#parts.host.snapshot();
     this.#ports = portsOf(this.#model, snapshot);
@@ -281,10 +278,10 @@ export class Appliance {
 
   /** What reconciliation does, in this order. */
   #steps(): ReconcileSteps {
-    const { dataPlane, forwarder, host, mirrors, neighbors, plumbing, vrfs } = this.#parts;
+    const { dataPlane, forwarder, host, mirrors, neighbors, plumb, plumbing, vrfs } = this.#parts;
     return {
       follow: () => this.#follow(),
-      plumbing: () => plumbing.apply(plumbingWanted(this.#model, this.#ports), host.snapshot()),
+      plumbing: () => plumb(this.#model, this.#ports),
       ports: () => {
         // The plan names the ports before they open: a frame without one would be dropped.
         this.#evaluate();

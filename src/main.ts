@@ -30,6 +30,8 @@ export interface DaemonOptions {
   readonly configPath: string;
   readonly runDir: string;
   readonly isForwarderExternal: boolean;
+  /** egretd sets up interfaces, names and clocks of the box. */
+  readonly isHostManaged: boolean;
 }
 
 const ownSignals = ['SIGTERM', 'SIGINT', 'SIGUSR2', 'SIGHUP'] as const;
@@ -61,6 +63,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       random: systemRandom,
       log,
       isForwarderExternal: options.isForwarderExternal,
+      isHostManaged: options.isHostManaged,
     });
   } catch (error) {
     runDir.release();

@@ -10,6 +10,7 @@ import { Speaker, type SpeakerEvent } from '../bgp/speaker.ts';
 import type { ArenaDataPlane } from '../dataplane/arena.ts';
 import { Forwarder } from '../dataplane/forwarder.ts';
 import { shrinkHeap } from '../dataplane/native.ts';
+import type { PortChoice } from '../egress/ports.ts';
 import { makeProbeTransport } from '../health/sockets.ts';
 import type { HostState } from '../kernel/host.ts';
 import { Mirror } from '../kernel/mirror.ts';
@@ -21,10 +22,12 @@ import { LoopDelay } from '../lib/loop-delay.ts';
 import type { Random } from '../lib/random.ts';
 import type { WorkQueue } from '../lib/work-queue.ts';
 import type { Model } from '../model/model.ts';
+import { notesOf } from '../model/notes.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { EgressControl } from './egress/egress-control.ts';
 import { type Exports, Publication } from './egress/publication.ts';
 import { BgpNeighbors } from './host/bgp-neighbors.ts';
+import { plumbingWanted } from './host/host-view.ts';
 import { Memory } from './host/memory.ts';
 import { bgpSockets, mirrorNative, probeSockets } from './host/native-sockets.ts';
 import type { RunDir, State } from './restart/run-dir.ts';
@@ -41,6 +44,7 @@ export interface PartsOptions {
   readonly random: Random;
   readonly log: Log;
   readonly isForwarderExternal: boolean;
+  readonly isHostManaged: boolean;
   readonly rtnetlink: Rtnetlink;
   readonly host: HostState;
   readonly dataPlane: ArenaDataPlane;
@@ -113,6 +117,7 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
     transport: makeProbeTransport(probeSockets, clock, random),
     changed: () => listener.readinessChanged(),
   });
+  const { isHostManaged } = options;
   return {
     clock,
     queue,
@@ -120,6 +125,11 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
     rtnetlink,
     host,
     plumbing,
+    plumb: (taken: Model, ports: readonly PortChoice[]) => {
+      const snapshot = host.snapshot();
+      return plumbing.apply(plumbingWanted(taken, ports, snapshot, isHostManaged), snapshot);
+    },
+    notesOf: (taken: Model) => notesOf(taken, isHostManaged),
     dataPlane,
     forwarder,
     vrfs,

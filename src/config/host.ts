@@ -17,6 +17,8 @@ export interface HostInterface {
   /** The box's own addresses, host bits included. */
   readonly addresses: readonly { readonly address: Ipv4; readonly length: number }[];
   readonly isUp: boolean;
+  /** The VRF device that it belongs to, if there is one. */
+  readonly vrfDevice?: string | undefined;
 }
 
 /** A route of the main table that is not connected. */
@@ -74,6 +76,11 @@ function portsOf(
       named.length === network.interfaces.length &&
       named.every(({ addresses, isUp }) => isUp && addresses.length > 0);
     return areThere ? named : undefined;
+  }
+  if (network?.vrfDevice !== undefined) {
+    const enslaved = interfaces.filter(({ vrfDevice }) => vrfDevice === network.vrfDevice);
+    const areThere = enslaved.some(({ addresses, isUp }) => isUp && addresses.length > 0);
+    return areThere ? enslaved : undefined;
   }
   const claimed = new Set(network ? [] : model.networks.flatMap((one) => one.interfaces));
   const managed = new Set(

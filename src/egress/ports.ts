@@ -3,7 +3,7 @@
  * Which interfaces are ports, in which role, and whose network they carry. Pure.
  *
  * An interface is a port when the Appliance lists it, or when it leads to a network's neighbor or
- * static next hop, to a neighbor or static next hop of the main table, or to a client. Loopback and
+ * static next hop or VRF device, to a neighbor or static next hop of the main table, or to a client. Loopback and
  * Management interfaces never are. An interface of a network has role Networks whatever the Appliance
  * says, so that it never starts a client session; the main table never leads out of it.
  */
@@ -19,6 +19,8 @@ export interface HostLink {
   readonly isLoopback: boolean;
   readonly mac: Uint8Array;
   readonly mtu: number;
+  /** The VRF device that it belongs to, if there is one. */
+  readonly vrfDevice?: string | undefined;
   readonly addresses: readonly {
     readonly address: Ipv4;
     readonly length: number;
@@ -91,7 +93,10 @@ export function choosePorts(
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The interfaces of a network: as written, or those on whose link its next hops are. */
+/**
+ * The interfaces of a network: as written, or those of its VRF device, or those on whose link its next
+ * hops are.
+ */
 function networkInterfaces(
   model: Model,
   network: Network,
@@ -100,6 +105,13 @@ function networkInterfaces(
   const found = new Map<string, string>();
   if (network.interfaces.length > 0) {
     for (const name of network.interfaces) found.set(name, `belongs to network ${network.name}`);
+    return found;
+  }
+  const { vrfDevice } = network;
+  if (vrfDevice !== undefined) {
+    for (const link of links.filter((row) => row.vrfDevice === vrfDevice)) {
+      found.set(link.name, `belongs to VRF device ${vrfDevice} of network ${network.name}`);
+    }
     return found;
   }
   for (const neighbor of model.neighbors) {

@@ -17,7 +17,9 @@ import {
   encodeNewRoute,
   encodeRouteDump,
   type RouteMessage,
+  routeLocal,
   routeUnicast,
+  scopeHost,
   scopeLink,
   scopeUniverse,
   tableMain,
@@ -54,6 +56,7 @@ export function plumbingRoutes(
     const routes: RouteMessage[] = [];
     const base = { table, protocol: plumbingProtocol, type: routeUnicast, metric: 0 };
     if (routeTableIndex !== undefined) {
+      routes.push(...ownAddresses(snapshot, interfaces, table));
       const prefixes = new Set<string>();
       for (const { prefix, ifindex, source } of connected) {
         // Two interfaces of one network in one prefix: the first by name.
@@ -86,6 +89,35 @@ export function plumbingRoutes(
     }
     return routes;
   });
+}
+
+/**
+ * The box's own addresses on interfaces that are enslaved to a VRF device. The kernel has them in the
+ * device's table, which comes behind ours: rules with a mark are before the VRFs' rule. They come
+ * first, since a route whose source is not local is refused.
+ */
+function ownAddresses(
+  snapshot: HostSnapshot,
+  interfaces: readonly string[],
+  table: number,
+): RouteMessage[] {
+  const rows = snapshot.addresses.filter(({ interface: name }) => {
+    const link = snapshot.links.get(name);
+    return link?.isUp && link.vrfDevice !== undefined && interfaces.includes(name);
+  });
+  return [...Map.groupBy(rows, ({ address }) => address).values()]
+    .map(([first]) => first!)
+    .map(({ address, ifindex }) => ({
+      table,
+      protocol: plumbingProtocol,
+      type: routeLocal,
+      metric: 0,
+      prefix: address,
+      prefixLength: 32,
+      scope: scopeHost,
+      source: address,
+      nextHops: [{ ifindex, address: 0, weight: 1 }],
+    }));
 }
 
 const holds = (prefix: Ipv4, length: number, address: Ipv4): boolean =>

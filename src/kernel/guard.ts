@@ -3,16 +3,21 @@
  * The guard: nftables rules that keep the kernel from forwarding what belongs to the forwarder, and
  * that mark each packet with the network that it came from.
  *
- *   wire ─▶ packet socket (the forwarder) ─▶ netdev ingress ─▶ prerouting ─▶ local or forward
- *                                              │ mark, drop      │ mark, drop     │ drop
+ *   wire ─▶ packet socket (the forwarder) ─▶ netdev ingress ─▶ prerouting ─▶ input or forward
+ *                                              │ mark, drop      │ mark, drop   │ drop   │ drop
  *                                                      what the box answers ─▶ output
  *                                                                                │ drop
  *
  * What the kernel does not own (`fib daddr type` neither local nor broadcast nor multicast) is
  * dropped at ingress of every port, IPv4 and IPv6. A chain at ingress belongs to a device and is
  * removed with it. Until a device that was added again has its chain, the chains of the second table,
- * which match it by name, do the same. Input is not filtered: the box answers for its own addresses,
- * and not for pool addresses, which no interface has.
+ * which match it by name, do the same. The box answers for its own addresses, and not for pool
+ * addresses, which no interface has.
+ *
+ * Of what is the box's, BGP's port is open to configured neighbors alone, each on the interfaces of its
+ * own network. Where the box has a management plane, or its interfaces are set up by egretd, ports
+ * have no other open port: services answer on Management interfaces. Answers to what the box sent come
+ * in, without connection tracking, which would mix up networks that use the same addresses.
  *
  * A port of exactly one network also sets the mark that selects the network's table (rules.ts). A
  * reply of the box has the mark of the request, and is sent out of a port of that network or dropped:
@@ -25,24 +30,19 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { EgretError } from '../lib/errors.ts';
+import { type GuardInput, type GuardPort, guardScript, removalScript } from './guard-script.ts';
 import type { HostSnapshot } from './host-snapshot.ts';
-
-export interface GuardPort {
-  readonly name: string;
-  /** routeTableIndex of each network that it belongs to. */
-  readonly marks: readonly number[];
-}
 
 export interface Guard {
   /** Name of both tables, for status. */
   readonly table: string;
   /**
-   * Installs the guard for these ports, and again after a device was added again. Does nothing when it
-   * is installed already. Concurrent calls are done in order.
+   * Installs the guard for these ports and for what may reach the box, and again after a device was
+   * added again. Does nothing when it is installed already. Concurrent calls are done in order.
    *
    * @throws EgretError NFT_FAILED; the guard that was installed before stays
    */
-  set(ports: readonly GuardPort[], snapshot: HostSnapshot): Promise<void>;
+  set(ports: readonly GuardPort[], input: GuardInput, snapshot: HostSnapshot): Promise<void>;
   /** Whether it is in the kernel, e.g. because the previous instance installed it. */
   stands(): Promise<boolean>;
   /** Removes it: the last step of an orderly stop. */
@@ -66,10 +66,11 @@ export function makeGuard(runDir: string, runNft: RunNft = systemNft): Guard {
   };
   return {
     table,
-    set(ports, snapshot) {
+    set(ports, input, snapshot) {
       return inOrder(async () => {
         const present = ports.filter(({ name }) => snapshot.links.has(name));
-        const script = guardScript(table, ports, new Set(present.map(({ name }) => name)));
+        const names = new Set(present.map(({ name }) => name));
+        const script = guardScript(table, ports, names, input);
         // A device that was added again has another number.
         const devices = present.map(({ name }) => snapshot.links.get(name)!.ifindex);
         const wanted = `${script}${devices}`;
@@ -97,80 +98,6 @@ export function makeGuard(runDir: string, runNft: RunNft = systemNft): Guard {
 /** One run directory, one name, over restarts. */
 export function guardTable(runDir: string): string {
   return `egret_${createHash('sha256').update(resolve(runDir)).digest('hex').slice(0, 12)}`;
-}
-
-/** Adding before deleting makes deleting succeed whether the tables stood or not. */
-function removalScript(table: string): string {
-  return ['netdev', 'inet']
-    .map((family) => `add table ${family} ${table}\ndelete table ${family} ${table}\n`)
-    .join('');
-}
-
-/** @param present - names of the ports whose devices exist: only those can have a chain at ingress */
-export function guardScript(
-  table: string,
-  ports: readonly GuardPort[],
-  present: ReadonlySet<string>,
-): string {
-  const foreign = 'fib daddr type != { local, broadcast, multicast } drop';
-  const ingress = ports.flatMap((port, number) =>
-    present.has(port.name)
-      ? [
-          `\tchain port_${number} {`,
-          `\t\ttype filter hook ingress device ${quoted(port.name)} priority -500; policy accept;`,
-          ...soleMark(port).map((mark) => `\t\tmeta mark set ${mark}`),
-          `\t\t${foreign}`,
-          '\t}',
-        ]
-      : [],
-  );
-  const names = `{ ${ports.map(({ name }) => quoted(name)).join(', ')} }`;
-  const marks = [...new Set(ports.flatMap((port) => port.marks))];
-  const namesOf = (mark: number): string => {
-    const own = ports.filter((port) => port.marks.includes(mark));
-    return `{ ${['lo', ...own.map(({ name }) => name)].map(quoted).join(', ')} }`;
-  };
-  const byName =
-    ports.length === 0
-      ? []
-      : [
-          '\tchain prerouting {',
-          '\t\ttype filter hook prerouting priority -300; policy accept;',
-          ...ports.flatMap((port) =>
-            soleMark(port).map((mark) => `\t\tiifname ${quoted(port.name)} meta mark set ${mark}`),
-          ),
-          `\t\tiifname ${names} ${foreign}`,
-          '\t}',
-          '\tchain forward {',
-          '\t\ttype filter hook forward priority -300; policy accept;',
-          `\t\tiifname ${names} drop`,
-          `\t\toifname ${names} drop`,
-          '\t}',
-          '\tchain output {',
-          '\t\ttype filter hook output priority -300; policy accept;',
-          ...marks.map((mark) => `\t\tmeta mark ${mark} oifname != ${namesOf(mark)} drop`),
-          '\t}',
-        ];
-  return [
-    removalScript(table).trimEnd(),
-    `table netdev ${table} {`,
-    ...ingress,
-    '}',
-    `table inet ${table} {`,
-    ...byName,
-    '}',
-    '',
-  ].join('\n');
-}
-
-/** The mark of what comes by a port; none when it may be of several networks. */
-const soleMark = ({ marks }: GuardPort): readonly number[] => (marks.length === 1 ? marks : []);
-
-/** The kernel allows almost anything in an interface's name; nft strings have no escapes. */
-function quoted(name: string): string {
-  if (!/^[^"\s/]{1,15}$/.test(name))
-    throw new EgretError('NFT_FAILED', { reason: `interface name ${JSON.stringify(name)}` });
-  return `"${name}"`;
 }
 
 const systemNft: RunNft = (script) =>

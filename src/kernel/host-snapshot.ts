@@ -10,6 +10,8 @@ import type { AddressMessage, LinkMessage } from './rtnetlink-codec.ts';
 export interface HostLink extends LinkMessage {
   /** How often it went down or away since egretd started: a flap is seen even between snapshots. */
   readonly downCount: number;
+  /** The VRF device that it is enslaved to; undefined: none. */
+  readonly vrfDevice: string | undefined;
 }
 
 export interface HostAddress extends AddressMessage {
@@ -52,6 +54,10 @@ export function makeSnapshot(
   downCounts: ReadonlyMap<string, number>,
 ): HostSnapshot {
   const nameOf = (ifindex: number): string => links.get(ifindex)?.name ?? '';
+  const vrfDeviceOf = ({ masterIfindex }: LinkMessage): string | undefined => {
+    const master = links.get(masterIfindex);
+    return master?.kind === 'vrf' ? master.name : undefined;
+  };
   const mainRoutes = [...routes.values()]
     .map((route) => ({
       prefix: { address: route.prefix, length: route.prefixLength },
@@ -70,7 +76,7 @@ export function makeSnapshot(
     links: new Map(
       [...links.values()].map((link) => [
         link.name,
-        { ...link, downCount: downCounts.get(link.name) ?? 0 },
+        { ...link, downCount: downCounts.get(link.name) ?? 0, vrfDevice: vrfDeviceOf(link) },
       ]),
     ),
     addresses: [...addresses.values()]

@@ -30,6 +30,7 @@ const link: HostLink = {
   masterIfindex: 0,
   kind: 'veth',
   downCount: 0,
+  vrfDevice: undefined,
 };
 const nextHop: MirrorNextHop = { interface: 'up0', address: 0x0a09_0002 };
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { silentLog } from '../lib/log.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { plumbingRoutes } from './connected.ts';
-import { guardScript, guardTable } from './guard.ts';
+import { guardTable } from './guard.ts';
 import {
   connectedRoutes,
   type HostAddress,
@@ -31,6 +31,7 @@ const link = (name: string, ifindex: number, isUp = true): [string, HostLink] =>
     masterIfindex: 0,
     kind: '',
     downCount: 0,
+    vrfDevice: undefined,
   },
 ];
 
@@ -120,6 +121,22 @@ describe('connected routes', () => {
   });
 });
 
+test('of an interface in a VRF the private table holds its addresses, before what has them as source', () => {
+  const [name, ens6] = link('ens6', 6);
+  const links = new Map([...snapshot.links, [name, { ...ens6, vrfDevice: 'red' }] as const]);
+  const routes = plumbingRoutes({ ...snapshot, links }, [
+    { routeTableIndex: 500, interfaces: ['ens6'], reachable: [] },
+  ]);
+  const local = (text: string) => [2, ipv4(text), 32, 254, ipv4(text)];
+  expect(
+    routes.map((row) => [row.type, row.prefix, row.prefixLength, row.scope, row.source]),
+  ).toEqual([
+    local('172.16.1.1'),
+    local('10.60.0.1'),
+    [1, ipv4('172.16.1.0'), 24, 253, ipv4('172.16.1.1')],
+  ]);
+});
+
 test('rules: the private table, then the network’s', () => {
   expect(rulesFor(102, [500, 501]).map(({ mark, table }) => [mark, table])).toEqual([
     [500, privateTableOf(500)],
@@ -142,53 +159,10 @@ test('rules: of a change that is refused halfway it is known which tables are to
   expect([...previous]).toEqual([privateTableOf(500)]);
 });
 
-describe('the guard', () => {
-  const ports = [
-    { name: 'ens5', marks: [500] },
-    { name: 'ens6', marks: [500, 501] },
-  ];
-
-  test('has a chain for each device that exists, and knows all by name', () => {
-    expect(guardScript('egret_x', ports, new Set(['ens5']))).toBe(`add table netdev egret_x
-delete table netdev egret_x
-add table inet egret_x
-delete table inet egret_x
-table netdev egret_x {
-\tchain port_0 {
-\t\ttype filter hook ingress device "ens5" priority -500; policy accept;
-\t\tmeta mark set 500
-\t\tfib daddr type != { local, broadcast, multicast } drop
-\t}
-}
-table inet egret_x {
-\tchain prerouting {
-\t\ttype filter hook prerouting priority -300; policy accept;
-\t\tiifname "ens5" meta mark set 500
-\t\tiifname { "ens5", "ens6" } fib daddr type != { local, broadcast, multicast } drop
-\t}
-\tchain forward {
-\t\ttype filter hook forward priority -300; policy accept;
-\t\tiifname { "ens5", "ens6" } drop
-\t\toifname { "ens5", "ens6" } drop
-\t}
-\tchain output {
-\t\ttype filter hook output priority -300; policy accept;
-\t\tmeta mark 500 oifname != { "lo", "ens5", "ens6" } drop
-\t\tmeta mark 501 oifname != { "lo", "ens6" } drop
-\t}
-}
-`);
-  });
-
-  test('is named after its run directory', () => {
-    expect(guardTable('/run/egret/')).toBe(guardTable('/run/egret'));
-    expect(guardTable('/run/egret')).not.toBe(guardTable('/run/egret2'));
-    expect(guardTable('/run/egret')).toMatch(/^egret_[0-9a-f]{12}$/);
-  });
-
-  test('takes no name that would end its string', () => {
-    expect(() => guardScript('egret_x', [{ name: 'a"b', marks: [1] }], new Set())).toThrow(/nft/);
-  });
+test('the guard is named after its run directory', () => {
+  expect(guardTable('/run/egret/')).toBe(guardTable('/run/egret'));
+  expect(guardTable('/run/egret')).not.toBe(guardTable('/run/egret2'));
+  expect(guardTable('/run/egret')).toMatch(/^egret_[0-9a-f]{12}$/);
 });
 
 test('neighbors that could not be read are made managed the next time, and then left alone', async () => {

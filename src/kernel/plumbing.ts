@@ -7,7 +7,8 @@
 import type { Log } from '../lib/log.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { type ConnectedNetwork, plumbingRoutes, setPlumbingRoutes } from './connected.ts';
-import { type Guard, type GuardPort, makeGuard } from './guard.ts';
+import { type Guard, makeGuard } from './guard.ts';
+import type { GuardInput, GuardPort } from './guard-script.ts';
 import type { HostSnapshot } from './host-snapshot.ts';
 import { setNeighbors } from './neighbors.ts';
 import type { Rtnetlink } from './rtnetlink.ts';
@@ -17,6 +18,7 @@ import { makeSysctls, type SysctlRecord, type Sysctls } from './sysctl.ts';
 /** What the kernel should do for one Model on one host. */
 export interface PlumbingWanted {
   readonly ports: readonly GuardPort[];
+  readonly input: GuardInput;
   readonly networks: readonly ConnectedNetwork[];
   /** FelixConfiguration.externalNetworkRoutingRulePriority. */
   readonly rulePriority: number;
@@ -48,7 +50,7 @@ export class Plumbing {
   /** @throws EgretError NFT_FAILED, NETLINK_REFUSED; the guard that was installed before stays */
   async apply(wanted: PlumbingWanted, snapshot: HostSnapshot): Promise<void> {
     this.#sysctls.apply(wanted.ports.map((port) => port.name));
-    await this.#guard.set(wanted.ports, snapshot);
+    await this.#guard.set(wanted.ports, wanted.input, snapshot);
     const indexes = wanted.networks.flatMap((network) => network.routeTableIndex ?? []);
     await setRules(this.#rtnetlink, rulesFor(wanted.rulePriority, indexes), this.#previousTables);
     const refused = await setPlumbingRoutes(

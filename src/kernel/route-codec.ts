@@ -18,11 +18,13 @@ const rtmGetRoute = 26;
 export const tableMain = 254;
 /** RTPROT_KERNEL. */
 export const protocolKernel = 2;
-/** RTN_UNICAST. */
+/** RTN_*: to another host, and to the box itself. */
 export const routeUnicast = 1;
-/** RT_SCOPE_*: universe through a gateway, link without one. */
+export const routeLocal = 2;
+/** RT_SCOPE_*: universe through a gateway, link without one, host for the box itself. */
 export const scopeUniverse = 0;
 export const scopeLink = 253;
+export const scopeHost = 254;
 const scopeNowhere = 255;
 /** RTM_F_CLONED: an entry of the cache, not of a table. */
 const routeCloned = 0x200;

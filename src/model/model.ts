@@ -43,6 +43,8 @@ export interface Location {
 export interface Note {
   readonly at: Location | undefined;
   readonly text: string;
+  /** It is true only where egretd does not set up the host (`egret run` without --manage-host). */
+  readonly isForForeignHost?: true;
 }
 
 /** FelixConfiguration. */
@@ -248,6 +250,7 @@ export interface Appliance {
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   readonly metricsListen: string | undefined;
   readonly isWatchingConfig: boolean;
+  readonly host: HostSettings;
 }
 
 export interface Interface {
@@ -255,4 +258,35 @@ export interface Interface {
   readonly role: 'Clients' | 'Networks' | 'Any' | 'Management';
   readonly driver: 'auto' | 'packet' | 'xdp' | 'tun';
   readonly poll: 'Adaptive' | 'Busy';
+  /** Of role Management: prefixes, of either family, from which it is reached; undefined: all. */
+  readonly allowFrom: readonly string[] | undefined;
 }
+
+/** What `egret run --manage-host` makes of the box. */
+export interface HostSettings {
+  readonly hostname: string | undefined;
+  /** Addresses of name servers, of either family. */
+  readonly dns: readonly string[];
+  /** Names or addresses of NTP servers. */
+  readonly ntp: readonly string[];
+  /** All that Appliance.spec.interfaces lists, members of bonds too. */
+  readonly interfaces: readonly InterfaceSettings[];
+}
+
+export interface InterfaceSettings {
+  readonly name: string;
+  /** Of the interface that gets the name; lower case. undefined: the one that has the name. */
+  readonly mac: string | undefined;
+  readonly isManagement: boolean;
+  readonly isDhcp: boolean;
+  /** With prefix length, of either family. */
+  readonly addresses: readonly string[];
+  /** Router of the management plane's default route. */
+  readonly gateway: string | undefined;
+  readonly mtu: number | undefined;
+  readonly vlan: { readonly parent: string; readonly id: number } | undefined;
+  readonly bond: { readonly members: readonly string[]; readonly mode: string } | undefined;
+}
+
+/** VRF device and table of the management plane, where egretd sets up the host. */
+export const managementVrf = { device: 'mgmt', table: 4_000_000_000 } as const;

@@ -13,7 +13,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import koffi from 'koffi';
 import { test } from 'tap';
 import { plumbingRoutes, setPlumbingRoutes } from '../../src/kernel/connected.ts';
-import { type GuardPort, makeGuard } from '../../src/kernel/guard.ts';
+import { makeGuard } from '../../src/kernel/guard.ts';
+import type { GuardInput, GuardPort } from '../../src/kernel/guard-script.ts';
 import { HostState } from '../../src/kernel/host.ts';
 import { connectedRoutes } from '../../src/kernel/host-snapshot.ts';
 import { privateTableOf } from '../../src/kernel/identity.ts';
@@ -306,9 +307,17 @@ test('two networks give the box the same address', async (t) => {
     { name: 'in', marks: [] },
   ];
   const names = ports.map(({ name }) => name);
+  const input: GuardInput = {
+    bgpPort: 179,
+    neighbors: [],
+    isClosed: false,
+    dhcpPorts: [],
+    management: [],
+    managementTcpPorts: [],
+  };
   await until('links', () => names.every((name) => host.snapshot().links.get(name)?.isUp));
   t.ok(succeeds(`${client.exec} ping -c1 -W10 172.16.1.140`), 'the kernel forwards before');
-  await guard.set(ports, host.snapshot());
+  await guard.set(ports, input, host.snapshot());
   t.notOk(succeeds(`${client.exec} ping -c1 -W0.3 172.16.1.140`), 'and not with the guard');
 
   const sysctls = makeSysctls();
@@ -423,7 +432,7 @@ test('two networks give the box the same address', async (t) => {
       const link = host.snapshot().links.get('red');
       return link?.isUp === true && link.ifindex !== before;
     });
-    await guard.set(ports, host.snapshot());
+    await guard.set(ports, input, host.snapshot());
     sysctls.apply(names);
     t.same(await setPlumbingRoutes(rtnetlink, plumbingRoutes(host.snapshot(), networks)), []);
     t.ok(succeeds(`${red.exec} ping -c1 -W10 172.16.1.1`), 'the new device answers for itself');
@@ -432,7 +441,7 @@ test('two networks give the box the same address', async (t) => {
     // Without any chain at ingress of it, as older kernels leave a device that was added again.
     const { links, ...others } = host.snapshot();
     const withoutRed = new Map([...links].filter(([name]) => name !== 'red'));
-    await guard.set(ports, { ...others, links: withoutRed });
+    await guard.set(ports, input, { ...others, links: withoutRed });
     t.notMatch(run(`nft list table netdev ${guard.table}`), /device "red"/);
     t.notOk(succeeds(`${client.exec} ping -c1 -W0.3 192.0.2.10`), 'by name alone, IPv4');
     t.notOk(succeeds(`${client.exec} ping -6 -c1 -W0.3 fd00:16::140`), 'by name alone, IPv6');
@@ -445,12 +454,13 @@ test('two networks give the box the same address', async (t) => {
     flood.stdout.on('data', (data) => {
       report += data;
     });
-    for (let life = 0; life < 20; life += 1) await makeGuard(runDir).set(ports, host.snapshot());
+    for (let life = 0; life < 20; life += 1)
+      await makeGuard(runDir).set(ports, input, host.snapshot());
     flood.kill('SIGINT'); // it reports
     await closed;
     t.match(report, / 0 received/);
     t.equal(run('nft list tables').match(/egret_/g)?.length, 2, 'one table of each family');
-    await t.rejects(guard.set([{ name: 'a b', marks: [1] }], host.snapshot()), {
+    await t.rejects(guard.set([{ name: 'a b', marks: [1] }], input, host.snapshot()), {
       code: 'NFT_FAILED',
     });
     t.match(run('nft list tables'), guard.table, 'what stood before stands on');

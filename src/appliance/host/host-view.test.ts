@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { HostSnapshot } from '../../kernel/host-snapshot.ts';
 import type { Model } from '../../model/model.ts';
 import { formatIpv4, formatIpv4Prefix, parseIpv4, parseIpv4Prefix } from '../../net/ipv4.ts';
@@ -131,7 +131,7 @@ test('next hops and directly connected clients are kept resolved', () => {
   ]);
 });
 
-test('a port has the marks of its networks', () => {
+describe('plumbing', () => {
   const port = (name: string, ...networks: string[]) => ({
     name,
     role: 'Networks' as const,
@@ -142,9 +142,34 @@ test('a port has the marks of its networks', () => {
     ...model.networks,
     { ...model.networks[0]!, name: 'blue', routeTableIndex: 501 },
   ];
-  const { ports } = plumbingWanted({ ...model, networks }, [
-    port('ens5', 'red'),
-    port('ens6', 'red', 'blue'),
-  ]);
-  expect(ports.map((row) => row.marks)).toEqual([[500], [500, 501]]);
+  const wanted = (interfaces: object[], isHostManaged = false) => {
+    const appliance = { interfaces, metricsListen: '127.0.0.1:9473', host: { interfaces } };
+    const box = { ...model, networks, appliance, bgp: { listenPort: 179 } } as unknown as Model;
+    const choices = [port('eth0'), port('ens5', 'red'), port('ens6', 'red', 'blue')];
+    return plumbingWanted(box, choices, snapshot, isHostManaged);
+  };
+
+  test('a port has the marks of its networks', () => {
+    expect(wanted([]).ports.map((row) => row.marks)).toEqual([[], [500], [500, 501]]);
+  });
+
+  test('BGP is open to each neighbor by the ports of its network', () => {
+    const { neighbors } = wanted([]).input;
+    expect(neighbors.map(({ address, ports }) => `${formatIpv4(address)} ${ports}`)).toEqual(
+      model.neighbors.map(
+        ({ network, address }) => `${formatIpv4(address)} ${network ? 'ens5,ens6' : 'eth0'}`,
+      ),
+    );
+  });
+
+  test('ports are closed where the host is managed, or a Management interface exists', () => {
+    const management = { name: 'ens3', role: 'Management', allowFrom: ['10.0.0.0/8'] };
+    expect(wanted([{ name: 'eth0', role: 'Clients' }]).input.isClosed).toBe(false);
+    expect(wanted([], true).input.isClosed).toBe(true);
+    const { isClosed, management: plane, managementTcpPorts } = wanted([management]).input;
+    expect(isClosed).toBe(true);
+    expect(plane).toEqual([{ name: 'ens3', vrfDevice: undefined, allowFrom: ['10.0.0.0/8'] }]);
+    expect(managementTcpPorts).toEqual([22, 9473]);
+    expect(wanted([management], true).input.management[0]?.vrfDevice).toBe('mgmt');
+  });
 });

@@ -10,10 +10,11 @@ import {
   interfacesOf,
   type PortChoice,
 } from '../../egress/ports.ts';
+import type { GuardInput } from '../../kernel/guard-script.ts';
 import { connectedRoutes, type HostSnapshot } from '../../kernel/host-snapshot.ts';
 import type { PlumbingWanted } from '../../kernel/plumbing.ts';
 import { EgretError } from '../../lib/errors.ts';
-import type { Model, Network } from '../../model/model.ts';
+import { type Model, managementVrf, type Network } from '../../model/model.ts';
 import { prefixHolds } from '../../net/ipv4.ts';
 import type { LocalRoute } from '../vrf/vrf.ts';
 
@@ -37,6 +38,7 @@ function makeLinks(snapshot: HostSnapshot): HostLink[] {
     isLoopback: link.isLoopback,
     mac: macBytes(link.mac),
     mtu: link.mtu,
+    vrfDevice: link.vrfDevice,
     addresses: (addresses.get(link.name) ?? []).map((row) => ({
       address: row.address,
       length: row.prefixLength,
@@ -67,10 +69,11 @@ function gatewayRoutes(snapshot: HostSnapshot): HostRoute[] {
 
 /** @throws EgretError CONFIG_INVALID, with every error where it stands */
 export function checkHost(model: Model, snapshot: HostSnapshot): void {
-  const interfaces = hostLinks(snapshot).map(({ name, addresses, isUp }) => ({
+  const interfaces = hostLinks(snapshot).map(({ name, addresses, isUp, vrfDevice }) => ({
     name,
     addresses,
     isUp,
+    vrfDevice,
   }));
   const routes = gatewayRoutes(snapshot).flatMap(({ prefix, nextHops }) =>
     nextHops.map((hop) => ({ destination: prefix, interface: hop.interface })),
@@ -172,15 +175,26 @@ export function neighborsToKeep(
   );
 }
 
-/** Guard, marks, rules and private tables for these ports. */
-export function plumbingWanted(model: Model, ports: readonly PortChoice[]): PlumbingWanted {
+/**
+ * Guard, marks, rules and private tables for these ports.
+ *
+ * @param isHostManaged - egretd sets up the host (`egret run --manage-host`)
+ */
+export function plumbingWanted(
+  model: Model,
+  ports: readonly PortChoice[],
+  snapshot: HostSnapshot,
+  isHostManaged: boolean,
+): PlumbingWanted {
   const tables = new Map(model.networks.map((row) => [row.name, row.routeTableIndex]));
   const interfaces = interfacesOf(ports);
   return {
     ports: ports.map((port) => ({
       name: port.name,
       marks: port.networks.map((network) => tables.get(network)!),
+      vrfDevice: snapshot.links.get(port.name)?.vrfDevice,
     })),
+    input: guardInput(model, ports, snapshot, isHostManaged),
     networks: model.networks.map((network) => ({
       routeTableIndex: network.routeTableIndex,
       interfaces: interfaces.get(network.name) ?? [],
@@ -191,6 +205,36 @@ export function plumbingWanted(model: Model, ports: readonly PortChoice[]): Plum
       ),
     })),
     rulePriority: model.features.externalNetworkRulePriority,
+  };
+}
+
+const sshPort = 22;
+
+/** What may reach the box's own addresses by these ports and by the management plane. */
+function guardInput(
+  model: Model,
+  ports: readonly PortChoice[],
+  snapshot: HostSnapshot,
+  isHostManaged: boolean,
+): GuardInput {
+  const { host, interfaces, metricsListen } = model.appliance;
+  const byNetwork = interfacesOf(ports);
+  const management = interfaces.filter(({ role }) => role === 'Management');
+  const metricsPort = metricsListen === undefined ? [] : [Number(metricsListen.split(':').at(-1))];
+  return {
+    bgpPort: model.bgp.listenPort,
+    neighbors: model.neighbors.map(({ network, address }) => ({
+      address,
+      ports: byNetwork.get(network) ?? [],
+    })),
+    isClosed: isHostManaged || management.length > 0,
+    dhcpPorts: host.interfaces.filter(({ isDhcp }) => isDhcp).map(({ name }) => name),
+    management: management.map(({ name, allowFrom }) => ({
+      name,
+      vrfDevice: isHostManaged ? managementVrf.device : snapshot.links.get(name)?.vrfDevice,
+      allowFrom,
+    })),
+    managementTcpPorts: [sshPort, ...metricsPort],
   };
 }
 

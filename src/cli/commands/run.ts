@@ -4,11 +4,12 @@ import { type Command, takesNoWords, usage } from '../command.ts';
 
 export const run: Command = {
   name: 'run',
-  usage: ['run --config PATH [--run-dir DIR] [--forwarder external]'],
+  usage: ['run --config PATH [--run-dir DIR] [--forwarder external] [--manage-host]'],
   help: 'Run egretd in the foreground.',
   options: [
     { name: '--config', value: 'PATH', help: 'A file, or a folder of *.yaml files.' },
     { name: '--forwarder', value: 'external', help: 'Another program starts the forwarder.' },
+    { name: '--manage-host', help: 'Set up interfaces, names and clocks of the box.' },
   ],
   takesJson: false,
   shell: 'none',
@@ -21,6 +22,7 @@ export const run: Command = {
     if (mode !== 'external') throw usage(`--forwarder takes external, not ${mode}`);
     const { runDaemon } = await import('../../main.ts');
     const isForwarderExternal = options.has('--forwarder');
-    return runDaemon({ configPath, runDir, isForwarderExternal });
+    const isHostManaged = options.has('--manage-host');
+    return runDaemon({ configPath, runDir, isForwarderExternal, isHostManaged });
   },
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Appliance: the box itself, the one kind of ours. All of spec is optional. */
+import { managementVrf } from '../../model/model.ts';
 import { parseIpv4 } from '../../net/ipv4.ts';
 import type { Shape } from '../schema/shape.ts';
 import {
@@ -13,6 +14,7 @@ import {
   section,
 } from '../schema/shape.ts';
 import {
+  anyAddress,
   boolean,
   choice,
   duration,
@@ -24,47 +26,26 @@ import {
   text,
 } from '../schema/shape-scalars.ts';
 import type { Located, Report } from '../yaml/located.ts';
-import { describeValue, quote } from '../yaml/located.ts';
+import { describeValue, formatLocation, quote } from '../yaml/located.ts';
+import {
+  applianceInterface,
+  checkApplianceInterfaces,
+  hostOnly,
+  noteHostFields,
+} from './appliance-interface.ts';
 import { applianceNeighbor, checkApplianceNeighbors, checkHoldTime } from './appliance-neighbor.ts';
 import { isUnicast } from './bgp-peer.ts';
 import { defineKind } from './kind.ts';
 
-const image = 'applied only by the image, with --manage-host';
+/** RFC 1123 §2.1. */
+const hostname =
+  /^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)*$/;
+const timeServer = /^[-.:a-zA-Z0-9]+$/;
 const month = 30 * 86_400_000;
 
 const staticRoute = mapping('staticRoutes[]', {
   destination: required(prefix, 'Prefix'),
   nextHop: required(ipv4, 'Address of the next hop'),
-});
-
-const networkInterface = mapping('interfaces[]', {
-  name: required(interfaceName, 'Name in the kernel'),
-  role: defaulted(
-    choice('Clients', 'Networks', 'Any', 'Management'),
-    'Any',
-    'Who may be behind it; Management is never a port',
-  ),
-  driver: defaulted(choice('auto', 'packet', 'xdp', 'tun'), 'auto', 'How packets are taken'),
-  poll: defaulted(
-    choice('Adaptive', 'Busy'),
-    'Adaptive',
-    'Whether a worker spins while nothing comes',
-  ),
-  match: optional(
-    mapping('interfaces[].match', {
-      mac: optional(
-        text({ pattern: /^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$/, says: 'a MAC address' }),
-        'Its MAC',
-      ),
-    }),
-    image,
-  ),
-  dhcp: ignored(image),
-  mtu: optional(integer(68, 65535), image),
-  addresses: optional(
-    list(text({ pattern: /^[0-9a-fA-F.:]+\/\d{1,3}$/, says: 'an address and its prefix length' })),
-    image,
-  ),
 });
 
 /** `bgp`, `bird` or a number; the last word of a route as iproute2 prints it. */
@@ -92,7 +73,7 @@ const routeProtocol: Shape<Located<number>> = {
 const spec = mapping('Appliance.spec', {
   nodes: optional(list(resourceName), 'Nodes that are this box; all when absent'),
   interfaces: optional(
-    list(networkInterface),
+    list(applianceInterface),
     'Ports; those that lead to a neighbor, a static next hop or a client when absent',
   ),
   networks: optional(
@@ -100,7 +81,10 @@ const spec = mapping('Appliance.spec', {
       mapping('networks[]', {
         name: required(text({ max: 253 }), 'Name of an ExternalNetwork'),
         interfaces: optional(list(interfaceName), 'Its interfaces; role Networks'),
-        vrfDevice: optional(interfaceName, 'VRF device that its interfaces belong to'),
+        vrfDevice: optional(
+          interfaceName,
+          `VRF device of its interfaces; made with --manage-host, otherwise its interfaces when none are named`,
+        ),
         staticRoutes: optional(list(staticRoute), 'Routes that no neighbor announces'),
         limits: optional(
           mapping('networks[].limits', {
@@ -195,7 +179,22 @@ const spec = mapping('Appliance.spec', {
     }),
     'What is allocated when the forwarder starts',
   ),
-  system: ignored(image),
+  system: section(
+    mapping('system', {
+      hostname: optional(
+        text({ max: 64, pattern: hostname, says: 'a host name (letters, digits, - and .)' }),
+        `Name of the box; ${hostOnly}`,
+      ),
+      dns: optional(list(anyAddress, { max: 8 }), `Addresses of name servers; ${hostOnly}`),
+      ntp: optional(
+        list(text({ max: 253, pattern: timeServer, says: 'a host name or an address' }), {
+          max: 8,
+        }),
+        `Names or addresses of time servers; ${hostOnly}`,
+      ),
+    }),
+    'The operating system',
+  ),
   config: section(
     mapping('config', {
       watch: defaulted(boolean, false, 'Reads the configuration again when a file changes'),
@@ -225,14 +224,14 @@ export const applianceKind = defineKind({
   says: 'The box itself: ports, translation, limits, what the other kinds have no field for.',
   fields: { spec: section(spec, 'The box') },
   check({ fields: { spec: written } }, report) {
-    for (const one of written.interfaces?.value ?? []) {
-      if (one.name?.value === 'lo' && one.role.value !== 'Management') {
-        report.error(one.name, 'lo is never a port', 'Leave it out.');
-      }
-      for (const field of ['match', 'mtu', 'addresses'] as const) {
-        if (one[field]) report.note(one[field].at, `Appliance: interfaces[].${field} is ${image}`);
-      }
+    const interfaces = written.interfaces?.value ?? [];
+    checkApplianceInterfaces(interfaces, report);
+    noteHostFields(interfaces, report);
+    for (const field of ['hostname', 'dns', 'ntp'] as const) {
+      const place = written.system[field];
+      if (place) report.note(place.at, `Appliance: system.${field} is ${hostOnly}`, true);
     }
+    checkVrfDevices(written, report);
     noteAbsent(written, report);
     const { mapping: mapped, filtering } = written.nat;
     if (mapped.value === 'AddressAndPortDependent' && filtering.value !== mapped.value) {
@@ -242,7 +241,6 @@ export const applianceKind = defineKind({
         'Leave it out, or map EndpointIndependent.',
       );
     }
-    distinct(written.interfaces?.value ?? [], ({ name }) => name, report, 'the interface');
     distinct(written.networks?.value ?? [], ({ name }) => name, report, 'the network');
     distinct(written.nodes?.value ?? [], (name) => name, report, 'the Node');
     const tables = [
@@ -274,6 +272,44 @@ export const applianceKind = defineKind({
 
 type Written = typeof spec extends Shape<infer Out> ? Out : never;
 
+/** Each network has a VRF device of its own, which is no interface that is listed. */
+function checkVrfDevices(written: Written, report: Report): void {
+  const networks = written.networks?.value ?? [];
+  const interfaces = written.interfaces?.value ?? [];
+  distinct(networks, ({ vrfDevice }) => vrfDevice, report, 'the VRF device');
+  const plane = interfaces.find(({ role }) => role.value === 'Management');
+  const listed = new Set(
+    [
+      ...interfaces.map(({ name }) => name),
+      ...networks.flatMap((network) => network.interfaces?.value ?? []),
+    ].map((name) => name?.value),
+  );
+  for (const { vrfDevice } of networks) {
+    if (!vrfDevice) continue;
+    if (vrfDevice.value === managementVrf.device && plane) {
+      report.error(
+        vrfDevice,
+        `${vrfDevice.value} is the VRF device of the management plane (${formatLocation(plane.at)})`,
+        'Choose another name.',
+      );
+    } else if (vrfDevice.value === 'lo' || listed.has(vrfDevice.value)) {
+      report.error(
+        vrfDevice,
+        `${vrfDevice.value} is an interface, not a VRF device`,
+        'A VRF device has a name of its own; interfaces belong to it.',
+      );
+    }
+  }
+  for (const { name } of interfaces) {
+    if (name?.value !== managementVrf.device || !plane) continue;
+    report.error(
+      name,
+      `${name.value} is the VRF device of the management plane`,
+      'Choose another name.',
+    );
+  }
+}
+
 /** What is accepted because it is promised, and not built yet. */
 function noteAbsent(written: Written, report: Report): void {
   for (const { driver, poll } of written.interfaces?.value ?? []) {
@@ -282,11 +318,6 @@ function noteAbsent(written: Written, report: Report): void {
     }
     if (poll.value === 'Busy') {
       report.note(poll.at, 'Appliance: poll Busy is not built yet; Adaptive is used');
-    }
-  }
-  for (const { vrfDevice } of written.networks?.value ?? []) {
-    if (vrfDevice) {
-      report.note(vrfDevice.at, 'Appliance: vrfDevice is not used yet; name the interfaces');
     }
   }
   const { listen } = written.metrics;

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /** ExternalNetwork and Appliance → networks, the box's own settings and their interfaces. */
 import { modelLimits } from '../../model/limits.ts';
-import type { Appliance, Interface, Network, StaticRoute } from '../../model/model.ts';
-import type { Ipv4Prefix } from '../../net/ipv4.ts';
+import type {
+  Appliance,
+  HostSettings,
+  Interface,
+  Network,
+  StaticRoute,
+} from '../../model/model.ts';
+import { formatIpv4, type Ipv4Prefix } from '../../net/ipv4.ts';
 import { applianceKind } from '../kinds/appliance.ts';
 import { bgpPeerKind } from '../kinds/bgp-peer.ts';
 import { egressGatewayKind } from '../kinds/egress-gateway.ts';
 import { externalNetworkKind } from '../kinds/external-network.ts';
-import type { CidrV4 } from '../schema/shape-scalars.ts';
+import type { AnyAddress, CidrV4 } from '../schema/shape-scalars.ts';
 import type { Located, Place, Report } from '../yaml/located.ts';
 import { formatLocation, makeReport } from '../yaml/located.ts';
 import type { Catalog } from './catalog.ts';
@@ -149,6 +155,7 @@ export function resolveAppliance(catalog: Catalog, report: Report): Appliance {
     logLevel: spec.log.level.value,
     metricsListen: spec.metrics.listen?.value,
     isWatchingConfig: spec.config.watch.value,
+    host: hostSettings(spec),
   };
 }
 
@@ -159,7 +166,36 @@ function emptyAppliance(): NonNullable<ApplianceSpec> {
   return spec.whenAbsent(nowhere, makeReport());
 }
 
-/** Roles, after networks[].interfaces has claimed its own. */
+function hostSettings({ system, interfaces }: NonNullable<ApplianceSpec>): HostSettings {
+  const textOf = ({ value }: Located<AnyAddress>): string =>
+    value.family === 4 ? formatIpv4(value.address) : value.text;
+  return {
+    hostname: system.hostname?.value,
+    dns: system.dns?.value.map(textOf) ?? [],
+    ntp: system.ntp?.value.map(({ value }) => value) ?? [],
+    interfaces: (interfaces?.value ?? []).flatMap(({ name, vlan, bond, ...one }) => {
+      if (name === undefined) return [];
+      return [
+        {
+          name: name.value,
+          mac: one.match?.mac?.value.toLowerCase(),
+          isManagement: one.role.value === 'Management',
+          isDhcp: one.dhcp.value,
+          addresses: one.addresses?.value.map(({ value }) => value) ?? [],
+          gateway: one.gateway && textOf(one.gateway),
+          mtu: one.mtu?.value,
+          vlan: vlan?.parent && vlan.id && { parent: vlan.parent.value, id: vlan.id.value },
+          bond: bond?.members && {
+            members: bond.members.value.map(({ value }) => value),
+            mode: bond.mode.value,
+          },
+        },
+      ];
+    }),
+  };
+}
+
+/** Roles, after networks[].interfaces has claimed its own. Members of bonds are no ports. */
 function resolveInterfaces(spec: NonNullable<ApplianceSpec>, report: Report): Interface[] {
   const claims = new Map<string, Located<string>>();
   for (const network of spec.networks?.value ?? []) {
@@ -168,9 +204,22 @@ function resolveInterfaces(spec: NonNullable<ApplianceSpec>, report: Report): In
       if (one.value === 'lo') report.error(one, 'lo is never a port', 'Leave it out.');
     }
   }
+  const members = new Map<string, Located<string>>();
+  for (const { bond } of spec.interfaces?.value ?? []) {
+    for (const member of bond?.members?.value ?? []) members.set(member.value, member);
+  }
+  for (const [name, claim] of claims) {
+    const member = members.get(name);
+    if (member === undefined) continue;
+    report.error(
+      claim,
+      `${name} is a member of a bond (${formatLocation(member.at)}), and no port itself`,
+      'Name the bond.',
+    );
+  }
   const interfaces: Interface[] = [];
-  for (const { name, role, driver, poll } of spec.interfaces?.value ?? []) {
-    if (name === undefined) continue;
+  for (const { name, role, driver, poll, allowFrom } of spec.interfaces?.value ?? []) {
+    if (name === undefined || members.has(name.value)) continue;
     const claim = claims.get(name.value);
     const isConflict = role.value === 'Clients' || role.value === 'Management';
     if (claim && isConflict) {
@@ -185,6 +234,7 @@ function resolveInterfaces(spec: NonNullable<ApplianceSpec>, report: Report): In
       role: claim ? 'Networks' : role.value,
       driver: driver.value,
       poll: poll.value,
+      allowFrom: allowFrom?.value.map(({ value }) => value.text),
     });
   }
   const portNames = new Set([

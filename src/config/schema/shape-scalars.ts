@@ -269,6 +269,30 @@ export const host: Shape<Located<Cidr>> = textual('an IP address', (value): Judg
   };
 });
 
+/** An address of an interface, with the length of its prefix. */
+export const interfaceAddress: Shape<Located<string>> = textual(
+  'an address and its prefix length',
+  (value): Judged<string> => {
+    const v4 = parseIpv4Prefix(value);
+    if (v4 ? v4.length > 0 : (parseIpv6Length(value) ?? 0) > 0) {
+      const bare = parseIpv4(value.split('/')[0] ?? '');
+      if (bare === undefined || isHostAddress(bare)) return { value };
+      return { problem: `${value} is no address of one host` };
+    }
+    const isBare = parseIpv4(value) !== undefined;
+    return {
+      problem: `must be an address and its prefix length, not ${quote(value)}`,
+      ...(isBare ? { hint: `With the length of its prefix: ${value}/24.` } : {}),
+    };
+  },
+);
+
+/** Neither of this network, loopback, multicast nor reserved (RFC 6890). */
+function isHostAddress(address: Ipv4): boolean {
+  const first = address >>> 24;
+  return first > 0 && first < 224 && first !== 127;
+}
+
 function lenientCidr(says: string, isAddressAllowed: boolean): Shape<Located<Cidr>> {
   const shape = scalar(says, (value, report, path): Judged<Cidr> => {
     if (typeof value.value !== 'string') return { problem: mustBe(says, value) };

@@ -62,8 +62,12 @@ export interface Report {
   error(place: Place, problem: string, hint?: string): void;
   /** Gives a hint to the errors that have none, from the one with this index on. */
   hintSince(from: number, hint: string): void;
-  /** The same text is kept once: a folder of ten thousand Pods says it once too. */
-  note(at: Location | undefined, text: string): void;
+  /**
+   * The same text is kept once: a folder of ten thousand Pods says it once too.
+   *
+   * @param isForForeignHost - it is true only where egretd does not set up the host
+   */
+  note(at: Location | undefined, text: string, isForForeignHost?: true): void;
 }
 
 export function makeReport(): Report {
@@ -83,10 +87,10 @@ export function makeReport(): Report {
         if (error && error.hint === undefined) errors[index] = { ...error, hint };
       }
     },
-    note(at, text) {
+    note(at, text, isForForeignHost) {
       if (noteTexts.has(text)) return;
       noteTexts.add(text);
-      notes.push({ at, text });
+      notes.push(isForForeignHost ? { at, text, isForForeignHost } : { at, text });
     },
   };
 }
