@@ -3,6 +3,7 @@
 // Checksums and sizes of superframes. See offload.h.
 #include "packet/offload.h"
 
+#include "packet/tunnel.h"
 #include "wire/checksum.h"
 #include "wire/header.h"
 
@@ -27,6 +28,8 @@ int offload_complete(struct packet *packet)
 
 uint32_t offload_header_bytes(const struct packet *packet)
 {
+	if (packet->gso_type == OFFLOAD_GSO_TUNNEL)
+		return tunnel_header_bytes(packet);
 	uint32_t ip = packet->l4 - packet->l3;
 	if (packet->protocol == IPPROTO_TCP)
 		return ip + (packet->data[packet->l4 + TCP_OFFSET] >> 4) * 4u;

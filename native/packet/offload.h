@@ -13,7 +13,9 @@
 enum {
 	OFFLOAD_GSO_TCP4 = 1,
 	OFFLOAD_GSO_UDP = 3,
+	OFFLOAD_GSO_TCP6 = 4,
 	OFFLOAD_GSO_UDP_L4 = 5,
+	OFFLOAD_GSO_TUNNEL = 0x40, // ours: in a UDP tunnel (tunnel.h); no port is given one
 	OFFLOAD_GSO_ECN = 0x80,
 };
 

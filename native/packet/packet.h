@@ -50,7 +50,7 @@ struct packet {
 	// Offload, as in struct virtio_net_hdr.
 	uint8_t checksum; // enum packet_checksum
 	uint16_t checksum_start, checksum_offset; // from data; from there
-	uint8_t gso_type; // VIRTIO_NET_HDR_GSO_*; 0: an ordinary frame
+	uint8_t gso_type; // VIRTIO_NET_HDR_GSO_*, or OFFLOAD_GSO_TUNNEL; 0: an ordinary frame
 	uint16_t gso_bytes; // payload of one segment
 	uint16_t gso_header_bytes;
 
@@ -60,7 +60,9 @@ struct packet {
 	uint16_t source_port, destination_port; // or the ICMP query id, in both
 	uint8_t protocol, tcp_flags, icmp_type;
 	uint8_t is_icmp_error; // source..protocol are then those of the inner packet, swapped to its reply
-	uint16_t inner_l3, inner_l4; // offsets of the quoted headers, with is_icmp_error
+	uint16_t inner_l3,
+		inner_l4; // offsets of the headers that an ICMP error quotes, or a tunnel carries
+	uint8_t tunnel_protocol, has_tunnel_checksum; // with OFFLOAD_GSO_TUNNEL (tunnel.h)
 
 	// From session, classify and route.
 	uint8_t direction; // enum session_direction (nat/session.h)

@@ -6,6 +6,7 @@
 #include "nat/session.h"
 #include "packet/offload.h"
 #include "packet/rewrite.h"
+#include "packet/tunnel.h"
 #include "wire/checksum.h"
 #include "wire/header.h"
 
@@ -62,6 +63,19 @@ static uint16_t next_id(struct worker *worker, const uint8_t *ip)
 		UINT64_MAX};
 	uint64_t hash = index_hash(&worker->sessions->session_index, pair);
 	return (uint16_t)(hash >> 16) + worker->fragment_ids[hash % WORKER_FRAGMENT_IDS]++;
+}
+
+// And a piece that is a datagram of its own, which may be cut again.
+static void inherit_datagram(struct packet *piece, const struct packet *packet)
+{
+	piece->session = packet->session;
+	piece->direction = packet->direction;
+	piece->l4 = packet->l4;
+	piece->protocol = packet->protocol;
+	piece->inner_l3 = packet->inner_l3;
+	piece->inner_l4 = packet->inner_l4;
+	piece->tunnel_protocol = packet->tunnel_protocol;
+	piece->has_tunnel_checksum = packet->has_tunnel_checksum;
 }
 
 static void cut(struct worker *worker, struct packet *packet, uint32_t mtu, fragment_room *room,
@@ -158,16 +172,44 @@ void fragment_superframe(struct worker *worker, struct packet *packet, uint32_t 
 			if (!piece)
 				break;
 			inherit(piece, packet);
-			piece->session = packet->session;
-			piece->direction = packet->direction;
-			piece->l4 = packet->l4;
-			piece->protocol = packet->protocol;
+			inherit_datagram(piece, packet);
 			memcpy(packet_ip(piece), headers, header_bytes);
 			memcpy(packet_ip(piece) + header_bytes, payload + done, bytes);
 		}
 		write_datagram(piece, header_bytes, bytes, id++);
 		piece->has_ethernet = piece->is_ready = 1;
 		if (packet_ip_bytes(piece) > mtu)
+			fragment_packet(worker, piece, mtu, room, emit);
+		else
+			emit(worker, piece);
+	}
+	packet->is_busy = 0;
+}
+
+void fragment_tunnel(struct worker *worker, struct packet *packet, uint32_t mtu,
+	fragment_room *room, fragment_emit *emit)
+{
+	uint8_t headers[TUNNEL_HEADERS_MAX];
+	uint32_t header_bytes = tunnel_header_bytes(packet), segment = packet->gso_bytes;
+	uint32_t total = packet_ip_bytes(packet) - header_bytes;
+	const uint8_t *payload = packet_ip(packet) + header_bytes;
+	memcpy(headers, packet_ip(packet), header_bytes);
+	packet->is_busy = 1;
+	for (uint32_t done = 0, number = 0; done < total; done += segment, number++) {
+		struct packet *piece = packet;
+		uint32_t bytes = total - done < segment ? total - done : segment;
+		if (done > 0) {
+			piece = room(worker, packet);
+			if (!piece)
+				break;
+			inherit(piece, packet);
+			inherit_datagram(piece, packet);
+			memcpy(packet_ip(piece), headers, header_bytes);
+			memcpy(packet_ip(piece) + header_bytes, payload + done, bytes);
+		}
+		tunnel_write_segment(piece, bytes, done, total, number);
+		piece->has_ethernet = piece->is_ready = 1;
+		if (mtu > 0 && packet_ip_bytes(piece) > mtu)
 			fragment_packet(worker, piece, mtu, room, emit);
 		else
 			emit(worker, piece);

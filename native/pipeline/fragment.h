@@ -19,3 +19,6 @@ void fragment_packet(struct worker *worker, struct packet *packet, uint32_t mtu,
 // Cuts a UDP superframe into datagrams, and those into fragments if need be.
 void fragment_superframe(struct worker *worker, struct packet *packet, uint32_t mtu,
 	fragment_room *room, fragment_emit *emit);
+// Cuts a superframe inside a tunnel into its segments, and those into fragments if need be.
+void fragment_tunnel(struct worker *worker, struct packet *packet, uint32_t mtu,
+	fragment_room *room, fragment_emit *emit);

@@ -8,6 +8,7 @@
 // Absent: VLAN tags (a tagged frame belongs to an interface of its own; the port takes the tag of VLAN 0
 // for none), IPv6 beyond recognizing it.
 #include "packet/offload.h"
+#include "packet/tunnel.h"
 #include "pipeline/reassembly.h"
 #include "pipeline/stage.h"
 #include "wire/checksum.h"
@@ -155,6 +156,8 @@ static enum egret_drop check_offload(struct packet *packet)
 		packet->gso_type = 0;
 		gso = 0;
 	}
+	if (tunnel_is_superframe(packet))
+		return tunnel_take(packet) < 0 ? EGRET_DROP_BAD_HEADER : EGRET_DROP_NONE;
 	if (packet->checksum == CHECKSUM_PARTIAL && (!is_ours || packet->is_icmp_error) &&
 		(packet->checksum_start < packet->l4 || offload_complete(packet) < 0))
 		return EGRET_DROP_BAD_HEADER;
