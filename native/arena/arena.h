@@ -77,9 +77,9 @@ struct arena_header {
 	struct arena_preamble preamble;
 	uint64_t hash_key[2]; // per-boot secret of the session index
 	struct egret_limits limits;
-	uint32_t generation; // 0 or 1: the half that forwards; UINT32_MAX: none yet. Release store
+	uint32_t generation; // 0 or 1: the half that forwards; EGRET_NONE: none yet. Release store
 	uint32_t generation_number; // ascends with every commit; part of a session's cached route
-	uint32_t plan; // 0 or 1: the current plan; UINT32_MAX: none yet. Release store
+	uint32_t plan; // 0 or 1: the current plan; EGRET_NONE: none yet. Release store
 	uint32_t plan_number; // ascends with every publish
 	uint32_t reserved;
 	// Workers: the plan and the generation taken up last, and a quiet-state counter (odd: in a batch,

@@ -88,3 +88,15 @@ uint32_t fib_group_read(const struct fib_view *view, uint32_t group,
 	}
 	return count;
 }
+
+int fib_group_leads(const struct fib_view *view, uint32_t group, uint16_t port, int is_direct)
+{
+	struct egret_adjacency paths[EGRET_GROUP_PATHS_MAX];
+	if (group < EGRET_GROUP_FIRST)
+		return 0;
+	uint32_t count = fib_group_read(view, group, paths);
+	for (uint32_t i = 0; i < count; i++)
+		if (paths[i].port == port && (!is_direct || paths[i].next_hop == 0))
+			return 1;
+	return 0;
+}

@@ -90,6 +90,9 @@ static inline uint8_t fib_lookup_length(
 uint32_t fib_group_read(const struct fib_view *view, uint32_t group,
 	struct egret_adjacency paths[EGRET_GROUP_PATHS_MAX]);
 
+// 1 when a member of the group leaves by this port, and with `is_direct` without a next hop.
+int fib_group_leads(const struct fib_view *view, uint32_t group, uint16_t port, int is_direct);
+
 // Version of the chunk that holds an address. Read before the lookup whose result is cached.
 static inline uint32_t fib_version(const struct fib_view *view, uint16_t network, uint32_t address)
 {

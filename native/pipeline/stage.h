@@ -55,8 +55,6 @@ static inline enum egret_drop packet_untranslatable(const struct packet *packet)
 // Takes notice of an ARP message, and answers a request for a pool address that is on-link by this
 // port (stage_arp.c).
 void arp_receive(struct worker *worker, const struct packet *packet);
-// 1 when a member of the group leaves by this port.
-int group_has_port(const struct fib_view *fib, uint32_t group, uint16_t port);
 
 // What a session's decision has become (session_decide.c).
 enum session_verdict { SESSION_KEPT, SESSION_REVOKED };

@@ -13,27 +13,9 @@
 #include "pipeline/stage.h"
 #include "wire/header.h"
 
-// 1 when a member of the group leaves by this port, and with `is_direct` without a next hop.
-static int group_leads(const struct fib_view *fib, uint32_t group, uint16_t port, int is_direct)
-{
-	struct egret_adjacency paths[EGRET_GROUP_PATHS_MAX];
-	if (group < EGRET_GROUP_FIRST)
-		return 0;
-	uint32_t count = fib_group_read(fib, group, paths);
-	for (uint32_t i = 0; i < count; i++)
-		if (paths[i].port == port && (!is_direct || paths[i].next_hop == 0))
-			return 1;
-	return 0;
-}
-
-int group_has_port(const struct fib_view *fib, uint32_t group, uint16_t port)
-{
-	return group_leads(fib, group, port, 0);
-}
-
 static int is_on_link(const struct fib_view *fib, uint16_t network, uint32_t address, uint16_t port)
 {
-	return group_leads(fib, fib_lookup(fib, network, address), port, 1);
+	return fib_group_leads(fib, fib_lookup(fib, network, address), port, 1);
 }
 
 static int is_ours(const struct worker *worker, const struct egret_plan_port *port,

@@ -89,7 +89,7 @@ static void classify_outbound(struct worker *worker, struct packet *packet)
 		return;
 	}
 	uint32_t group = fib_lookup(&worker->fib, 0, packet->source);
-	if (!group_has_port(&worker->fib, group, packet->port)) {
+	if (!fib_group_leads(&worker->fib, group, packet->port, 0)) {
 		packet_drop(packet, EGRET_DROP_WRONG_INTERFACE);
 		return;
 	}

@@ -54,7 +54,7 @@ static int inbound_network(const struct worker *worker, struct packet *packet,
 	for (uint32_t i = 0; i < address->network_count; i++) {
 		uint16_t network = address->networks[i];
 		uint32_t group = fib_lookup(&worker->fib, network, packet->source);
-		if (group_has_port(&worker->fib, group, port->slot)) {
+		if (fib_group_leads(&worker->fib, group, port->slot, 0)) {
 			packet->network = network;
 			return 1;
 		}
@@ -121,7 +121,7 @@ static void use_session(struct worker *worker, struct packet *packet, uint32_t a
 		return; // the packet is processed as a first one
 	}
 	if (packet->direction == SESSION_OUTBOUND) {
-		if (!group_has_port(&worker->fib, session->client_group, packet->port)) {
+		if (!fib_group_leads(&worker->fib, session->client_group, packet->port, 0)) {
 			packet_drop(packet, EGRET_DROP_WRONG_INTERFACE);
 			return;
 		}

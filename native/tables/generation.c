@@ -15,7 +15,7 @@
 static int other_half_is_free(const struct arena *arena)
 {
 	const struct arena_header *header = arena->header;
-	int is_seen = header->generation != UINT32_MAX;
+	int is_seen = header->generation != EGRET_NONE;
 	for (uint32_t i = 0; i < EGRET_WORKER_MAX; i++)
 		is_seen = is_seen &&
 			__atomic_load_n(&header->workers[i].generation_seen, __ATOMIC_ACQUIRE) ==
@@ -32,7 +32,7 @@ int egret_arena_begin_generation(void *handle)
 	struct arena_handle *owner = handle;
 	struct arena *arena = &owner->arena;
 	uint32_t current = arena->header->generation;
-	uint32_t half = current == UINT32_MAX ? 0 : 1 - current;
+	uint32_t half = current == EGRET_NONE ? 0 : 1 - current;
 	if (!other_half_is_free(arena))
 		return -EGRET_STATUS_TIMEOUT;
 	return fib_writer_begin(owner, half);
@@ -59,5 +59,5 @@ int egret_arena_has_generation(void *handle)
 {
 	const struct arena_handle *owner = handle;
 	uint32_t current = owner->arena.header->generation;
-	return current != UINT32_MAX && (!owner->writer || current != owner->writer->half);
+	return current != EGRET_NONE && (!owner->writer || current != owner->writer->half);
 }

@@ -49,8 +49,8 @@ static int header_fill(struct arena *arena, const struct arena_header *template)
 	header->preamble.abi_hash = abi_hash();
 	header->preamble.record_hash = abi_record_hash();
 	header->preamble.record_version = ARENA_RECORD_VERSION;
-	header->generation = UINT32_MAX;
-	header->plan = UINT32_MAX;
+	header->generation = EGRET_NONE;
+	header->plan = EGRET_NONE;
 	arena_find_sections(arena);
 	arena->slots->networks[0] = ARENA_MAIN_TABLE;
 	memcpy(arena_rows(arena, ARENA_FIELDS), session_record_fields,
@@ -128,8 +128,8 @@ static int header_check(const struct arena_header *header, uint64_t bytes)
 		memcmp(preamble->lists, want.preamble.lists, sizeof preamble->lists) == 0 &&
 		memcmp(&header->at_plans, &want.at_plans,
 			sizeof want - offsetof(struct arena_header, at_plans)) == 0;
-	is_same = is_same && (header->generation < 2 || header->generation == UINT32_MAX) &&
-		(header->plan < 2 || header->plan == UINT32_MAX);
+	is_same = is_same && (header->generation < 2 || header->generation == EGRET_NONE) &&
+		(header->plan < 2 || header->plan == EGRET_NONE);
 	if (!is_same || __atomic_load_n(&preamble->state, __ATOMIC_ACQUIRE) != ARENA_READY)
 		return -EGRET_STATUS_BAD_ARENA;
 	return 0;
