@@ -11,9 +11,9 @@
  * Reconciliation is idempotent and runs, one at a time, whenever the Model or the host changed. Every
  * change is made by it or by `#evaluate` (readiness, plan, announcements).
  */
-import type { Exports } from './appliance/egress/publication.ts';
+import { effectsOf, type Outlook } from './appliance/effects.ts';
 import { checkHost, hostLinks, neighborsToKeep, portsOf } from './appliance/host/host-view.ts';
-import { needsRestart, takeRoom } from './appliance/host/limits.ts';
+import { restartReasons, takeRoom } from './appliance/host/limits.ts';
 import { netlinkSockets } from './appliance/host/native-sockets.ts';
 import { openPorts } from './appliance/host/opened-ports.ts';
 import { liveParts } from './appliance/live-parts.ts';
@@ -28,6 +28,7 @@ import {
 import { emptyState, type RunDir, type State } from './appliance/restart/run-dir.ts';
 import { takeArena } from './appliance/restart/take-arena.ts';
 import { Takeover } from './appliance/restart/takeover.ts';
+import type { Effects } from './apply/effects.ts';
 import { neighborKey } from './bgp/neighbor.ts';
 import type { SpeakerEvent } from './bgp/speaker.ts';
 import { type AddressAssignment, assignAddresses, reservedAddresses } from './egress/addresses.ts';
@@ -69,6 +70,8 @@ export class Appliance {
   readonly #previous: State;
   #model: Model;
   #newModel: Model | undefined;
+  /** Of the Model that was taken last. */
+  #reconciled: Promise<string | undefined> = Promise.resolve(undefined);
   /** Why the newest configuration was refused; empty: it runs. */
   #configErrors: readonly string[] = [];
   #ports: readonly PortChoice[] = [];
@@ -96,7 +99,6 @@ export class Appliance {
     this.#parts = buildParts(options, {
       speakerChanged: (event, key) => this.#speakerChanged(event, key),
       readinessChanged: () => this.queue.add(this.#evaluation),
-      announce: (exports) => this.#announce(exports),
       remember: () => this.#remember(),
     });
     this.#assignment = this.#assign(model, previousAssignment(state));
@@ -161,7 +163,6 @@ export class Appliance {
 
   async #begin(): Promise<void> {
     const { dataPlane, forwarder, host, mirrors, plumbing, publication } = this.#parts;
-    const log = this.#log;
     // Before anything is evaluated: forwarding of the previous instance must stay as it is.
     if (dataPlane.hasPreviousGeneration) {
       publication.hold(true);
@@ -181,27 +182,46 @@ export class Appliance {
     this.#hadGuard = await plumbing.hasGuard();
     await this.#parts.plumb(this.#model, this.#ports);
     const how = await forwarder.start();
-    const isForwardingPreserved = how === 'adopted' && dataPlane.hasPreviousGeneration;
-    this.#isForwardingPreserved = isForwardingPreserved;
-    log.info({ how, pid: forwarder.pid, isForwardingPreserved }, 'forwarder');
+    this.#isForwardingPreserved = how === 'adopted' && dataPlane.hasPreviousGeneration;
+    const isForwardingPreserved = this.#isForwardingPreserved;
+    this.#log.info({ how, pid: forwarder.pid, isForwardingPreserved }, 'forwarder');
     await mirrors.open(this.#model);
     await this.#reconciler.run();
     host.onChanged(() => this.#reconciler.soon());
     const ports = this.#ports.map((port) => port.name);
-    log.info({ generation: this.#generation, ports }, 'egretd runs');
+    this.#log.info({ generation: this.#generation, ports }, 'egretd runs');
   }
 
-  /**
-   * Takes a new Model, whole.
-   *
-   * @throws EgretError CONFIG_INVALID, ARENA_TOO_SMALL; the running one stays
-   */
-  apply(model: Model): void {
+  /** What runs, or is about to. */
+  get model(): Model {
+    return this.#newModel ?? this.#model;
+  }
+
+  /** @throws EgretError CONFIG_INVALID, ARENA_TOO_SMALL: this Model cannot be taken */
+  admit(model: Model): void {
     checkHost(model, this.#parts.host.snapshot());
     takeRoom(model, this.#parts.dataPlane);
+  }
+
+  /** Takes a Model that was admitted, whole. */
+  take(model: Model): void {
     this.#newModel = model;
     this.#configErrors = [];
-    this.#reconciler.soon();
+    this.#reconciled = this.#reconciler.settle();
+  }
+
+  /** When the Model that was taken last is in force. @returns what the kernel refuses, if it does */
+  async inForce(): Promise<string | undefined> {
+    const refusal = await this.#reconciled;
+    await this.#parts.publication.settled();
+    return refusal;
+  }
+
+  /** What a Model would change, on the box as it is. */
+  effectsOf(model: Model): Effects {
+    const ports = portsOf(model, this.#parts.host.snapshot());
+    const assignment = this.#assign(model, this.#assignment);
+    return effectsOf(this.#parts, this.#outlook, { model, ports, assignment });
   }
 
   refuseConfig(errors: readonly string[]): void {
@@ -260,9 +280,8 @@ export class Appliance {
   /** Takes up the newest Model and host; nothing else of the appliance changes the Model. */
   #follow(): void {
     if (this.#newModel) {
-      if (needsRestart(this.#model, this.#newModel)) {
-        this.#log.warn('limits, routes.protocol and config.watch take effect at the next start');
-      }
+      const later = restartReasons(this.#model, this.#newModel);
+      if (later.length > 0) this.#log.warn({ fields: later }, 'takes effect at the next start');
       this.#model = this.#newModel;
       this.#newModel = undefined;
       this.#generation += 1;
@@ -334,18 +353,10 @@ export class Appliance {
     this.#remember();
   }
 
-  #announce(exports: Exports): void {
-    for (const [network, addresses] of exports) this.#parts.speaker.setExports(network, addresses);
-    this.#remember();
-  }
-
   #takeOver(reason: string): void {
     const { dataPlane, egress, forwarder, memory, mirrors, publication, vrfs } = this.#parts;
-    const fibs = vrfs.all().map((vrf) => vrf.fib);
-    let waiting = fibs.length;
-    const one = (): void => {
-      waiting -= 1;
-      if (waiting > 0 || this.#isEnding) return;
+    vrfs.whenConverged(() => {
+      if (this.#isEnding) return;
       dataPlane.commitGeneration();
       forwarder.wake();
       publication.hold(false);
@@ -354,8 +365,7 @@ export class Appliance {
       memory.tookOver();
       egress.forget();
       this.queue.add(this.#evaluation);
-    };
-    for (const fib of fibs) fib.whenConverged(one);
+    });
   }
 
   // -- What the next instance needs ---------------------------------------------------------------
@@ -365,28 +375,21 @@ export class Appliance {
   }
 
   #state(): State {
-    const { egress, mirrors, neighbors, plumbing, publication } = this.#parts;
     const waiting = this.#takeover && !this.#takeover.isDone ? this.#takeover.waiting : [];
-    return stateOf({
-      addresses: this.#assignment,
-      announced: publication.announced,
-      mirroredTables: mirrors.tables,
-      mirrorProtocol: mirrors.protocol,
-      neighborsUp: [...new Set([...waiting, ...egress.readinesses.neighborsUp()])],
-      sysctls: plumbing.sysctlRecord(),
-      routerId: neighbors.routerId,
-    });
+    return stateOf(this.#parts, this.#assignment, waiting);
   }
 
   /** What status reads. */
   live(): ReturnType<typeof liveParts> {
     return liveParts({
       ...this.#parts,
+      ...this.#outlook,
       generation: this.#generation,
-      model: this.#model,
       configErrors: this.#configErrors,
-      ports: this.#ports,
-      assignment: this.#assignment,
     });
+  }
+
+  get #outlook(): Outlook {
+    return { model: this.#model, ports: this.#ports, assignment: this.#assignment };
   }
 }

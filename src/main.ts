@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * egretd: read the configuration, start the appliance, handle signals.
+ * egretd: start with the configuration that ran last, serve, handle signals.
  *
  *   SIGTERM, SIGINT   stop everything in order, within 15 s
- *   SIGHUP            read the configuration again: all of it or none; what came last counts
+ *   SIGHUP            the same as egret apply
  *   SIGUSR2           end alone (upgrade): queues flushed, forwarder and routes stay
  *
  * The only file that ends the process.
  */
+import { adminCommands } from './admin/commands.ts';
+import { adminService } from './admin/service.ts';
 import { Supervisor } from './appliance/host/supervisor.ts';
 import { RunDir } from './appliance/restart/run-dir.ts';
 import { Appliance } from './appliance.ts';
-import { loadConfig } from './config/load.ts';
-import { loadConfigAside } from './config/load-aside.ts';
-import type { Resolution } from './config/resolve/resolve.ts';
-import { watchConfig } from './config/watch.ts';
+import { ConfigControl } from './apply/control.ts';
+import { openHistory } from './apply/open-history.ts';
+import { chooseStart, type Start } from './apply/start.ts';
+import { ConfigWatcher } from './apply/watcher.ts';
+import { readConfig, readConfigInSteps, resolveConfig } from './config/load.ts';
+import { resolveConfigAside } from './config/load-aside.ts';
 import { formatErrors } from './config/yaml/located.ts';
-import { notifySupervisor, writeLog } from './dataplane/native.ts';
+import { lock, notifySupervisor, writeLog } from './dataplane/native.ts';
+import type { History } from './history/history.ts';
 import { RequestServer } from './ipc/server.ts';
+import { systemBoot } from './lib/boot.ts';
 import { systemClock } from './lib/clock.ts';
 import { coalesced } from './lib/coalesced.ts';
 import { EgretError } from './lib/errors.ts';
@@ -29,9 +35,12 @@ import { statusService } from './status/server.ts';
 export interface DaemonOptions {
   readonly configPath: string;
   readonly runDir: string;
+  readonly stateDir: string;
   readonly isForwarderExternal: boolean;
   /** egretd sets up interfaces, names and clocks of the box. */
   readonly isHostManaged: boolean;
+  /** Start without a configuration rather than not at all. */
+  readonly mayBeEmpty: boolean;
 }
 
 const ownSignals = ['SIGTERM', 'SIGINT', 'SIGUSR2', 'SIGHUP'] as const;
@@ -43,25 +52,33 @@ const stopTimeoutMs = 15_000;
  * Runs until a signal ends it.
  *
  * @returns the exit status: 0 after an orderly end, 2 when the configuration is invalid at start
- * @throws EgretError when the run directory is another's
+ * @throws EgretError when the run directory or the state directory is another's
  */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const followSignals = keepSignals();
-  const loaded = loadConfig(options.configPath);
-  if (loaded.kind === 'errors') {
-    process.stderr.write(formatErrors(loaded.errors));
-    return 2;
-  }
-  const log = makeLog(loaded.model.appliance.logLevel, writeLog);
+  const log = makeLog('info', writeLog);
+  const boot = systemBoot();
   const runDir = RunDir.take(options.runDir);
+  let start: Exclude<Start, { kind: 'errors' }>;
+  let history: History | undefined;
   let appliance: Appliance;
   try {
+    history = await historyOrNone(options.stateDir, log);
+    const { configPath, mayBeEmpty } = options;
+    const chosen = await chooseStart({
+      ...{ history, configPath, mayBeEmpty, boot, log },
+      read: () => readConfig(configPath),
+      resolve: resolveConfig,
+    });
+    if (chosen.kind === 'errors') {
+      runDir.release();
+      process.stderr.write(formatErrors(chosen.errors));
+      return 2;
+    }
+    start = chosen;
+    log.level = start.model.appliance.logLevel;
     appliance = await Appliance.start({
-      model: loaded.model,
-      runDir,
-      clock: systemClock,
-      random: systemRandom,
-      log,
+      ...{ model: start.model, runDir, log, clock: systemClock, random: systemRandom },
       isForwarderExternal: options.isForwarderExternal,
       isHostManaged: options.isHostManaged,
     });
@@ -73,12 +90,36 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     // Whatever a failed start left open must not keep the process.
     process.exit(exit);
   }
-  const status = await RequestServer.listen(
-    runDir.file('status.sock'),
-    statusService(() => appliance.live()),
-    appliance.queue,
+  const pause = (): Promise<void> => appliance.queue.pause();
+  const watcher = new ConfigWatcher(
+    options.configPath,
+    systemClock,
     log,
+    coalesced(() => control.filesChanged()),
   );
+  const control = new ConfigControl({
+    ...{ target: appliance, history, configPath: options.configPath, boot, log },
+    openHistory: () => openState(options.stateDir),
+    read: (path) => readConfigInSteps(path, pause),
+    resolve: (set) => resolveConfigAside(set, pause),
+    clock: systemClock,
+    taken: (model) => watcher.follow(model),
+  });
+  await control.started(start);
+  const servers = [
+    await RequestServer.listen(
+      runDir.file('status.sock'),
+      statusService(() => appliance.live()),
+      appliance.queue,
+      log,
+    ),
+    await RequestServer.listen(
+      runDir.file('admin.sock'),
+      adminService(adminCommands, () => ({ control, live: appliance.live() }), log),
+      appliance.queue,
+      log,
+    ),
+  ];
   const supervisor = new Supervisor(systemClock, process.env, process.pid, notifySupervisor, () =>
     stateInWords(appliance.live()),
   );
@@ -89,6 +130,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       if (isEnding) return;
       isEnding = true;
       log.info({ signal }, 'stopping');
+      // A configuration that is read while the appliance ends is not taken.
+      control.stop();
+      watcher.stop();
       supervisor.stopping();
       const late = systemClock.after(stopTimeoutMs, () => {
         log.error('the orderly stop took too long');
@@ -102,27 +146,19 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
         })
         .finally(() => {
           late.clear();
-          status.close();
+          for (const server of servers) server.close();
         });
     };
-    // A configuration that is read while the appliance ends is not taken.
-    const again = coalesced(async () => {
-      supervisor.reloading();
-      const read = await readAgain(options.configPath, appliance, log);
-      if (read && !isEnding) take(read, appliance, log);
-      if (!isEnding) supervisor.ready();
-    });
     followSignals({
       SIGTERM: () => end('SIGTERM', () => appliance.stop()),
       SIGINT: () => end('SIGINT', () => appliance.stop()),
       SIGUSR2: () => end('SIGUSR2', () => appliance.abandon()),
-      SIGHUP: again,
+      SIGHUP: coalesced(async () => {
+        supervisor.reloading();
+        await control.reload();
+        if (!isEnding) supervisor.ready();
+      }),
     });
-    if (loaded.model.appliance.isWatchingConfig) {
-      watchConfig(options.configPath, systemClock, again, (error) => {
-        log.error({ error }, 'the configuration is not watched; SIGHUP reads it again');
-      });
-    }
   }).then((status) => process.exit(status));
 }
 
@@ -131,6 +167,25 @@ function stateInWords({ model, networkReadiness, configErrors }: LiveParts): str
   const ready = model.networks.filter(({ name }) => networkReadiness.get(name)?.isReady).length;
   const refused = configErrors.length > 0 ? ', the newest configuration was refused' : '';
   return `${ready} of ${model.networks.length} networks ready${refused}`;
+}
+
+let isStateLocked = false;
+
+const openState = (path: string): Promise<History> =>
+  openHistory(path, (lockPath) => {
+    isStateLocked ||= lock(lockPath) !== undefined;
+    return isStateLocked;
+  });
+
+/** A disk that is full or broken does not keep the box from its work: nothing is applied then. */
+async function historyOrNone(path: string, log: Log): Promise<History | undefined> {
+  try {
+    return await openState(path);
+  } catch (error) {
+    if (!(error instanceof EgretError) || error.code === 'STATE_DIR_LOCKED') throw error;
+    log.error({ error }, 'there is no history: nothing can be applied');
+    return undefined;
+  }
 }
 
 /**
@@ -147,36 +202,4 @@ function keepSignals(): (actions: Readonly<Record<OwnSignal, () => void>>) => vo
     for (const signal of ownSignals) process.off(signal, keep).on(signal, actions[signal]);
     for (const signal of kept) actions[signal]();
   };
-}
-
-/** @returns undefined when it could not even be read; then the running one stays */
-async function readAgain(
-  path: string,
-  appliance: Appliance,
-  log: Log,
-): Promise<Resolution | undefined> {
-  try {
-    return await loadConfigAside(path, () => appliance.queue.pause());
-  } catch (error) {
-    log.error({ error }, 'the configuration was not read, the running one stays');
-    appliance.refuseConfig([`${error}`]);
-    return undefined;
-  }
-}
-
-/** Takes a configuration whole or not at all. */
-function take(read: Resolution, appliance: Appliance, log: Log): void {
-  if (read.kind === 'errors') {
-    const errors = formatErrors(read.errors).trimEnd().split('\n');
-    appliance.refuseConfig(errors);
-    log.error({ errors }, 'configuration refused, the running one stays');
-    return;
-  }
-  try {
-    appliance.apply(read.model);
-  } catch (error) {
-    const { at, message } = error as Partial<EgretError> & Error;
-    appliance.refuseConfig(at === undefined ? [message] : at.split('\n'));
-    log.error({ error }, 'configuration refused, the running one stays');
-  }
 }

@@ -59,3 +59,8 @@ export function parseAdminRequest(line: string): AdminRequest {
     what: `The request${path === '' ? '' : `'s ${path}`} ${problem}`,
   });
 }
+
+/** @throws EgretError USAGE */
+export function takesNoWords({ command, words: [first] }: AdminRequest): void {
+  if (first !== undefined) throw new EgretError('USAGE', { what: `${command} takes no ${first}` });
+}

@@ -25,7 +25,7 @@ import type { Model } from '../model/model.ts';
 import { notesOf } from '../model/notes.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { EgressControl } from './egress/egress-control.ts';
-import { type Exports, Publication } from './egress/publication.ts';
+import { Publication } from './egress/publication.ts';
 import { BgpNeighbors } from './host/bgp-neighbors.ts';
 import { plumbingWanted } from './host/host-view.ts';
 import { Memory } from './host/memory.ts';
@@ -58,8 +58,6 @@ export interface PartsListener {
   speakerChanged(event: SpeakerEvent, key: string): void;
   /** Something that readiness depends on may have changed. */
   readinessChanged(): void;
-  /** These addresses, and no others, are to be announced. */
-  announce(exports: Exports): void;
   /** The state file is to be written. */
   remember(): void;
 }
@@ -108,7 +106,10 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
     dataPlane,
     clock,
     wake: () => forwarder.wake(),
-    announce: (exports) => listener.announce(exports),
+    announce: (exports) => {
+      for (const [network, addresses] of exports) speaker.setExports(network, addresses);
+      remember();
+    },
   });
   const egress = new EgressControl(dataPlane, publication, {
     clock,

@@ -37,6 +37,8 @@ export class Reconciler {
   #retry: Timer | undefined;
   /** What is under way, or the last one. */
   #running: Promise<void> = Promise.resolve();
+  /** Those that wait for a run that begins after they asked. */
+  #waiting: ((refusal: string | undefined) => void)[] = [];
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -47,6 +49,18 @@ export class Reconciler {
   run(): Promise<void> {
     this.#running = this.#runSteps();
     return this.#running;
+  }
+
+  /**
+   * Asks for all steps, and waits for them.
+   *
+   * @returns what the kernel refused, which is tried again; undefined: all is done
+   */
+  settle(): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.soon();
+    });
   }
 
   /** Asks for all steps after a while, once however often it is asked: something is to be tried again. */
@@ -82,9 +96,13 @@ export class Reconciler {
 
   async #runOrRetry(): Promise<void> {
     if (this.#isHalted) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
     try {
       await this.run();
+      for (const resolve of waiting) resolve(undefined);
     } catch (error) {
+      for (const resolve of waiting) resolve(error instanceof Error ? error.message : `${error}`);
       if (this.#isHalted) return;
       this.#options.log.error({ error }, 'the kernel refused a change; it is tried again');
       this.later();

@@ -7,7 +7,6 @@
  * interfaces; the listener bound to no device takes neighbors of the main table only. What belongs
  * to no neighbor is closed and counted.
  */
-import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
@@ -25,6 +24,7 @@ import {
 import { neighborKey, type SpeakerNeighbor, ttlOf } from './neighbor.ts';
 import type { SessionPolicy } from './routes/neighbor-routes.ts';
 import { rulesOf } from './routes/policy.ts';
+import { isSameSession } from './same-session.ts';
 import { Session, type SessionSurroundings } from './session.ts';
 import type { NeighborRow } from './status.ts';
 import { type ceaseSubcode, makeCease } from './wire/notification.ts';
@@ -323,26 +323,4 @@ function setKeys(bound: BoundListener, neighbors: readonly SpeakerNeighbor[]): v
   }
   bound.keys.clear();
   for (const [address, key] of wanted) bound.keys.set(address, key);
-}
-
-/**
- * Whether only what a running session can take up differs: its name, its policy, and the interfaces
- * other than the one to connect by, which concern the listeners only.
- */
-function isSameSession(a: SpeakerNeighbor, b: SpeakerNeighbor): boolean {
-  const connection = (neighbor: SpeakerNeighbor): object => {
-    const {
-      name: _name,
-      filters: _filters,
-      allowedLocalAsCount: _count,
-      maximumPrefixes: _maximum,
-      maximumPrefixesAction: _action,
-      restartTimeMs: _restart,
-      isFirstAsEnforced: _firstAs,
-      interfaces: [connectBy],
-      ...rest
-    } = neighbor;
-    return { ...rest, connectBy };
-  };
-  return isDeepStrictEqual(connection(a), connection(b));
 }

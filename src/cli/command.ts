@@ -78,6 +78,18 @@ export const outputOption: Option = {
   help: 'Print every column whole, also where the terminal is narrower (or json).',
 };
 
+/** Of apply and rollback. */
+export const confirmOption: Option = {
+  name: '--confirm',
+  value: 'TIME',
+  help: 'Revert after this time, e.g. 5m, unless egret confirm is said before.',
+};
+export const messageOption: Option = {
+  name: '--message',
+  value: 'TEXT',
+  help: 'A line for egret history.',
+};
+
 /** Those of every command. */
 export const commonOptions: readonly Option[] = [
   {

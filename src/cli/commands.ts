@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The table of commands, in the order of help. */
 import type { Command } from './command.ts';
+import { apply } from './commands/apply.ts';
 import { check } from './commands/check.ts';
 import { makeCompletion } from './commands/completion.ts';
+import { confirm } from './commands/confirm.ts';
+import { diff } from './commands/diff.ts';
 import { makeHelp } from './commands/help.ts';
+import { history } from './commands/history.ts';
+import { rollback } from './commands/rollback.ts';
 import { run } from './commands/run.ts';
 import { show } from './commands/show.ts';
 import { version } from './commands/version.ts';
@@ -12,6 +17,11 @@ import { why } from './commands/why.ts';
 export const commands: readonly Command[] = [
   run,
   check,
+  diff,
+  apply,
+  confirm,
+  rollback,
+  history,
   show,
   why,
   makeCompletion(() => commands),

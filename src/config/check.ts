@@ -17,7 +17,7 @@ export function checkConfigs(paths: readonly string[], isJson: boolean): CheckRe
     const rows = results.flatMap(({ result }) => (result.kind === 'errors' ? result.errors : []));
     return {
       isValid,
-      text: `${JSON.stringify({ schema: 'egret.check/1', rows: rows.map(row) })}\n`,
+      text: `${JSON.stringify({ schema: 'egret.check/1', rows: rows.map(errorRow) })}\n`,
     };
   }
   const text = results
@@ -30,7 +30,8 @@ export function checkConfigs(paths: readonly string[], isJson: boolean): CheckRe
   return { isValid, text };
 }
 
-function row(error: LocatedError): Record<string, unknown> {
+/** As `--json` has it. */
+export function errorRow(error: LocatedError): Record<string, unknown> {
   const { at, path, message, hint } = error;
   return {
     file: at.file,

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { loadConfig } from './load.ts';
-import { loadConfigAside } from './load-aside.ts';
+import { loadConfig, readConfig } from './load.ts';
+import { resolveConfigAside } from './load-aside.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'egret-load-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -19,7 +19,7 @@ const writePods = (count: number, spec = ''): void => {
 test('a Model is the one that loadConfig makes, and no step takes more than a part of it', async () => {
   writePods(2500);
   let pauses = 0;
-  const loaded = await loadConfigAside(file, async () => {
+  const loaded = await resolveConfigAside(readConfig(file), async () => {
     pauses += 1;
   });
   expect(loaded.kind).toBe('model');
@@ -29,7 +29,7 @@ test('a Model is the one that loadConfig makes, and no step takes more than a pa
 
 test('errors are those of loadConfig, the first thousand', async () => {
   writePods(2500, 'hostNetwork: 1');
-  const aside = await loadConfigAside(file, async () => {});
+  const aside = await resolveConfigAside(readConfig(file), async () => {});
   const loaded = loadConfig(file);
   if (aside.kind !== 'errors' || loaded.kind !== 'errors') throw new Error('it was accepted');
   expect(loaded.errors.length).toBe(2500);
@@ -38,8 +38,8 @@ test('errors are those of loadConfig, the first thousand', async () => {
 
 test('a small configuration and one that is not there are read as well', async () => {
   writePods(3);
-  expect(await loadConfigAside(file, async () => {})).toEqual(loadConfig(file));
-  const none = await loadConfigAside(join(folder, 'none'), async () => {});
+  expect(await resolveConfigAside(readConfig(file), async () => {})).toEqual(loadConfig(file));
+  const none = await resolveConfigAside(readConfig(join(folder, 'none')), async () => {});
   expect(none).toMatchObject({ kind: 'errors', errors: [{ at: { file: join(folder, 'none') } }] });
 });
 
@@ -49,7 +49,7 @@ test('this thread is not blocked meanwhile', async () => {
   const timer = setInterval(() => {
     turns += 1;
   }, 1);
-  await loadConfigAside(file, async () => {});
+  await resolveConfigAside(readConfig(file), async () => {});
   clearInterval(timer);
   expect(turns).toBeGreaterThan(5);
 });

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * loadConfig in a thread of its own: ten thousand documents take a second, and the main thread has
+ * resolveConfig in a thread of its own: ten thousand documents take a second, and the main thread has
  * timers to keep. The only file that knows of the thread; it is both of its sides.
  *
  *   main                                      thread
- *   loadConfigAside ── path ────────────────▶ loadConfig
- *                   ◀── clients, by the thousand ──
- *                   ◀── all the rest, or errors ── (copied), and the thread exits, which frees its memory
+ *   resolveConfigAside ── files ────────────▶ resolveConfig
+ *                      ◀── clients, by the thousand ──
+ *                      ◀── all the rest, or errors ── (copied), and the thread exits, which frees its memory
  *
  * Each reading has a thread of its own: starting one takes some 150 ms of CPU, and keeping one would
- * cost its heap. So small configurations are read on the main thread. Of all resources only clients are
+ * cost its heap. So small configurations are checked on the main thread. Of all resources only clients are
  * many; the main thread takes a thousand of them in one step.
  */
 import {
@@ -21,12 +21,13 @@ import {
   workerData,
 } from 'node:worker_threads';
 import type { Client } from '../model/model.ts';
-import { isSmall, loadConfig } from './load.ts';
+import type { ConfigSet } from './config-set.ts';
+import { isSmall, resolveConfig } from './load.ts';
 import type { Resolution } from './resolve/resolve.ts';
 
 interface Task {
   readonly task: 'load-config';
-  readonly path: string;
+  readonly set: ConfigSet;
   /** Where clients go, before the answer. */
   readonly clients: MessagePort;
 }
@@ -36,20 +37,19 @@ const clientsInMessage = 1000;
 const errorsMax = 1000;
 
 /**
- * @param path - as loadConfig takes it
  * @param pause - lets other work of the main thread have its turn
- * @returns what loadConfig returns, of errors the first thousand
+ * @returns what resolveConfig returns, of errors the first thousand
  * @throws what kept the thread from answering, e.g. want of memory
  */
-export async function loadConfigAside(
-  path: string,
+export async function resolveConfigAside(
+  set: ConfigSet,
   pause: () => Promise<void>,
 ): Promise<Resolution> {
   await pause();
-  if (isSmall(path)) return loadConfig(path);
+  if (isSmall(set)) return resolveConfig(set);
   const { port1: port, port2 } = new MessageChannel();
   try {
-    const task: Task = { task: 'load-config', path, clients: port2 };
+    const task: Task = { task: 'load-config', set, clients: port2 };
     const loaded = await answerOf(task);
     if (loaded.kind === 'errors') return loaded;
     const clients: Client[] = [];
@@ -80,7 +80,7 @@ function answerOf(task: Task): Promise<Resolution> {
 
 /** What the thread does. */
 function answer(task: Task): void {
-  const loaded = loadConfig(task.path);
+  const loaded = resolveConfig(task.set);
   if (loaded.kind === 'errors') {
     const first: Resolution = { kind: 'errors', errors: loaded.errors.slice(0, errorsMax) };
     parentPort?.postMessage(first);

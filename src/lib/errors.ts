@@ -63,6 +63,41 @@ const registry = {
     hint: 'Give another --run-dir; it is made when it does not exist.',
     exit: 1,
   },
+  STATE_DIR_UNUSABLE: {
+    message: ({ path, reason }) => `${path} cannot be a state directory: ${reason}.`,
+    hint: 'Give another --state-dir; it is made when it does not exist. Without one nothing is applied.',
+    exit: 1,
+  },
+  STATE_DIR_LOCKED: {
+    message: ({ path }) => `Another egretd owns ${path}.`,
+    hint: 'Each daemon needs a --state-dir of its own.',
+    exit: 1,
+  },
+  STATE_NOT_WRITTEN: {
+    message: ({ reason }) => `The history could not be written: ${reason}.`,
+    hint: 'Nothing was changed. Make room on the disk of the state directory.',
+    exit: 1,
+  },
+  CONFIG_BUSY: {
+    message: ({ holder }) => `The configuration is being changed by ${holder}.`,
+    hint: 'Nothing was changed. Try again when that is done.',
+    exit: 1,
+  },
+  NOTHING_TO_CONFIRM: {
+    message: () => 'No configuration waits for confirm.',
+    hint: 'egret history shows what runs, and what was reverted.',
+    exit: 5,
+  },
+  VERSION_DAMAGED: {
+    message: ({ version }) => `Version ${version} of the history is damaged.`,
+    hint: 'egret history lists the others.',
+    exit: 1,
+  },
+  FILE_REFUSED: {
+    message: ({ file, reason }) => `${file}: ${reason}.`,
+    hint: 'Nothing was changed. A file is named NAME.yaml or NAME.yml, without a folder.',
+    exit: 1,
+  },
   ARENA_TOO_SMALL: {
     message: ({ what, room }) =>
       `The configuration needs more ${what} than the arena has room for (${room}).`,

@@ -102,12 +102,14 @@ export class Egret {
   readonly host: Host;
   readonly runDir: string;
   readonly configDir: string;
+  readonly stateDir: string;
   #daemon: Running | undefined;
 
   private constructor(host: Host) {
     this.host = host;
     this.runDir = join(host.folder, 'run');
     this.configDir = join(host.folder, 'config');
+    this.stateDir = join(host.folder, 'state');
   }
 
   /**
@@ -147,8 +149,9 @@ export class Egret {
 
   /** Starts the daemon and waits for nothing. */
   begin({ program = egretProgram, words = [] }: LaunchOptions = {}): Running {
-    const argv = [program, 'run', '--config', this.configDir, '--run-dir', this.runDir, ...words];
-    this.#daemon = this.host.start(argv);
+    const { configDir, runDir, stateDir } = this;
+    const folders = ['--config', configDir, '--run-dir', runDir, '--state-dir', stateDir];
+    this.#daemon = this.host.start([program, 'run', ...folders, ...words]);
     return this.#daemon;
   }
 

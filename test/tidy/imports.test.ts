@@ -15,6 +15,7 @@ describe('who may import whom', () => {
     appliance: {
       values: [
         'ipc',
+        'apply',
         'status',
         'dataplane',
         'egress',
@@ -44,9 +45,14 @@ describe('who may import whom', () => {
       types: ['rib', 'bgp', 'kernel'],
     },
     ipc: { values: ['lib'] },
+    // The configurations that ran, and what changes the one that runs.
+    history: { values: ['config', 'lib'] },
+    apply: { values: ['history', 'config', 'model', 'net', 'lib'] },
     // The command line's end of the sockets, and egretd's end of the admin socket.
     cli: { values: ['ipc', 'status', 'config', 'model', 'net', 'lib'] },
-    admin: { values: ['ipc', 'status', 'config', 'model', 'net', 'lib'] },
+    admin: {
+      values: ['ipc', 'apply', 'history', 'status', 'config', 'model', 'net', 'lib'],
+    },
     status: {
       values: ['model', 'net', 'lib'],
       types: ['ipc', 'config', 'kernel', 'rib', 'health', 'bgp', 'fib', 'egress', 'dataplane'],

@@ -40,6 +40,8 @@ export class Publication {
   #waitsFor = 0;
   #timer: Timer | undefined;
   #isHeld = false;
+  /** Those that wait until the forwarder has taken up the newest plan. */
+  #waiting: (() => void)[] = [];
 
   constructor(options: PublicationOptions) {
     this.#options = options;
@@ -66,6 +68,12 @@ export class Publication {
     this.#wanted = exports;
     if (!this.#isHeld) this.#tell(intersection(this.#announced, exports));
     this.#hand(plan);
+  }
+
+  /** @returns when the forwarder uses the newest plan, and what it takes is announced */
+  settled(): Promise<void> {
+    if (this.#timer === undefined) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   #hand(plan: EgressPlan): void {
@@ -98,6 +106,7 @@ export class Publication {
       }
       this.#timer = undefined;
       this.#tell(this.#isHeld ? union(this.#announced, this.#wanted) : this.#wanted);
+      for (const resolve of this.#waiting.splice(0)) resolve();
     });
   }
 

@@ -7,7 +7,7 @@ import { arenaBytes, type Limits } from '../../dataplane/arena.ts';
 import { openArena } from '../../dataplane/open-arena.ts';
 import { silentLog } from '../../lib/log.ts';
 import type { Model } from '../../model/model.ts';
-import { fits, limitsFor, needsRestart, takeRoom } from './limits.ts';
+import { fits, limitsFor, restartReasons, takeRoom } from './limits.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'egret-limits-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -80,22 +80,22 @@ test('an arena for which there is no memory is an operating error with its size'
   );
 });
 
-test('says what needs a restart; routes.mirror does not', () => {
+test('says what needs a restart; routes.mirror and config.watch do not', () => {
   const appliance = {
     limits: { sessions: 4, routes: 4 },
     mirror: { isOn: true, protocol: 186 },
     isWatchingConfig: false,
   };
-  const becomes = (change: object): boolean =>
-    needsRestart(
+  const becomes = (change: object): string[] =>
+    restartReasons(
       { networks: [], appliance } as unknown as Model,
       { networks: [], appliance: { ...appliance, ...change } } as unknown as Model,
     );
-  expect(becomes({ logLevel: 'debug' })).toBe(false);
-  expect(becomes({ mirror: { isOn: false, protocol: 186 } })).toBe(false);
-  expect(becomes({ mirror: { isOn: true, protocol: 12 } })).toBe(true);
-  expect(becomes({ limits: { sessions: 8, routes: 4 } })).toBe(true);
-  expect(becomes({ isWatchingConfig: true })).toBe(true);
+  expect(becomes({ logLevel: 'debug' })).toEqual([]);
+  expect(becomes({ mirror: { isOn: false, protocol: 186 } })).toEqual([]);
+  expect(becomes({ mirror: { isOn: true, protocol: 12 } })).toEqual(['routes.protocol']);
+  expect(becomes({ limits: { sessions: 8, routes: 4 } })).toEqual(['limits']);
+  expect(becomes({ isWatchingConfig: true })).toEqual([]);
 });
 
 describe('room that the Appliance does not name', () => {

@@ -125,13 +125,13 @@ export function takeRoom(model: Model, dataPlane: ArenaDataPlane): void {
   dataPlane.sharePlies(fibShares(model, dataPlane.limits));
 }
 
-/** Whether a new Model changes what is fixed while egretd runs. */
-export function needsRestart(before: Model, after: Model): boolean {
-  const fixed = ({ networks, appliance }: Model): object => ({
+/** What a new Model changes of what is fixed while egretd runs. */
+export function restartReasons(before: Model, after: Model): string[] {
+  const fixed = ({ networks, appliance }: Model): Record<string, unknown> => ({
     limits: appliance.limits,
-    plies: pliesReserved({ networks }),
-    protocol: appliance.mirror.protocol,
-    isWatchingConfig: appliance.isWatchingConfig,
+    'routes of networks': pliesReserved({ networks }),
+    'routes.protocol': appliance.mirror.protocol,
   });
-  return !isDeepStrictEqual(fixed(before), fixed(after));
+  const [was, is] = [fixed(before), fixed(after)];
+  return Object.keys(is).filter((name) => !isDeepStrictEqual(was[name], is[name]));
 }

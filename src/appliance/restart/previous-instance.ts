@@ -3,25 +3,30 @@
 import type { AddressAssignment } from '../../egress/addresses.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../../net/ipv4.ts';
 import type { Exports } from '../egress/publication.ts';
+import type { Parts } from '../parts.ts';
 import { emptyState, type State } from './run-dir.ts';
 
-/** What is written: numbers where the file has text. */
-export interface Legacy extends Omit<State, 'version' | 'addresses' | 'announced' | 'routerId'> {
-  readonly addresses: AddressAssignment;
-  readonly announced: Exports;
-  readonly routerId: Ipv4 | undefined;
-}
-
-/** @returns the state file of an egretd that keeps running, or stops alone */
-export function stateOf({ addresses, announced, routerId, ...others }: Legacy): State {
+/**
+ * @param waiting - neighbors whose End-of-RIB is still waited for
+ * @returns the state file of an egretd that keeps running, or stops alone
+ */
+export function stateOf(
+  { egress, mirrors, neighbors, plumbing, publication }: Parts,
+  addresses: AddressAssignment,
+  waiting: readonly string[],
+): State {
   const text = (rows: readonly Ipv4[]): string[] => rows.map(formatIpv4);
+  const { routerId } = neighbors;
   return {
     version: emptyState.version,
     addresses: Object.fromEntries([...addresses].map(([key, rows]) => [key, text(rows)])),
     announced: Object.fromEntries(
-      [...announced].map(([network, rows]) => [network ?? '', text(rows)]),
+      [...publication.announced].map(([network, rows]) => [network ?? '', text(rows)]),
     ),
-    ...others,
+    mirroredTables: mirrors.tables,
+    mirrorProtocol: mirrors.protocol,
+    neighborsUp: [...new Set([...waiting, ...egress.readinesses.neighborsUp()])],
+    sysctls: plumbing.sysctlRecord(),
     routerId: routerId === undefined ? '' : formatIpv4(routerId),
   };
 }

@@ -4,6 +4,7 @@
  *
  *   lock            held while egretd runs       egretd.pid, forwarder.pid
  *   status.sock     read-only questions          forwarder.sock   descriptors, wake-ups, liveness
+ *   admin.sock      what changes something
  *   arena           link to the shared file      state.json       see State
  *
  * state.json is replaced whole, by rename, so that a crash leaves the old one or the new one.
@@ -149,7 +150,8 @@ export class RunDir {
 
   /** An orderly stop leaves the state file (addresses are remembered) and nothing else. */
   clean(): void {
-    for (const name of ['egretd.pid', 'forwarder.pid', 'forwarder.sock', 'status.sock', 'arena']) {
+    const sockets = ['forwarder.sock', 'status.sock', 'admin.sock'];
+    for (const name of ['egretd.pid', 'forwarder.pid', ...sockets, 'arena']) {
       rmSync(this.file(name), { force: true });
     }
     rmSync(this.arenaPath, { force: true });

@@ -69,6 +69,18 @@ export class Vrfs {
     return this.all().every(({ fib }) => fib.isConverged);
   }
 
+  /** Calls when each of the VRFs that there are now has given its routes to the data plane. */
+  whenConverged(run: () => void): void {
+    const vrfs = this.all();
+    let waiting = vrfs.length;
+    for (const { fib } of vrfs) {
+      fib.whenConverged(() => {
+        waiting -= 1;
+        if (waiting === 0) run();
+      });
+    }
+  }
+
   /** Bytes in the tables of all RIBs. */
   get tableBytes(): number {
     return this.all().reduce((sum, { rib }) => sum + rib.usage.bytes, 0);

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The commands of the admin socket. */
+import { apply } from './apply.ts';
+import type { AdminCommand } from './command.ts';
+import { config } from './config.ts';
+import { confirm } from './confirm.ts';
+import { diff } from './diff.ts';
+import { history } from './history.ts';
+import type { AdminParts } from './parts.ts';
+import { rollback } from './rollback.ts';
+
+export const adminCommands: readonly AdminCommand<AdminParts>[] = [
+  apply,
+  confirm,
+  rollback,
+  history,
+  diff,
+  config,
+];

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * `egret diff [N]`: how the operator's files, or a version of the history, differ from what runs, and
+ * what applying them would do to the box as it is now.
+ */
+import { effectLines } from '../apply/effects.ts';
+import { diffFiles } from '../apply/file-diff.ts';
+import { errorRow } from '../config/check.ts';
+import { formatErrors } from '../config/yaml/located.ts';
+import { EgretError } from '../lib/errors.ts';
+import type { AdminCommand } from './command.ts';
+import type { AdminParts } from './parts.ts';
+
+export const diff: AdminCommand<AdminParts> = {
+  name: 'diff',
+  async *run({ words: [word, more], isJson }, { control }) {
+    if (more !== undefined) throw new EgretError('USAGE', { what: `diff takes no ${more}` });
+    const { files, resolution } = await compared(control, word);
+    const changes = diffFiles(await control.kept.runningFiles(), files);
+    if (resolution.kind === 'errors') {
+      const { errors } = resolution;
+      yield isJson
+        ? `${JSON.stringify({ schema: 'egret.diff/1', files: changes, errors: errors.map(errorRow), effects: [], sessions: null })}\n`
+        : `${changes.map(({ text }) => text).join('')}${formatErrors(errors)}`;
+      return 2;
+    }
+    const { model } = resolution;
+    control.target.admit(model);
+    const effects = control.target.effectsOf(model);
+    yield isJson
+      ? `${JSON.stringify({ schema: 'egret.diff/1', files: changes, errors: [], effects, sessions: null })}\n`
+      : `${changes.map(({ text }) => text).join('')}${effectLines(effects).join('\n')}\n`;
+    return 0;
+  },
+};
+
+async function compared(control: AdminParts['control'], word: string | undefined) {
+  if (word === undefined) {
+    const { set, resolution } = await control.edited();
+    return { files: set.files, resolution };
+  }
+  const files = await control.kept.filesOf((await control.kept.named(word)).version);
+  return { files, resolution: await control.resolve(files) };
+}

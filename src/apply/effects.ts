@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What a configuration changes on the running box, one row for each thing: printed by `egret diff`
+ * before it happens and by `egret apply` afterwards. Worked out by appliance/effects.ts.
+ */
+import { choice, integer, type JsonValue, nullable, object, text } from '../lib/json-schema.ts';
+
+export const effectSchema = object({
+  what: choice(['network', 'neighbor', 'gateway', 'client', 'interface', 'setting']),
+  /** Of a neighbor: its network, a blank and its address. */
+  name: text('As egret show has it'),
+  effect: choice([
+    'added',
+    'removed',
+    'changed',
+    'starts',
+    'stops',
+    'resets',
+    'refreshes',
+    'opens',
+    'closes',
+    'next start',
+  ]),
+  detail: text(),
+  routes: nullable(integer('Routes that move with it; null: none can')),
+});
+
+export type Effect = JsonValue<typeof effectSchema>;
+export type Effects = readonly Effect[];
+
+/** More rows of one kind are summed up: ten thousand clients are no table. */
+const rowsShownMax = 20;
+
+/** Lines for a person, `  ~ neighbor prod 192.0.2.1 resets: hold time; 120 routes`. */
+export function effectLines(effects: Effects): string[] {
+  const byKind = Map.groupBy(effects, ({ what, effect }) => `${what} ${effect}`);
+  return [...byKind.values()].flatMap((rows) => {
+    const shown = rows.slice(0, rowsShownMax).map(lineOf);
+    const rest = rows.length - shown.length;
+    const [{ what, effect }] = rows as [Effect];
+    if (rest > 0) shown.push(`  ${signs[effect]} ${rest} more ${what}s: ${effect}`);
+    return shown;
+  });
+}
+
+const signs: Readonly<Record<Effect['effect'], string>> = {
+  added: '+',
+  starts: '+',
+  opens: '+',
+  removed: '-',
+  stops: '-',
+  closes: '-',
+  changed: '~',
+  resets: '~',
+  refreshes: '~',
+  'next start': '!',
+};
+
+function lineOf({ what, name, effect, detail, routes }: Effect): string {
+  const more = [detail, routes ? `${routes} route${routes === 1 ? '' : 's'}` : '']
+    .filter(Boolean)
+    .join('; ');
+  return `  ${signs[effect]} ${what} ${name}: ${effect}${more ? ` (${more})` : ''}`;
+}
