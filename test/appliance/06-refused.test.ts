@@ -88,7 +88,12 @@ test('refused at start, refused while it runs', async (t) => {
   const lines = () => egret.log().split('\n').filter(Boolean).map(parsed);
   const logged = () => lines().findLast((line) => line.generation !== undefined)?.generation;
   t.equal(logged(), await shown(), 'the generation is logged at the start');
+  egret.reload();
+  await until('a reload without a change is nothing to do', () =>
+    egret.log().includes('the configuration is the one that runs'),
+  );
   for (const generation of [2, 3]) {
+    await egret.writeConfig({ 'remark.yaml': `# ${generation}\n` });
     egret.reload();
     await until(`generation ${generation}`, async () => (await shown()) === generation);
     await until('it is logged by the same number', () => logged() === generation);
@@ -131,6 +136,7 @@ test('refused at start, refused while it runs', async (t) => {
   );
   t.match(await agent.ask('tcp', server), { network: 'north' });
   await egret.writeConfig({ 'third.yaml': undefined, 'second.yaml': undefined });
+  await egret.ask(['apply']);
 
   await egret.stop();
   const daemon = egret.begin();

@@ -78,6 +78,7 @@ test('life cycle', async (t) => {
   await t.test('SIGKILL while a configuration is taken', async (t) => {
     const flow = await steadyFlow(scene, 'alpha', 'north', 1000);
     for (const delayMs of [0, 10, 60]) {
+      await egret.writeConfig({ 'remark.yaml': `# ${delayMs}\n` });
       egret.reload();
       await sleep(delayMs);
       await egret.killDaemon();

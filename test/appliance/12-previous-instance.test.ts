@@ -149,6 +149,8 @@ test('what the previous instance left', async (t) => {
       t.match(await inKernel(before), prefix);
       await egret.killDaemon();
       await egret.writeConfig({ [file]: text.replace(String(table), String(after)) });
+      // Without its history egretd reads the files.
+      await rm(egret.stateDir, { recursive: true });
       await egret.launch();
       await until('the new table is filled', async () => (await inKernel(after)).includes(prefix));
       t.equal(await inKernel(before), '');
