@@ -143,6 +143,19 @@ describe('two speakers', () => {
     expect(b.rib('red').routes).toEqual(['10.50.0.2/32']);
   });
 
+  test('come up by the other end when one cannot listen, and listen later', () => {
+    const listen = vi.spyOn(b.host, 'listen').mockImplementation(() => {
+      throw new Error('EADDRINUSE');
+    });
+    a.speaker.apply(config([toB()]));
+    expect(b.speaker.apply(config([toA()]))).toBe(false);
+    clock.pass(10_000);
+    expect(b.row().state).toBe('Established');
+    listen.mockRestore();
+    expect(b.speaker.apply(config([toA()]))).toBe(true);
+    expect(b.speaker.apply(config([]))).toBe(true);
+  });
+
   test('listen again when the network gets another table', () => {
     const listen = vi.spyOn(a.host, 'listen');
     const marks = () => listen.mock.calls.map(([{ mark }]) => mark);

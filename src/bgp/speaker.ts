@@ -89,6 +89,8 @@ export class Speaker {
   #endingDone: (() => void) | undefined;
   #restart: RestartFlags | undefined;
   #listenPort = 0;
+  /** Places at which the kernel refuses to listen now. */
+  readonly #deaf = new Set<string>();
   #refusedCount = 0;
 
   constructor(options: SpeakerOptions) {
@@ -104,9 +106,10 @@ export class Speaker {
    * Makes the sessions those of the configuration. Sessions of unchanged neighbors stay; new filters
    * ask for a route refresh; anything else about a neighbor ends its session and starts another.
    *
-   * @throws EgretError when a listener cannot be opened
+   * @returns whether it listens wherever it should, e.g. no other program has the port; if not, sessions
+   *   come up by our connections only, and it is to be called again
    */
-  apply(config: SpeakerConfig): void {
+  apply(config: SpeakerConfig): boolean {
     this.#restart ??= config.restart;
     const wanted = new Map(
       config.neighbors.map((each) => [neighborKey(each.network, each.address), each]),
@@ -129,6 +132,7 @@ export class Speaker {
       else this.#add(key, neighbor, policy);
     }
     this.#restart = { ...this.#restart, isRestarting: false };
+    return this.#deaf.size === 0;
   }
 
   /** The /32s that a network's neighbors hear; undefined: the main table's. */
@@ -225,11 +229,29 @@ export class Speaker {
       listener.close();
       this.#listeners.delete(key);
     }
+    for (const key of this.#deaf) if (!places.has(key)) this.#deaf.delete(key);
     for (const [key, place] of places) {
-      const bound = this.#listeners.get(key) ?? this.#listen(key, place);
+      const bound = this.#listeners.get(key) ?? this.#tryToListen(key, place);
+      if (!bound) continue;
       const ttl = listenTtl(place.neighbors);
       bound.listener.setTtl(ttl);
       setKeys(bound, place.neighbors);
+    }
+  }
+
+  /** What is refused is logged once. */
+  #tryToListen(key: string, place: ListenPlace): BoundListener | undefined {
+    try {
+      const bound = this.#listen(key, place);
+      this.#deaf.delete(key);
+      return bound;
+    } catch (error) {
+      const { network, interface: name } = place;
+      const about = { error, network, interface: name, port: this.#listenPort };
+      if (!this.#deaf.has(key))
+        this.#options.log.error(about, 'BGP: no listener; it is tried again');
+      this.#deaf.add(key);
+      return undefined;
     }
   }
 
