@@ -70,7 +70,7 @@ ts-unit: build ## Unit tests of src/, and the house rules
 
 .PHONY: lint
 lint: build/js/.stamp packages ## Types (by the build), formatting, lint, spelling
-	biome check src test docs images
+	biome check src test docs images scripts
 	@$(CLANG_FORMAT) --dry-run -Werror $(wildcard native/*.[ch] native/*/*.[ch])
 	scripts/check-spelling
 
@@ -80,7 +80,7 @@ commits: ## Check the commit messages that main does not have yet
 
 .PHONY: format
 format: node_modules packages ## Rewrite sources in the house's format
-	biome check --write src test docs images
+	biome check --write src test docs images scripts
 	@$(CLANG_FORMAT) -i $(wildcard native/*.[ch] native/*/*.[ch])
 
 .PHONY: help
@@ -93,7 +93,17 @@ help: ## Show this list
 install: build ## The program, units and man page to DESTDIR, below PREFIX (default /usr)
 	node images/install.ts '$(DESTDIR)' '$(or $(PREFIX),/usr)'
 
+.PHONY: image
+image: build ## Disk images, update and list of contents to build/, as root: KERNEL=, AGENTS= (docs/image.md)
+	scripts/bootstrap.sh image
+	@node scripts/image/build.ts
+
 ##@ Slow
+.PHONY: image-test
+image-test: image ## The image in QEMU, as an operator finds it
+	scripts/bootstrap.sh guest
+	$(call tap_run,test/image/*.test.ts)
+
 .PHONY: interop
 interop: build packages ## The kernel, real BIRD and FRR, and the lab itself, in namespaces
 	$(call tap_run,test/lab/laboratory.test.ts test/kernel/*.test.ts test/bgp/*.test.ts)
@@ -251,7 +261,7 @@ build/coverage/egret: build/js/.stamp build/coverage/libegret.so build/coverage/
 	  tail -n +2 images/egret.sh; } >$@ && chmod 755 $@
 
 .SECONDARY:
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -path build/image -prune -o -name '*.d' -print 2>/dev/null)
 
 .PHONY: clean
 clean:

@@ -5,6 +5,8 @@
 #
 #   scripts/bootstrap.sh build   what compiling takes
 #   scripts/bootstrap.sh run     and what the lab takes
+#   scripts/bootstrap.sh image   what compiling and making disk images take
+#   scripts/bootstrap.sh guest   and what starting them in QEMU takes
 #   scripts/bootstrap.sh test    and what the tests take
 #
 # Asks dpkg-query first and touches the network only when something is missing. Routing daemons that
@@ -13,15 +15,20 @@
 set -eu
 
 build='gcc libc6-dev linux-libc-dev'
+image="$build mmdebstrap squashfs-tools mtools dosfstools e2fsprogs fdisk zstd grub-common grub-pc-bin
+grub-efi-amd64-bin qemu-utils"
+guest="$image qemu-system-x86 ovmf openssh-client iproute2"
 run="$build iproute2 nftables bird2 iputils-ping procps"
 test="$run frr clang-14 clang-format-14 libclang-rt-14-dev iperf3 tcpdump traceroute ethtool
 aspell aspell-en"
 
 case "${1:-build}" in
 build) wanted=$build ;;
+image) wanted=$image ;;
+guest) wanted=$guest ;;
 run) wanted=$run ;;
 test) wanted=$test ;;
-*) echo "usage: $0 build|run|test" >&2; exit 1 ;;
+*) echo "usage: $0 build|image|guest|run|test" >&2; exit 1 ;;
 esac
 
 missing=

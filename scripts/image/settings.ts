@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What `make image` is asked for, from its environment, and where everything lies that it makes.
+ *
+ * KERNEL             Debian kernel package without `linux-image-`; `amd64` for bare metal
+ * AGENTS             packages to add, of those in `agents`
+ * SOURCE_DATE_EPOCH  seconds; all times in the image; default: the last commit's
+ * MIRROR             where Debian packages are fetched from
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const source = fileURLToPath(new URL('../..', import.meta.url));
+/** Pieces, of which the files in `outputs` are made, and which are kept for the next run. */
+export const work = join(source, 'build/image');
+export const outputs = join(source, 'build');
+
+export interface Settings {
+  readonly version: string;
+  /** Name of the Debian package. */
+  readonly kernel: string;
+  readonly agents: readonly string[];
+  readonly epoch: number;
+  readonly mirror: string;
+}
+
+/** Guests' agents that may be added. */
+const agents = ['qemu-guest-agent', 'open-vm-tools'];
+
+/** @throws Error that names what is wrong in the environment */
+export function settingsFrom(environment: NodeJS.ProcessEnv): Settings {
+  const { version } = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  const wanted = (environment['AGENTS'] ?? '').split(/[\s,]+/).filter(Boolean);
+  for (const name of wanted) {
+    if (!agents.includes(name)) throw new Error(`AGENTS: ${name} is none of ${agents.join(', ')}`);
+  }
+  const kernel = environment['KERNEL'] || '6.12-cloud-amd64';
+  if (!/^[a-z0-9.+-]+$/.test(kernel)) throw new Error(`KERNEL: '${kernel}' is no package name`);
+  return {
+    version,
+    kernel: `linux-image-${kernel}`,
+    agents: wanted.toSorted(),
+    epoch: epochFrom(environment['SOURCE_DATE_EPOCH']),
+    mirror: environment['MIRROR'] || 'http://deb.debian.org',
+  };
+}
+
+function epochFrom(text: string | undefined): number {
+  const seconds =
+    text || execFileSync('git', ['-C', source, 'log', '-1', '--format=%ct'], { encoding: 'utf8' });
+  if (!/^\d+\n?$/.test(seconds)) throw new Error(`SOURCE_DATE_EPOCH: '${seconds}' is no number`);
+  return Number(seconds);
+}
