@@ -227,7 +227,7 @@ describe('with --confirm', () => {
     expect((await Instance.start()).network).toBe('one');
   });
 
-  test('what is applied meanwhile waits, too, and leads with it', async () => {
+  test('what is applied meanwhile waits, too, and is reverted with it', async () => {
     const egretd = await applied();
     edit('three');
     const outcome = await egretd.control.apply(alice);

@@ -53,6 +53,8 @@ describe('who may import whom', () => {
     admin: {
       values: ['ipc', 'apply', 'history', 'status', 'config', 'model', 'net', 'lib'],
     },
+    // The image's first boot, a program of its own.
+    provision: { values: [] },
     status: {
       values: ['model', 'net', 'lib'],
       types: ['ipc', 'config', 'kernel', 'rib', 'health', 'bgp', 'fib', 'egress', 'dataplane'],
