@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: [
-      ...['kernel', 'bgp', 'appliance', 'scale'].map((room) => `test/${room}/**`),
+      ...['kernel', 'bgp', 'appliance', 'scale', 'image'].map((room) => `test/${room}/**`),
       'test/lab/laboratory.test.ts',
       'node_modules/**',
       'build/**',
