@@ -11,7 +11,7 @@
  * Reconciliation is idempotent and runs, one at a time, whenever the Model or the host changed. Every
  * change is made by it or by `#evaluate` (readiness, plan, announcements).
  */
-import { effectsOf, type Outlook } from './appliance/effects.ts';
+import type { Outlook } from './appliance/effects.ts';
 import { checkHost, hostLinks, neighborsToKeep, portsOf } from './appliance/host/host-view.ts';
 import { restartReasons, takeRoom } from './appliance/host/limits.ts';
 import { netlinkSockets } from './appliance/host/native-sockets.ts';
@@ -28,7 +28,8 @@ import {
 import { emptyState, type RunDir, type State } from './appliance/restart/run-dir.ts';
 import { takeArena } from './appliance/restart/take-arena.ts';
 import { Takeover } from './appliance/restart/takeover.ts';
-import type { Effects } from './apply/effects.ts';
+import { whatIf } from './appliance/what-if.ts';
+import type { WhatIf } from './apply/effects.ts';
 import { neighborKey } from './bgp/neighbor.ts';
 import type { SpeakerEvent } from './bgp/speaker.ts';
 import { type AddressAssignment, assignAddresses, reservedAddresses } from './egress/addresses.ts';
@@ -218,10 +219,10 @@ export class Appliance {
   }
 
   /** What a Model would change, on the box as it is. */
-  effectsOf(model: Model): Effects {
+  whatIf(model: Model): WhatIf {
     const ports = portsOf(model, this.#parts.host.snapshot());
-    const assignment = this.#assign(model, this.#assignment);
-    return effectsOf(this.#parts, this.#outlook, { model, ports, assignment });
+    const after = { model, ports, assignment: this.#assign(model, this.#assignment) };
+    return whatIf(this.#parts, this.#outlook, after);
   }
 
   refuseConfig(errors: readonly string[]): void {

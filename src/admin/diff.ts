@@ -3,7 +3,7 @@
  * `egret diff [N]`: how the operator's files, or a version of the history, differ from what runs, and
  * what applying them would do to the box as it is now.
  */
-import { effectLines } from '../apply/effects.ts';
+import { effectLines, sessionLines } from '../apply/effects.ts';
 import { diffFiles } from '../apply/file-diff.ts';
 import { errorRow } from '../config/check.ts';
 import { formatErrors } from '../config/yaml/located.ts';
@@ -17,19 +17,21 @@ export const diff: AdminCommand<AdminParts> = {
     if (more !== undefined) throw new EgretError('USAGE', { what: `diff takes no ${more}` });
     const { files, resolution } = await compared(control, word);
     const changes = diffFiles(await control.kept.runningFiles(), files);
+    const about = { schema: 'egret.diff/1', files: changes };
+    if (!isJson) yield changes.map(({ text }) => text).join('');
     if (resolution.kind === 'errors') {
       const { errors } = resolution;
       yield isJson
-        ? `${JSON.stringify({ schema: 'egret.diff/1', files: changes, errors: errors.map(errorRow), effects: [], sessions: null })}\n`
-        : `${changes.map(({ text }) => text).join('')}${formatErrors(errors)}`;
+        ? `${JSON.stringify({ ...about, errors: errors.map(errorRow), effects: [], sessions: null })}\n`
+        : formatErrors(errors);
       return 2;
     }
-    const { model } = resolution;
-    control.target.admit(model);
-    const effects = control.target.effectsOf(model);
-    yield isJson
-      ? `${JSON.stringify({ schema: 'egret.diff/1', files: changes, errors: [], effects, sessions: null })}\n`
-      : `${changes.map(({ text }) => text).join('')}${effectLines(effects).join('\n')}\n`;
+    const outlook = control.target.whatIf(resolution.model);
+    const { effects } = outlook;
+    const sessions = await outlook.sessions();
+    if (isJson) yield `${JSON.stringify({ ...about, errors: [], effects, sessions })}\n`;
+    else if (changes.length === 0 && effects.length === 0) yield 'nothing would change\n';
+    else yield `${[...effectLines(effects), ...sessionLines(sessions)].join('\n')}\n`;
     return 0;
   },
 };

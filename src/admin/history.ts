@@ -31,13 +31,13 @@ const columns: readonly Column<Row>[] = [
 
 export const history: AdminCommand<AdminParts> = {
   name: 'history',
-  async *run({ words: [word, more], isJson }, { control }) {
+  async *run({ words: [word, more], isJson, width }, { control }) {
     if (more !== undefined) throw new EgretError('USAGE', { what: `history takes no ${more}` });
     if (word !== undefined) return yield* printVersion(control.kept, word, isJson);
     const rows = rowsOf(await control.kept.history(), control.kept.running);
     yield isJson
       ? `${JSON.stringify({ schema: 'egret.history/1', rows })}\n`
-      : formatTable(columns, rows);
+      : formatTable(columns, rows, width ?? undefined);
     return 0;
   },
 };

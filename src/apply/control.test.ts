@@ -67,7 +67,7 @@ class Instance {
       take: (taken) => void this.taken.push(taken),
       inForce: () => this.force(),
       refuseConfig: (errors) => void this.errors.push([...errors]),
-      effectsOf: () => [],
+      whatIf: () => ({ effects: [], sessions: () => Promise.reject(new Error('not asked')) }),
     });
   }
 

@@ -18,7 +18,7 @@ import type { Clock } from '../lib/clock.ts';
 import { EgretError } from '../lib/errors.ts';
 import type { Model } from '../model/model.ts';
 import { ConfirmDeadline } from './confirm-deadline.ts';
-import type { Effects } from './effects.ts';
+import type { Effects, WhatIf } from './effects.ts';
 import { Kept, type KeptOptions } from './kept.ts';
 import { type Start, setOf } from './start.ts';
 import { Turns } from './turns.ts';
@@ -36,7 +36,7 @@ export interface Target {
   /** Shown with each status answer; empty: the newest configuration runs. */
   refuseConfig(errors: readonly string[]): void;
   /** What a configuration would change, worked out on the running box. */
-  effectsOf(model: Model): Effects;
+  whatIf(model: Model): WhatIf;
 }
 
 export interface ControlOptions extends KeptOptions {
@@ -218,7 +218,7 @@ export class ConfigControl {
       await refuse(at === undefined ? [message] : at.split('\n'));
       throw error;
     }
-    const effects = target.effectsOf(model);
+    const { effects } = target.whatIf(model);
     const { version } = await this.kept.keep(set.files, { who, message, ...from }, confirmMs);
     this.#take(model);
     this.#deadline.set(this.kept.pending);
@@ -260,7 +260,7 @@ export class ConfigControl {
     const reverted = this.kept.running;
     this.#deadline.clear();
     const { version, model } = await this.#newestModel(await this.kept.revert());
-    const effects = target.effectsOf(model);
+    const { effects } = target.whatIf(model);
     target.admit(model);
     this.kept.running = version;
     this.#take(model);

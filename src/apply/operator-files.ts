@@ -8,7 +8,7 @@
 import { isUtf8 } from 'node:buffer';
 import { constants, lstatSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setBytesMax } from '../config/load.ts';
 import { fileBytesMax } from '../config/yaml/documents.ts';
 import { type FileOperations, removeFile, replaceFile } from '../lib/durable-files.ts';
@@ -63,6 +63,11 @@ export class OperatorFiles {
 
   /** @throws EgretError FILE_REFUSED: the file that was there stays */
   async put(name: string, body: AsyncIterable<Uint8Array>): Promise<void> {
+    await (await this.received(name, body))();
+  }
+
+  /** Takes the whole body, and checks it. @returns puts the file in place. @throws as put */
+  async received(name: string, body: AsyncIterable<Uint8Array>): Promise<() => Promise<void>> {
     const path = this.#path(name);
     const found = this.#find(name);
     if (found && !found.isFile()) throw refused(name, 'what has this name is no file');
@@ -74,10 +79,10 @@ export class OperatorFiles {
       throw refused(name, `with it all files have ${sum} bytes; at most ${setBytesMax} are read`);
     }
     const mode = found ? found.mode & 0o777 : newFileMode;
-    await this.#files.makeFolder(dirname(path), 0o755).catch(() => {});
-    await replaceFile(this.#files, path, [bytes], mode).catch((error) => {
-      throw refused(name, reasonOf(error));
-    });
+    return () =>
+      replaceFile(this.#files, path, [bytes], mode).catch((error) => {
+        throw refused(name, reasonOf(error));
+      });
   }
 
   /** @throws EgretError FILE_REFUSED, NOT_FOUND */

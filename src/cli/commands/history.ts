@@ -9,6 +9,7 @@ export const history: Command = {
   help: 'Show the last 50 configurations, or what one of them changed.',
   options: [],
   takesJson: true,
+  takesOutput: true,
   shell: 'admin',
   words: [],
   run: (call) => askAdmin(call, 'history'),
