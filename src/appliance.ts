@@ -292,6 +292,7 @@ export class Appliance {
       for (const { at, text } of this.#parts.notesOf(this.#model)) this.#log.info({ at }, text);
     }
     const snapshot = this.#parts.host.snapshot();
+    this.#parts.hostSetup?.follow(this.#model, snapshot);
     this.#ports = portsOf(this.#model, snapshot);
     this.#parts.vrfs.follow(this.#model, interfacesOf(this.#ports), snapshot);
   }

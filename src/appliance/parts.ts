@@ -12,6 +12,7 @@ import { Forwarder } from '../dataplane/forwarder.ts';
 import { shrinkHeap } from '../dataplane/native.ts';
 import type { PortChoice } from '../egress/ports.ts';
 import { makeProbeTransport } from '../health/sockets.ts';
+import { HostSetup } from '../host-setup/host-setup.ts';
 import type { HostState } from '../kernel/host.ts';
 import { Mirror } from '../kernel/mirror.ts';
 import { Plumbing } from '../kernel/plumbing.ts';
@@ -119,6 +120,7 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
     changed: () => listener.readinessChanged(),
   });
   const { isHostManaged } = options;
+  const hostSetup = isHostManaged ? new HostSetup({ clock, log }) : undefined;
   return {
     clock,
     queue,
@@ -130,6 +132,8 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
       const snapshot = host.snapshot();
       return plumbing.apply(plumbingWanted(taken, ports, snapshot, isHostManaged), snapshot);
     },
+    /** Undefined where egretd leaves the host as it is. */
+    hostSetup,
     notesOf: (taken: Model) => notesOf(taken, isHostManaged),
     dataPlane,
     forwarder,

@@ -23,6 +23,7 @@ const link: HostLink = {
   ifindex: 7,
   name: 'up0',
   mac: '02:00:00:00:00:07',
+  permanentMac: '',
   mtu: 1500,
   isUp: true,
   hasCarrier: true,

@@ -26,6 +26,7 @@ const link = (name: string, ifindex: number, isUp = true): [string, HostLink] =>
     isUp,
     hasCarrier: isUp,
     mac: '',
+    permanentMac: '',
     mtu: 1500,
     isLoopback: false,
     masterIfindex: 0,

@@ -61,6 +61,8 @@ export interface LinkMessage {
   readonly name: string;
   /** Lower-case hexadecimal with colons; empty for a link without hardware address. */
   readonly mac: string;
+  /** That of the hardware, which a bond's member has not in use; empty: none, or the same. */
+  readonly permanentMac: string;
   readonly mtu: number;
   /** IFF_UP: the administrator's wish. */
   readonly isUp: boolean;
@@ -84,11 +86,13 @@ export function decodeLink(bytes: Buffer, start: number, end: number): LinkMessa
   const flags = bytes.readUInt32LE(start + 8);
   let name = '';
   let mac = '';
+  let permanentMac = '';
   let mtu = 0;
   let masterIfindex = 0;
   let kind = '';
   forEachAttribute(bytes, start + 16, end, (type, from, to) => {
-    if (type === 1) mac = [...bytes.subarray(from, to)].map(hexByte).join(':');
+    if (type === 1) mac = macText(bytes.subarray(from, to));
+    else if (type === 54) permanentMac = macText(bytes.subarray(from, to));
     else if (type === 3) name = decodeString(bytes, from, to);
     else if (type === 4 && to - from >= 4) mtu = bytes.readUInt32LE(from);
     else if (type === 10 && to - from >= 4) masterIfindex = bytes.readUInt32LE(from);
@@ -102,6 +106,7 @@ export function decodeLink(bytes: Buffer, start: number, end: number): LinkMessa
     ifindex: bytes.readInt32LE(start + 4),
     name,
     mac,
+    permanentMac,
     mtu,
     isUp: (flags & 0x1) !== 0,
     hasCarrier: (flags & 0x10000) !== 0,
@@ -111,7 +116,8 @@ export function decodeLink(bytes: Buffer, start: number, end: number): LinkMessa
   };
 }
 
-const hexByte = (byte: number): string => byte.toString(16).padStart(2, '0');
+const macText = (bytes: Uint8Array): string =>
+  [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
 
 // -- Addresses ------------------------------------------------------------------------------------
 

@@ -15,7 +15,8 @@
  * | fwmark_reflect      | 1     | answers without a socket go where the question came from         |
  * | tcp_fwmark_accept   | 1     | accepted connections keep their network's mark                   |
  *
- * The last two hold for the whole network namespace. The only file that touches /proc/sys.
+ * The last two hold for the whole network namespace. Of /proc/sys
+ * only host-setup/ touches more: what is to stay when egretd stops.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -79,7 +79,11 @@ export const applianceInterface = mapping('interfaces[]', {
     }),
     `The interface with this MAC gets the name; ${hostOnly}`,
   ),
-  dhcp: defaulted(boolean, false, `Whether its address comes by DHCPv4; ${hostOnly}`),
+  dhcp: defaulted(
+    boolean,
+    false,
+    `Whether its address comes by DHCPv4; true for Management without addresses; ${hostOnly}`,
+  ),
   addresses: optional(
     list(interfaceAddress, { max: 64 }),
     `Its addresses with prefix length, and no others; ${hostOnly}`,

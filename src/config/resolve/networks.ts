@@ -175,13 +175,16 @@ function hostSettings({ system, interfaces }: NonNullable<ApplianceSpec>): HostS
     ntp: system.ntp?.value.map(({ value }) => value) ?? [],
     interfaces: (interfaces?.value ?? []).flatMap(({ name, vlan, bond, ...one }) => {
       if (name === undefined) return [];
+      const isManagement = one.role.value === 'Management';
+      const addresses = one.addresses?.value.map(({ value }) => value) ?? [];
+      const isWritten = one.present.includes('dhcp');
       return [
         {
           name: name.value,
           mac: one.match?.mac?.value.toLowerCase(),
-          isManagement: one.role.value === 'Management',
-          isDhcp: one.dhcp.value,
-          addresses: one.addresses?.value.map(({ value }) => value) ?? [],
+          isManagement,
+          isDhcp: isWritten ? one.dhcp.value : isManagement && addresses.length === 0,
+          addresses,
           gateway: one.gateway && textOf(one.gateway),
           mtu: one.mtu?.value,
           vlan: vlan?.parent && vlan.id && { parent: vlan.parent.value, id: vlan.id.value },
