@@ -241,7 +241,7 @@ build/bench/%: build/o/bench/%.o $(call objects,o,$(ENGINE))
 build/coverage/o/%.o: native/%.c Makefile | node_modules
 	@mkdir -p $(@D)
 	@echo '  cc (cov)  $<'
-	@$(CC) $(CFLAGS) -O0 --coverage -fprofile-update=atomic -fPIC -MMD -MP -Inative -Inative/test -Ibuild \
+	@$(CC) $(CFLAGS) -O0 --coverage -DEGRET_COVERAGE -fprofile-update=atomic -fPIC -MMD -MP -Inative -Inative/test -Ibuild \
 	  -c $< -o $@
 
 build/coverage/libegret.so: $(call objects,coverage/o,$(LIBRARY))

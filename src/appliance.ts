@@ -239,6 +239,8 @@ export class Appliance {
     publication.stop();
     egress.readinesses.stop();
     await speaker.stop();
+    // A supervisor starts the forwarder again, which is to wait for the next arena, not to keep this one.
+    this.#runDir.forgetArena();
     await forwarder.stop();
     // What it asked of the kernel last is to be undone, too.
     await halted;

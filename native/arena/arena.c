@@ -65,16 +65,41 @@ int arena_file_publish(const struct arena *arena, const char *path)
 	return status;
 }
 
+// Opens the file that a path names, or to which it is a link. Such a link lies in a folder of the
+// instance's own; the file does not (/dev/shm), so that another user may have put something in its place:
+// only a file of this user alone is an arena.
+static int open_own(const char *path, struct stat *stat)
+{
+	char target[PATH_MAX];
+	ssize_t bytes = readlink(path, target, sizeof target - 1);
+	if (bytes >= 0) {
+		target[bytes] = 0;
+		path = target;
+	}
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return errno == ELOOP || errno == EISDIR ? -EGRET_STATUS_BAD_ARENA : error_system();
+	int status = fstat(fd, stat) == 0 ? 0 : error_system();
+	if (status == 0 &&
+		(!S_ISREG(stat->st_mode) || stat->st_uid != geteuid() ||
+			(stat->st_mode & (S_IRWXG | S_IRWXO))))
+		status = -EGRET_STATUS_BAD_ARENA;
+	if (status == 0)
+		return fd;
+	close(fd);
+	return status;
+}
+
 int arena_file_open(const char *path, struct arena *arena)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return error_system();
 	struct stat stat;
-	int status = 0;
-	if (lock_mapped(fd, F_RDLCK) != 0 || fstat(fd, &stat) != 0)
+	int fd = open_own(path, &stat);
+	if (fd < 0)
+		return fd;
+	int status;
+	if (lock_mapped(fd, F_RDLCK) != 0)
 		status = error_system();
-	else if (!S_ISREG(stat.st_mode) || stat.st_size < (off_t)sizeof(struct arena_header))
+	else if (stat.st_size < (off_t)sizeof(struct arena_header))
 		status = -EGRET_STATUS_BAD_ARENA;
 	else
 		status = map(fd, (uint64_t)stat.st_size, arena);

@@ -127,7 +127,8 @@ struct arena {
 int arena_file_create(const char *path, uint64_t bytes, struct arena *arena);
 // Gives it its name; a file that had it loses it. 0, or -BAD_ARGUMENT, -SYSTEM.
 int arena_file_publish(const struct arena *arena, const char *path);
-// Maps an existing file. 0, or -SYSTEM, -BAD_ARENA when it is no file that could hold a header.
+// Maps an existing file, to which the path may be a link. 0, or -SYSTEM, -BAD_ARENA when it is no file that
+// could hold a header, another user's, or open to others.
 int arena_file_open(const char *path, struct arena *arena);
 void arena_file_close(struct arena *arena);
 // Removes a file that is an arena of this user's, which no process maps and to which no link leads. 1, or

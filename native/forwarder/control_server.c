@@ -35,7 +35,6 @@ struct peer {
 
 struct control_server {
 	struct worker *worker;
-	struct sockaddr_un address;
 	int fd;
 	uint64_t arena_inode;
 	uint32_t connections;
@@ -52,11 +51,11 @@ int control_server_open(const char *path, struct worker *worker, struct control_
 	struct stat file;
 	if (fstat(worker->arena->fd, &file) == 0)
 		server->arena_inode = file.st_ino;
-	server->address.sun_family = AF_UNIX;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	for (uint32_t i = 0; i < CONTROL_PEERS_MAX; i++)
 		server->peers[i] = (struct peer){.fd = -1, .inbox.fd = -1};
-	size_t room = sizeof server->address.sun_path;
-	if ((size_t)snprintf(server->address.sun_path, room, "%s", path) >= room) {
+	size_t room = sizeof address.sun_path;
+	if ((size_t)snprintf(address.sun_path, room, "%s", path) >= room) {
 		free(server);
 		return -EGRET_STATUS_BAD_ARGUMENT;
 	}
@@ -64,7 +63,7 @@ int control_server_open(const char *path, struct worker *worker, struct control_
 	unlink(path);
 	mode_t before = umask(0177);
 	int failed = server->fd < 0 ||
-		bind(server->fd, (struct sockaddr *)&server->address, sizeof server->address) ||
+		bind(server->fd, (struct sockaddr *)&address, sizeof address) ||
 		listen(server->fd, CONTROL_PEERS_MAX);
 	int status = failed ? error_system() : 0;
 	umask(before);
@@ -90,8 +89,7 @@ void control_server_close(struct control_server *server)
 	for (uint32_t i = 0; i < CONTROL_PEERS_MAX; i++)
 		if (server->peers[i].fd >= 0)
 			close_peer(&server->peers[i]);
-	close(server->fd);
-	unlink(server->address.sun_path);
+	close(server->fd); // its file stays: the forwarder may remove none by now
 	free(server);
 }
 

@@ -163,6 +163,45 @@ static void test_corruption(void)
 	free(encoded);
 }
 
+// Another user may make files where the arena is, e.g. in the place of one that was removed.
+static void test_planted(void)
+{
+	char link[128], second[128];
+	void *arena = NULL;
+	snprintf(link, sizeof link, "%s.link", path);
+	snprintf(second, sizeof second, "%s.second", path);
+	tap_ok(egret_arena_create(path, link, &fixture_limits, &arena) == 0 &&
+			symlink(path, link) == 0,
+		"an arena, and the link to it");
+	const char *direct = path;
+	path = link;
+	tap_ok(open_status() == 0, "is found by the link");
+	chmod(direct, 0640);
+	tap_ok(open_status() == -EGRET_STATUS_BAD_ARENA, "not when others may read it");
+	chmod(direct, 0606);
+	tap_ok(open_status() == -EGRET_STATUS_BAD_ARENA, "not when others may write it");
+	chmod(direct, 0600);
+	if (geteuid() == 0) {
+		struct egret_arena_found found;
+		chown(direct, 1, 1);
+		tap_ok(open_status() == -EGRET_STATUS_BAD_ARENA, "not one of another user");
+		tap_ok(egret_arena_inspect(link, &found) == -EGRET_STATUS_BAD_ARENA,
+			"nor are its sessions taken");
+		chown(direct, 0, 0);
+	}
+	tap_ok(open_status() == 0, "its own is taken again");
+	rename(direct, second);
+	tap_ok(symlink(second, direct) == 0 && open_status() == -EGRET_STATUS_BAD_ARENA,
+		"not by a second link, in the place of the file");
+	unlink(direct);
+	tap_ok(open_status() == -EGRET_STATUS_SYSTEM && egret_errno() == ENOENT,
+		"a link to nothing: there is none");
+	unlink(link);
+	unlink(second);
+	path = direct;
+	egret_arena_close(arena);
+}
+
 static void test_slots(void)
 {
 	struct arena *arena = fixture_arena(&fixture_limits);
@@ -313,6 +352,7 @@ int main(void)
 	test_create();
 	test_limits();
 	test_corruption();
+	test_planted();
 	test_slots();
 	test_release();
 	test_reading();

@@ -334,11 +334,11 @@ int main(void)
 	test_late_answer(fd);
 	test_many_connections(fd, thread);
 	close(fd);
-	tap_ok(access(socket_path, F_OK) != 0, "and its socket is removed");
 	ports_close(&worker, 5);
 	neighbor_table_free(worker.neighbors);
 	egret_arena_close(arena);
+	unlink(socket_path); // a forwarder may not
 	unlink(arena_path);
-	rmdir(directory);
+	tap_ok(rmdir(directory) == 0, "nothing else is left");
 	return tap_done();
 }

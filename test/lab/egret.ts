@@ -96,6 +96,8 @@ export interface LaunchOptions {
   readonly program?: string;
   /** More words for `egret run`. */
   readonly words?: readonly string[];
+  /** Words in front of it all: a program that starts it. */
+  readonly before?: readonly string[];
 }
 
 export class Egret {
@@ -148,10 +150,10 @@ export class Egret {
   }
 
   /** Starts the daemon and waits for nothing. */
-  begin({ program = egretProgram, words = [] }: LaunchOptions = {}): Running {
+  begin({ program = egretProgram, words = [], before = [] }: LaunchOptions = {}): Running {
     const { configDir, runDir, stateDir } = this;
     const folders = ['--config', configDir, '--run-dir', runDir, '--state-dir', stateDir];
-    this.#daemon = this.host.start([program, 'run', ...folders, ...words]);
+    this.#daemon = this.host.start([...before, program, 'run', ...folders, ...words]);
     return this.#daemon;
   }
 

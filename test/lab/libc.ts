@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The few system calls that Node does not offer and the lab needs: packet sockets and the socket
- * options of path-MTU discovery. The only file of the lab that loads a native library.
+ * options of path-MTU discovery, datagrams of Unix sockets. The only file of the lab that loads a native library.
  */
 import koffi from 'koffi';
 
@@ -29,6 +29,7 @@ const setFilter = libc.func(
 const getsockopt = libc.func('int getsockopt(int, int, int, _Out_ uint8_t *, _Inout_ uint32_t *)');
 const nameToIndex = libc.func('uint32_t if_nametoindex(const char *)');
 
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_PACKET = 17;
 export const SOCK_DGRAM = 2;
@@ -109,5 +110,13 @@ export function inetAddress(address: string, port: number): Buffer {
   bytes.writeUInt16LE(AF_INET, 0);
   bytes.writeUInt16BE(port, 2);
   for (const [i, octet] of address.split('.').entries()) bytes[4 + i] = Number(octet);
+  return bytes;
+}
+
+/** struct sockaddr_un. */
+export function unixAddress(path: string): Buffer {
+  const bytes = Buffer.alloc(2 + Buffer.byteLength(path) + 1);
+  bytes.writeUInt16LE(AF_UNIX, 0);
+  bytes.write(path, 2);
   return bytes;
 }

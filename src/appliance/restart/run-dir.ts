@@ -148,6 +148,11 @@ export class RunDir {
     this.#written = state;
   }
 
+  /** From here on no forwarder finds the arena. */
+  forgetArena(): void {
+    rmSync(this.file('arena'), { force: true });
+  }
+
   /** An orderly stop leaves the state file (addresses are remembered) and nothing else. */
   clean(): void {
     const sockets = ['forwarder.sock', 'status.sock', 'admin.sock'];
