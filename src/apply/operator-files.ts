@@ -23,6 +23,8 @@ export interface ListedFile {
 
 const plainName = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}\.ya?ml$/;
 const filesMax = 10_000;
+/** Of a body that is too long: one that never stops is not read forever. */
+const discardedMax = 16 * fileBytesMax;
 /** Configurations hold passwords. */
 const newFileMode = 0o600;
 
@@ -68,10 +70,14 @@ export class OperatorFiles {
 
   /** Takes the whole body, and checks it. @returns puts the file in place. @throws as put */
   async received(name: string, body: AsyncIterable<Uint8Array>): Promise<() => Promise<void>> {
+    const bytes = await wholeBody(body);
     const path = this.#path(name);
     const found = this.#find(name);
     if (found && !found.isFile()) throw refused(name, 'what has this name is no file');
-    const bytes = await this.#bodyOf(name, body);
+    if (bytes === undefined) throw refused(name, `it has more than ${fileBytesMax} bytes`);
+    if (bytes.length === 0) throw refused(name, 'nothing was sent; to remove a file: config rm');
+    if (!isUtf8(bytes)) throw refused(name, 'it is not UTF-8 text');
+    if (bytes.includes(0)) throw refused(name, 'it has a NUL byte, and is no text');
     const others = (await this.list()).filter((file) => file.name !== name);
     if (others.length >= filesMax) throw refused(name, `there are ${filesMax} files already`);
     const sum = others.reduce((all, file) => all + file.bytes, bytes.length);
@@ -90,23 +96,6 @@ export class OperatorFiles {
     await removeFile(this.#files, this.#existing(name)).catch((error) => {
       throw refused(name, reasonOf(error));
     });
-  }
-
-  async #bodyOf(name: string, body: AsyncIterable<Uint8Array>): Promise<Buffer> {
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    for await (const chunk of body) {
-      length += chunk.length;
-      if (length > fileBytesMax) {
-        throw refused(name, `it has more than ${fileBytesMax} bytes`);
-      }
-      chunks.push(chunk);
-    }
-    const bytes = Buffer.concat(chunks);
-    if (bytes.length === 0) throw refused(name, 'nothing was sent; to remove a file: config rm');
-    if (!isUtf8(bytes)) throw refused(name, 'it is not UTF-8 text');
-    if (bytes.includes(0)) throw refused(name, 'it has a NUL byte, and is no text');
-    return bytes;
   }
 
   #existing(name: string): string {
@@ -128,6 +117,22 @@ export class OperatorFiles {
     }
     return join(this.#folder, name);
   }
+}
+
+/**
+ * All of a body, also when it is not wanted: a client that still sends would not read why.
+ *
+ * @returns undefined when it is too long
+ */
+async function wholeBody(body: AsyncIterable<Uint8Array>): Promise<Buffer | undefined> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length <= fileBytesMax) chunks.push(chunk);
+    else if (length > discardedMax) break;
+  }
+  return length <= fileBytesMax ? Buffer.concat(chunks) : undefined;
 }
 
 const refused = (file: string, reason: string): EgretError =>
