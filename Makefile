@@ -175,9 +175,12 @@ node_modules: package.json package-lock.json
 packages:
 	scripts/bootstrap.sh test
 
-build/egret: build/js/.stamp build/libegret.so build/egret-forwarder images/egret.sh
+build/egret: build/js/.stamp build/libegret.so build/egret-forwarder build/egret-login images/egret.sh
 	install -m 755 images/egret.sh $@
-	@ln -sfn egret build/egret-login
+
+build/egret-login: images/egret-login.sh
+	@mkdir -p build
+	install -m 755 $< $@
 
 build/js/.stamp: node_modules tsconfig.json src/dataplane/abi.gen.ts $(TYPESCRIPT)
 	tsc -p .

@@ -114,9 +114,9 @@ function installProgram(folder: string): void {
   // Files of a version before must not stay: each folder is made again.
   for (const name of ['js', 'node_modules'])
     rmSync(join(folder, name), { recursive: true, force: true });
-  const launcher = readFileSync(join(root, 'images/egret.sh'));
-  write(join(folder, 'egret'), launcher, 0o755);
-  link('egret', join(folder, 'egret-login'));
+  for (const launcher of ['egret', 'egret-login']) {
+    write(join(folder, launcher), readFileSync(join(root, `images/${launcher}.sh`)), 0o755);
+  }
   const isProgram = (path: string): boolean => path.endsWith('.js') && !path.endsWith('.test.js');
   copyFolder(join(root, 'build/js/src'), join(folder, 'js/src'), isProgram);
   const about = { name: 'egret', version, license: 'Apache-2.0', private: true, type: 'module' };

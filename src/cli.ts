@@ -9,7 +9,7 @@
 import { userInfo } from 'node:os';
 import { commands } from './cli/commands.ts';
 import { report, runWords } from './cli/run-words.ts';
-import { standardIo } from './cli/terminal.ts';
+import { standardIo } from './cli/standard-io.ts';
 import { EgretError } from './lib/errors.ts';
 
 /** A number where the account has no name, e.g. in a container. */

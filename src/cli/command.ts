@@ -4,9 +4,9 @@
  * page and the login shell all read the same table.
  */
 import type { Readable, Writable } from 'node:stream';
-import type { ReadStream, WriteStream } from 'node:tty';
 import { EgretError } from '../lib/errors.ts';
 import { didYouMean } from '../lib/nearest.ts';
+import type { Terminal } from './terminal.ts';
 
 export interface Option {
   readonly name: `--${string}`;
@@ -31,11 +31,13 @@ export interface Command {
   readonly takesJson: boolean;
   /** It prints tables, which -o makes wide. */
   readonly takesOutput?: true;
-  /** What it prints is a file: kept byte by byte where it is not shown on a terminal. */
-  readonly printsFile?: true;
   readonly shell: ShellUser;
   /** Fixed words that may follow, for completion. */
   readonly words: readonly string[];
+  /** Forms for the prompt's completion, where `usage` is shortened. */
+  readonly forms?: readonly string[];
+  /** What its fixed words mean, for the prompt's help. */
+  readonly wordHelp?: ReadonlyMap<string, string>;
   /** @returns the exit status. @throws EgretError */
   readonly run: (call: Call) => Promise<number>;
 }
@@ -59,14 +61,10 @@ export interface Io {
   readonly input: Readable;
   readonly out: Writable;
   readonly errors: Writable;
+  /** As `out`, for what is a file: where it is not shown on a terminal no byte is changed. */
+  readonly file: Writable;
   /** The terminal that `out` ends on; undefined: a pipe or a file. */
   readonly terminal: Terminal | undefined;
-}
-
-/** What a command that draws on the terminal itself takes, e.g. an editor. */
-export interface Terminal {
-  readonly input: ReadStream;
-  readonly output: WriteStream;
 }
 
 export const jsonOption: Option = { name: '--json', help: 'Print JSON.' };

@@ -4,6 +4,7 @@ import type { Command } from './command.ts';
 import { apply } from './commands/apply.ts';
 import { check } from './commands/check.ts';
 import { makeCompletion } from './commands/completion.ts';
+import { config } from './commands/config.ts';
 import { confirm } from './commands/confirm.ts';
 import { diff } from './commands/diff.ts';
 import { makeHelp } from './commands/help.ts';
@@ -17,6 +18,7 @@ import { why } from './commands/why.ts';
 export const commands: readonly Command[] = [
   run,
   check,
+  config,
   diff,
   apply,
   confirm,

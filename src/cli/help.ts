@@ -1,27 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Help and bash completion, from the table of commands. */
+import { wrapped } from '../lib/text-width.ts';
 import { optionsOf } from './arguments.ts';
 import type { Command } from './command.ts';
 
-/** @param shown - all commands, or one of them, which is explained with its options */
-export function helpText(shown: readonly Command[]): string {
+/**
+ * @param shown - all commands, or one of them, which is explained with its options
+ * @param columns - of the terminal; null: no limit
+ */
+export function helpText(shown: readonly Command[], columns: number | null): string {
   const width = Math.max(...shown.map(({ name }) => name.length));
   const lines = shown.map(({ name, help, usage }) => {
-    const forms = usage.map((form) => `  ${' '.repeat(width)}  egret ${form}\n`);
-    return `  ${name.padEnd(width)}  ${help}\n${forms.join('')}`;
+    const forms = usage.map((form) => line('', `egret ${form}`, width, columns));
+    return line(name, help, width, columns) + forms.join('');
   });
   const [only] = shown;
-  const options = shown.length === 1 && only ? `\nOptions:\n${optionLines(only)}` : '';
+  const options = shown.length === 1 && only ? `\nOptions:\n${optionLines(only, columns)}` : '';
   return `Usage: egret [--run-dir DIR] COMMAND\n\n${lines.join('')}${options}`;
 }
 
-function optionLines(command: Command): string {
-  const options = optionsOf(command).map(({ name, value, help }) => ({
-    shown: value === undefined ? name : `${name} ${value}`,
+function optionLines(command: Command, columns: number | null): string {
+  const options = optionsOf(command).map(({ name, short, value, help }) => ({
+    shown: [short ? `${short}, ${name}` : name, value ?? []].flat().join(' '),
     help,
   }));
   const width = Math.max(...options.map(({ shown }) => shown.length));
-  return options.map(({ shown, help }) => `  ${shown.padEnd(width)}  ${help}\n`).join('');
+  return options.map(({ shown, help }) => line(shown, help, width, columns)).join('');
+}
+
+function line(left: string, right: string, width: number, columns: number | null): string {
+  return `  ${left.padEnd(width)}  ${wrapped(right, width + 4, columns)}\n`;
 }
 
 export function completionScript(commands: readonly Command[]): string {

@@ -21,13 +21,14 @@ export async function runWords(
 ): Promise<number> {
   try {
     const { command: name, isHelp, isWide, ...given } = parseArguments(commands, words);
+    const width = isWide || !io.terminal ? null : terminalSize(io.terminal).columns;
     if (isHelp) {
-      io.out.write(helpText(name === undefined ? commands : [findCommand(commands, name)]));
+      const shown = name === undefined ? commands : [findCommand(commands, name)];
+      io.out.write(helpText(shown, width));
       return 0;
     }
     const command = findCommand(commands, name);
     permit?.(command, given.options);
-    const width = isWide || !io.terminal ? null : terminalSize(io.terminal).columns;
     return await command.run({ ...given, runDir: given.runDir ?? runDir, io, who, width });
   } catch (error) {
     if (!(error instanceof EgretError)) throw error;

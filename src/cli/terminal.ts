@@ -1,27 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The terminal of this process, and its standard streams as commands use them. */
-import { printableStream } from '../lib/printable.ts';
-import type { Io, Terminal } from './command.ts';
+/** The terminal of this process. */
+import type { WriteStream } from 'node:tty';
+import type { Keyboard } from './keyboard.ts';
+
+/** For what draws on the terminal itself: prompt, pager, editor. */
+export interface Terminal {
+  readonly keyboard: Keyboard;
+  readonly output: WriteStream;
+}
 
 /** A serial line does not say its size: it has that of a VT100. */
-export function terminalSize({ output }: Terminal): {
+export function terminalSize({ output }: Pick<Terminal, 'output'>): {
   readonly columns: number;
   readonly rows: number;
 } {
   return { columns: output.columns || 80, rows: output.rows || 24 };
 }
 
-/**
- * What is written to a terminal is made printable (lib/printable.ts).
- *
- * @param isRemote - the other end of a pipe may be a terminal too: that of an SSH client
- */
-export function standardIo(isRemote: boolean): Io {
-  const { stdin, stdout, stderr } = process;
-  return {
-    input: stdin,
-    out: stdout.isTTY || isRemote ? printableStream(stdout) : stdout,
-    errors: stderr.isTTY || isRemote ? printableStream(stderr) : stderr,
-    terminal: stdin.isTTY && stdout.isTTY ? { input: stdin, output: stdout } : undefined,
-  };
-}
+/** It moves no cursor. TERM is compared, and used for nothing else: a client says what it likes. */
+export const isDumb = (): boolean => ['', 'dumb'].includes(process.env['TERM'] ?? '');

@@ -28,11 +28,13 @@ const escaped = (found: string): string =>
 /** A stream to write to instead of `target`, which it leaves open. An error of the target is one of it. */
 export function printableStream(target: Writable): Writable {
   const decoder = new StringDecoder('utf8');
-  return new Writable({
+  const stream = new Writable({
     decodeStrings: false,
     write: (chunk: string | Buffer, _encoding, done) => {
       const text = typeof chunk === 'string' ? chunk : decoder.write(chunk);
       target.write(printable(text), done);
     },
   });
+  stream.on('error', () => {}); // The target's own error is the one that counts.
+  return stream;
 }

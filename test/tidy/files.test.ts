@@ -34,7 +34,7 @@ describe('files', () => {
     const rooms = [
       ...['appliance/egress', 'appliance/host', 'appliance/restart', 'appliance/vrf'],
       ...['bgp/connection', 'bgp/routes', 'bgp/wire'],
-      'cli/commands',
+      ...['cli/commands', 'cli/editor', 'cli/shell'],
       ...['config/kinds', 'config/resolve', 'config/schema', 'config/yaml'],
       'status/views',
     ];

@@ -11,9 +11,9 @@ export const makeHelp = (commands: () => readonly Command[]): Command => ({
   takesJson: false,
   shell: 'status',
   words: [],
-  run: async ({ words: [name], io }) => {
+  run: async ({ words: [name], io, width }) => {
     const shown = name === undefined ? commands() : [findCommand(commands(), name)];
-    io.out.write(helpText(shown));
+    io.out.write(helpText(shown, width));
     return 0;
   },
 });

@@ -5,7 +5,7 @@ import type { Command } from '../command.ts';
 
 export const history: Command = {
   name: 'history',
-  usage: ['history [N | vVERSION] [--json]'],
+  usage: ['history [N | vVERSION] [-o wide] [--json]'],
   help: 'Show the last 50 configurations, or what one of them changed.',
   options: [],
   takesJson: true,

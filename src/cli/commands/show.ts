@@ -18,6 +18,8 @@ export const show: Command = {
   takesOutput: true,
   shell: 'status',
   words: [...viewNames, ...views.flatMap(({ words }) => words)],
+  forms: views.map(({ name, usage }) => `show ${name}${usage ? ` ${usage}` : ''}`),
+  wordHelp: new Map(views.map(({ name, help }) => [name, help])),
   run: (call) => askStatus(call, showRequest(call)),
 };
 
