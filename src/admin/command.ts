@@ -3,8 +3,9 @@
  * What is sent over the admin socket, and what an admin command is. Each stands in a file of its own,
  * and in the list of commands.ts.
  */
+
+import type { Body } from '../ipc/connection.ts';
 import type { Answer } from '../ipc/protocol.ts';
-import type { Body } from '../ipc/server.ts';
 import { EgretError } from '../lib/errors.ts';
 import {
   boolean,

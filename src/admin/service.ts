@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What the admin socket answers: one command a connection, each logged with who gave it. */
+
+import type { Body, Service } from '../ipc/connection.ts';
 import type { Answer } from '../ipc/protocol.ts';
-import type { Body, Service } from '../ipc/server.ts';
 import { EgretError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { type AdminCommand, parseAdminRequest } from './command.ts';

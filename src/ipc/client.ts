@@ -59,6 +59,11 @@ export function ask({ path, request, body, out, errors }: Question): Promise<num
       if (head.hint) errors.write(`  ${head.hint}\n`);
       if (end + 1 < start.length) print(start.slice(end + 1));
     });
+    // What is left of the body is not wanted.
+    socket.on('end', () => {
+      body?.unpipe(socket);
+      socket.destroy();
+    });
     socket.on('error', ({ code }: NodeJS.ErrnoException) => {
       if (code === 'EACCES') reject(new EgretError('ACCESS_DENIED', { path }));
       else if (!head) unreachable(); // A refusal may come before the body was taken.

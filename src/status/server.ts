@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What the status socket answers: views and `why`. Its requests change nothing and have no body. */
+
+import type { Service } from '../ipc/connection.ts';
 import type { Answer } from '../ipc/protocol.ts';
-import type { Service } from '../ipc/server.ts';
 import { assert } from '../lib/assert.ts';
 import type { LiveParts } from './parts.ts';
 import { parseRequest } from './request.ts';
