@@ -2,7 +2,7 @@
 /**
  * One connection of a client: reads its request, and sends the answer (protocol.ts).
  *
- * Nothing is made before it is wanted, and what follows the request is read only if the request has a
+ * Nothing is made before it is wanted, and what follows the request is kept only if the request has a
  * body.
  */
 import type { Socket } from 'node:net';
@@ -32,6 +32,8 @@ const requestBytesMax = 65_536;
 const requestTimeoutMs = 10_000;
 /** How long a reader may pause, e.g. a person in a pager. */
 const readerTimeoutMs = 600_000;
+/** Of a request that was answered before it came whole: as long as any file of a configuration. */
+const droppedBytesMax = 64 << 20;
 
 /** @throws what was no refusal; the connection is closed then */
 export async function serveConnection(
@@ -137,10 +139,6 @@ class SocketBody implements Body {
     this.#socket = socket;
   }
 
-  get isBegun(): boolean {
-    return this.#chunks !== undefined;
-  }
-
   [Symbol.asyncIterator](): AsyncGenerator<Buffer> {
     this.#chunks ??= this.#read();
     return this.#chunks;
@@ -158,20 +156,18 @@ class SocketBody implements Body {
 }
 
 /**
- * Sends the last of an answer and closes. What else the client has sent stays unread; but the rest of
- * a body is thrown away until the client has read the answer: closed earlier, its next write would
- * fail, and the answer would be lost to it.
+ * Sends the last of an answer and closes. What the client still sends is read, and dropped: of a socket
+ * that is closed before, it would get an error instead of the answer. Both are bounded.
  */
 async function finish(socket: Socket, text: string, body: SocketBody): Promise<void> {
-  if (!body.isBegun) {
-    socket.write(text);
-    socket.destroySoon();
-    return;
-  }
-  socket.end(text);
-  socket.setTimeout(requestTimeoutMs);
   await body.stop();
+  let dropped = 0;
+  socket.on('data', (chunk: Buffer) => {
+    dropped += chunk.length;
+    if (dropped > droppedBytesMax) socket.destroy();
+  });
   socket.resume();
+  socket.end(text, () => socket.setTimeout(requestTimeoutMs));
 }
 
 function drained(socket: Socket): Promise<void> {
