@@ -276,6 +276,81 @@ test('SSH', async (t) => {
     t.match(shown, /"schema":"egret.show/);
   });
 
+  await t.test('what is for admin is refused to status, and said so', async (t) => {
+    for (const words of [['apply'], ['config', 'list'], ['history'], ['rollback']]) {
+      const { status, stderr } = await ssh(words);
+      t.equal(status, 4, words.join(' '));
+      t.match(stderr, 'You may not open /run/egret/admin.sock');
+    }
+    t.notMatch((await ssh(['help'])).stdout, /egret apply/);
+    t.match((await ssh(['help'], { user: 'admin' })).stdout, /egret apply/);
+  });
+
+  const admin = (words: string[], more = {}) => ssh(words, { user: 'admin', ...more });
+  const note = 'apiVersion: v1\nkind: Namespace\nmetadata: { name: a }\n';
+
+  await t.test('files of the configuration', async (t) => {
+    const put = await admin(['config', 'put', 'note.yaml'], { stdin: `# \u001b[31m\n${note}` });
+    t.equal(put.status, 0, put.stderr);
+    t.match((await admin(['config', 'list'])).stdout, /box.yaml[\s\S]*note.yaml/);
+    const got = await admin(['config', 'get', 'note.yaml']);
+    t.equal(got.stdout, `# \u001b[31m\n${note}`, 'byte by byte, in a pipe');
+    const shown = await admin(['config', 'get', 'note.yaml'], { flags: ['-tt'] });
+    t.match(shown.stdout, '# \\u001b[31m', 'on a terminal without what it would obey');
+    t.notMatch(shown.stdout, controls);
+    const typed = await admin(['config', 'put', 'note.yaml'], { flags: ['-tt'] });
+    t.match(typed.stdout, 'reads the file from standard input');
+    for (const name of ['../box.yaml', '/etc/passwd', '.x.yaml', 'x', '$(id).yaml']) {
+      const refused = await admin(['config', 'put', name], { stdin: note });
+      t.ok([1, 2].includes(refused.status), `${name}: ${refused.stderr}`);
+    }
+    t.equal((await admin(['config', 'rm', 'note.yaml'])).status, 0);
+    t.equal((await admin(['config', 'get', 'note.yaml'])).status, 3);
+  });
+
+  await t.test('the editor', async (t) => {
+    const screen = await box.typed(
+      [
+        ['admin@', 'config edit note.yaml\r'],
+        ['^S save', `${note.replaceAll('\n', '\r')}\u0013`],
+        ['saved', '\u0017NAMESPACE\r\u0001\u000b'],
+        ['changed', '\u0018'],
+        ['Save what was changed?', 'n'],
+        ['admin@', 'config get note.yaml\r'],
+        ['kind: Namespace', 'exit\r'],
+      ],
+      { key: key.path, user: 'admin' },
+    );
+    t.match(screen, 'line 2 of 3, changed');
+    t.equal((await admin(['config', 'get', 'note.yaml'])).stdout, note);
+    const denied = await ssh(['config', 'edit', 'note.yaml'], { flags: ['-tt'] });
+    t.match(denied.stdout, 'You may not open');
+  });
+
+  await t.test('the history names who applied it', async (t) => {
+    const apply = (message: string) => ['apply', '--message', `"${message}"`];
+    const byKey = await admin(apply('by key'));
+    t.equal(byKey.status, 0, byKey.stderr);
+    await box.root.write('/data/etc/egret/more.yaml', note.replace('name: a', 'name: b'));
+    const id = 'dave\u001b]0;x\u0007';
+    const certified = await box.certify(ca.path, id, ['-n', 'admin']);
+    const byCertificate = await admin(apply('certificate'), { key: certified });
+    t.equal(byCertificate.status, 0, byCertificate.stderr);
+    await admin(['config', 'rm', 'more.yaml']);
+    const groups = ['--reuid=61002', '--regid=61002', '--groups=61001,61003'];
+    const shell = ['/usr/lib/egret/egret-login', '-c', 'apply --message console'];
+    const onConsole = await box.root.run(['setpriv', ...groups, '--', ...shell]);
+    t.equal(onConsole.status, 0, onConsole.stderr);
+    const { rows } = JSON.parse((await admin(['history', '--json'])).stdout) as {
+      rows: { who: string; message: string }[];
+    };
+    const whoOf = (message: string) => rows.find((row) => row.message === message)?.who;
+    t.equal(whoOf('by key'), 'carol@example.net');
+    t.equal(whoOf('certificate'), 'dave ]0;x');
+    t.equal(whoOf('console'), 'console');
+    t.notMatch((await admin(['history'])).stdout, controls);
+  });
+
   await t.test(
     'a refused configuration names its text without speaking to the terminal',
     async (t) => {

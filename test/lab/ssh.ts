@@ -46,7 +46,7 @@ export class SshBox {
     await root.append('/etc/shadow', ['status:*:20000::::::', 'admin:*:20000::::::']);
     await root.append('/etc/group', [
       'egret-status:x:61001:status,admin',
-      'egret-admin:x:61002:admin',
+      'egret-admin:x:61003:admin',
     ]);
     for (const type of ['ed25519', 'ecdsa']) {
       const path = `/data/ssh/ssh_host_${type}_key`;
