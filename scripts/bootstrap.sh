@@ -20,7 +20,7 @@ grub-efi-amd64-bin qemu-utils"
 guest="$image qemu-system-x86 ovmf openssh-client iproute2"
 run="$build iproute2 nftables bird2 iputils-ping procps"
 test="$run frr clang-14 clang-format-14 libclang-rt-14-dev iperf3 tcpdump traceroute ethtool
-aspell aspell-en openssh-server openssh-client"
+aspell aspell-en openssh-server openssh-client dosfstools mtools"
 
 case "${1:-build}" in
 build) wanted=$build ;;

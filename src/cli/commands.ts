@@ -9,6 +9,7 @@ import { confirm } from './commands/confirm.ts';
 import { diff } from './commands/diff.ts';
 import { makeHelp } from './commands/help.ts';
 import { history } from './commands/history.ts';
+import { image } from './commands/image.ts';
 import { rollback } from './commands/rollback.ts';
 import { run } from './commands/run.ts';
 import { show } from './commands/show.ts';
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   confirm,
   rollback,
   history,
+  image,
   show,
   why,
   makeCompletion(() => commands),

@@ -135,6 +135,61 @@ const registry = {
     hint: 'build/egret-forwarder must be in the folder of build/egret; its own message is in the log.',
     exit: 1,
   },
+  NO_IMAGE: {
+    message: () => 'This system does not run from a slot of the image.',
+    hint: 'Updates of an installed package are those of the package manager.',
+    exit: 1,
+  },
+  PARTITION_MISSING: {
+    message: ({ name }) => `The disk of the running slot has no partition ${name}.`,
+    hint: 'Write the disk image again; docs/image.md has the list of partitions.',
+    exit: 1,
+  },
+  ESP_UNUSABLE: {
+    message: ({ what }) => `grub/grubenv on egret-esp cannot be used: ${what}.`,
+    hint: 'It must be a file of 1,024 bytes in a FAT32 file system; the running slot is not in danger.',
+    exit: 1,
+  },
+  UPDATE_INVALID: {
+    message: ({ what }) => `The update was not taken: ${what}.`,
+    hint: 'The running slot is as before. Was the file copied whole, and is it egret-VERSION.update?',
+    exit: 5,
+  },
+  UPDATE_UNSIGNED: {
+    message: ({ what }) => `The update ${what}.`,
+    hint: 'egret image status lists the trusted keys. On the console --allow-unsigned takes it.',
+    exit: 5,
+  },
+  UPDATE_TOO_OLD: {
+    message: ({ version, floor }) => `Version ${version} is older than ${floor}.`,
+    hint: 'A box never goes back behind a version that it has confirmed.',
+    exit: 5,
+  },
+  CONSOLE_ONLY: {
+    message: () => '--allow-unsigned is taken on the console only.',
+    hint: 'Install a signed update, or use the serial line or the screen of the box.',
+    exit: 1,
+  },
+  SLOT_UNCONFIRMED: {
+    message: () => 'The running slot is tried and not confirmed yet.',
+    hint: 'The other slot is the one to come back to, and is not written. Try again in a minute.',
+    exit: 5,
+  },
+  SLOT_DAMAGED: {
+    message: ({ name }) => `What was written as ${name} reads back as something else.`,
+    hint: 'Is the disk failing? The running slot is as before.',
+    exit: 5,
+  },
+  INSTALL_BUSY: {
+    message: () => 'Another update is being installed.',
+    hint: 'Wait for it to end.',
+    exit: 5,
+  },
+  INSTALL_FAILED: {
+    message: ({ reason }) => `The update was not installed: ${reason}.`,
+    hint: 'The running slot is as before; the journal has more.',
+    exit: 5,
+  },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof registry;

@@ -51,12 +51,14 @@ describe('who may import whom', () => {
     history: { values: ['config', 'lib'] },
     apply: { values: ['history', 'config', 'model', 'net', 'lib'] },
     // The command line's end of the sockets, and egretd's end of the admin socket.
-    cli: { values: ['ipc', 'status', 'config', 'model', 'net', 'lib'] },
+    cli: { values: ['ipc', 'image', 'status', 'config', 'model', 'net', 'lib'] },
     admin: {
       values: ['ipc', 'apply', 'history', 'status', 'config', 'model', 'net', 'lib'],
     },
     // The image's first boot, a program of its own.
     provision: { values: [] },
+    // Slots and updates of the image; src/image.ts is their program.
+    image: { values: ['ipc', 'lib'] },
     status: {
       values: ['model', 'net', 'lib'],
       types: ['ipc', 'config', 'kernel', 'rib', 'health', 'bgp', 'fib', 'egress', 'dataplane'],
