@@ -266,6 +266,7 @@ build/coverage/egret: build/js/.stamp build/coverage/libegret.so build/coverage/
 .SECONDARY:
 -include $(shell find build -path build/image -prune -o -name '*.d' -print 2>/dev/null)
 
+# build/keys stays: boxes that were installed from here trust the development key in it.
 .PHONY: clean
 clean:
-	rm -rf build
+	@[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name keys -exec rm -rf {} +

@@ -10,8 +10,9 @@
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { Socket } from 'node:net';
+import { createConnection, Socket } from 'node:net';
 import { uptime } from 'node:os';
+import { bgpSockets } from './appliance/host/native-sockets.ts';
 import { lock } from './dataplane/native.ts';
 import { type Box, findBox } from './image/box.ts';
 import { drain, networkRows } from './image/egretd.ts';
@@ -26,6 +27,7 @@ import { serveConnection } from './ipc/connection.ts';
 import { systemClock } from './lib/clock.ts';
 import { replaceFile, systemFiles } from './lib/durable-files.ts';
 import { EgretError } from './lib/errors.ts';
+import { parseIpv4 } from './net/ipv4.ts';
 import { version } from './version.ts';
 
 const runDir = '/run/egret';
@@ -39,6 +41,7 @@ const consoleUnit = /\/egret-console@[^/]+\.service$/m;
 /** Seconds from the start of the kernel; the watchdog restarts the box soon after. */
 const healthyWithinS = 270;
 const askAgainMs = 2_000;
+const sshPort = 22;
 
 const storage = { open: openStorage, files: systemFiles, recordPath };
 const sleep = (ms: number): Promise<void> =>
@@ -112,7 +115,7 @@ async function settleStart(): Promise<void> {
     ...storage,
     box,
     version,
-    trouble: (networks) => troubleOf(runDir, networks),
+    trouble: (networks) => troubleOf(runDir, networks, connectSsh),
     waits: async () => {
       await sleep(askAgainMs);
       return uptime() < healthyWithinS;
@@ -125,6 +128,15 @@ async function settleStart(): Promise<void> {
   }
   stopWatchdog();
   await writeReport(box);
+}
+
+function connectSsh(address: string, vrfDevice: string | undefined): Socket {
+  const remoteAddress = parseIpv4(address);
+  if (vrfDevice === undefined || remoteAddress === undefined) {
+    return createConnection({ host: address, port: sshPort });
+  }
+  const options = { interface: vrfDevice, remoteAddress, remotePort: sshPort };
+  return new Socket({ fd: bgpSockets.connect(options) });
 }
 
 /** Closed behind the byte V it is stopped; closed otherwise it restarts the box. */

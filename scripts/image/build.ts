@@ -7,11 +7,13 @@
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeHead, writeUpdate } from '../../src/image/pack.ts';
 import { packBoot } from './boot.ts';
 import { debianPackages, unpackDebian } from './debian.ts';
 import { makeDisk } from './disk.ts';
 import { writeOva, writeQcow2, writeRawZst } from './formats.ts';
 import { makeGrub } from './grub.ts';
+import { updateKeys } from './keys.ts';
 import { furnishRoot, packRoot } from './root.ts';
 import { billOfMaterials } from './sbom.ts';
 import { outputs, settingsFrom, work } from './settings.ts';
@@ -34,12 +36,15 @@ const output = (suffix: string): string => join(outputs, `egret-${version}.${suf
 rmSync(root, { recursive: true, force: true });
 step(`Debian with ${settings.kernel}`, () => unpackDebian(root, settings, tools));
 const debian = debianPackages(root, tools);
-step('the root of a slot', () => furnishRoot(root, tools));
+const keys = updateKeys(settings.signingKey);
+step('the root of a slot', () => furnishRoot(root, keys.trusted, tools));
 step('kernel and initramfs', () => packBoot(root, join(work, 'boot'), slot.boot, tools));
 step('the root as squashfs', () => packRoot(root, slot.root, tools));
 const bios = step('GRUB', () => makeGrub(esp, tools));
-step('the disk', () => makeDisk(disk, { bios, esp, ...slot }, epoch, tools));
+const head = await makeHead(version, slot, keys.privateKey);
+step('the disk', () => makeDisk(disk, { bios, esp, label: head, ...slot }, epoch, tools));
 step('qcow2', () => writeQcow2(disk, output('qcow2'), tools));
 step('raw.zst', () => writeRawZst(disk, output('raw.zst'), tools));
 step('ova', () => writeOva(disk, work, output('ova'), epoch, tools));
+await writeUpdate(head, slot, output('update'));
 writeFileSync(output('spdx.json'), billOfMaterials(version, debian, slot.root, epoch));

@@ -16,6 +16,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { labelBytes } from '../../src/image/slot.ts';
 import type { BiosBoot } from './grub.ts';
 import {
   biosBootSector,
@@ -40,6 +41,8 @@ export interface DiskContent {
   readonly esp: string;
   readonly boot: string;
   readonly root: string;
+  /** Says at the end of a slot what it holds (src/image/slot.ts). */
+  readonly label: Buffer;
 }
 
 export function makeDisk(disk: string, content: DiskContent, epoch: number, tools: Tools): void {
@@ -55,7 +58,9 @@ export function makeDisk(disk: string, content: DiskContent, epoch: number, tool
   copyInto(disk, esp, partition('egret-esp'));
   for (const slot of ['a', 'b']) {
     copyInto(disk, content.boot, partition(`egret-boot-${slot}`));
-    copyInto(disk, content.root, partition(`egret-${slot}`));
+    const root = partition(`egret-${slot}`);
+    copyInto(disk, content.root, root);
+    writeAt(disk, content.label, (root.startMiB + root.sizeMiB) * MiB - labelBytes);
   }
   makeData(disk, partition('egret-data'), tools);
 }

@@ -21,12 +21,12 @@ import { source } from './settings.ts';
 import type { Tools } from './tool.ts';
 
 /** Mount points, which Debian does not have. */
-const folders = ['data', 'efi', 'etc/egret', 'var/lib/egret'];
+const folders = ['data', 'etc/egret', 'var/lib/egret', 'usr/lib/egret/keys'];
 
 const enabled = [
   ...['systemd-networkd', 'systemd-resolved', 'systemd-timesyncd', 'ssh'],
   ...['egret-default-network', 'egret-provision', 'egret-grow', 'egret-banner.path'],
-  ...['egret-forwarder', 'egretd'],
+  ...['egret-forwarder', 'egretd', 'egret-image.socket', 'egret-confirm'],
 ];
 /** A box without package management, with consoles of its own, which waits for no network. */
 const masked = [
@@ -37,12 +37,21 @@ const masked = [
   ...['systemd-boot-system-token.service', 'systemd-firstboot.service'],
 ];
 
-/** Turns Debian's tree at `root` into a slot's. */
-export function furnishRoot(root: string, tools: Tools): void {
+/**
+ * Turns Debian's tree at `root` into a slot's.
+ *
+ * @param trusted - public keys of updates, by the name of their file
+ */
+export function furnishRoot(
+  root: string,
+  trusted: ReadonlyMap<string, string>,
+  tools: Tools,
+): void {
   // As on any Debian box.
   install(root, '/usr');
   for (const folder of folders) mkdirSync(join(root, folder), { recursive: true, mode: 0o755 });
   copyTree(join(source, 'images/root'), root);
+  for (const [name, pem] of trusted) writeFileSync(join(root, 'usr/lib/egret/keys', name), pem);
   addUsers(root, tools);
   tools.run('systemctl', ['--root', root, '--quiet', 'enable', ...enabled]);
   tools.run('systemctl', ['--root', root, '--quiet', 'mask', ...masked]);

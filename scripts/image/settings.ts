@@ -5,6 +5,7 @@
  * KERNEL             Debian kernel package without `linux-image-`; `amd64` for bare metal
  * AGENTS             packages to add, of those in `agents`
  * SOURCE_DATE_EPOCH  seconds; all times in the image; default: the last commit's
+ * SIGNING_KEY        private Ed25519 key in PEM that signs updates; default: a development key
  * MIRROR             where Debian packages are fetched from
  */
 import { execFileSync } from 'node:child_process';
@@ -24,6 +25,8 @@ export interface Settings {
   readonly agents: readonly string[];
   readonly epoch: number;
   readonly mirror: string;
+  /** Path; undefined: the development key. */
+  readonly signingKey: string | undefined;
 }
 
 /** Guests' agents that may be added. */
@@ -46,6 +49,7 @@ export function settingsFrom(environment: NodeJS.ProcessEnv): Settings {
     agents: wanted.toSorted(),
     epoch: epochFrom(environment['SOURCE_DATE_EPOCH']),
     mirror: environment['MIRROR'] || 'http://deb.debian.org',
+    signingKey: environment['SIGNING_KEY'] || undefined,
   };
 }
 

@@ -3,18 +3,23 @@
  * Whether a box that has started is what it was before: egretd answers, the networks that were ready
  * are ready again, and sshd answers. Asked from outside of both, over their own sockets.
  */
-import { readFileSync } from 'node:fs';
-import { createConnection } from 'node:net';
+import { readlinkSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { basename } from 'node:path';
 import { EgretError } from '../lib/errors.ts';
 import { networkRows } from './egretd.ts';
 
-const sshPort = 22;
+/** @returns a socket that connects to sshd, from inside of a VRF device when there is one */
+export type ConnectSsh = (address: string, vrfDevice: string | undefined) => Socket;
+
 const greetingTimeoutMs = 10_000;
 
 /** @returns why the box is not healthy; undefined: it is */
 export async function troubleOf(
   runDir: string,
   networks: readonly string[],
+  connect: ConnectSsh,
 ): Promise<string | undefined> {
   const rows = await networkRows(runDir).catch((error) => {
     if (error instanceof EgretError) return undefined;
@@ -25,38 +30,38 @@ export async function troubleOf(
     const row = rows.find((each) => each.name === name);
     if (!row?.ready) return `network ${name} is not ready: ${row?.reason ?? 'it is not there'}`;
   }
-  return (await sshAnswers()) ? undefined : 'sshd does not answer';
+  return (await sshAnswers(connect)) ? undefined : 'sshd does not answer';
 }
 
-/** By its greeting (RFC 4253 §4.2), at an address at which it listens. */
-async function sshAnswers(): Promise<boolean> {
-  const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map((path) => readFileSync(path, 'utf8'));
-  const addresses = listenersOf(tables.join('\n'), sshPort);
-  for (const address of addresses) {
-    if ((await greetingOf(address)).startsWith('SSH-2.0-')) return true;
+/** At one of the box's own addresses: with a management network it listens there alone. */
+async function sshAnswers(connect: ConnectSsh): Promise<boolean> {
+  for (const { address, device } of ownAddresses()) {
+    const greeting = await greetingOf(connect(address, device));
+    if (greeting.startsWith('SSH-2.0-')) return true;
   }
   return false;
 }
 
-/** @param table - proc_net_tcp(5). @returns addresses; `127.0.0.1` for every address */
-export function listenersOf(table: string, port: number): string[] {
-  const listens = '0A';
-  const found = new Set<string>();
-  for (const line of table.split('\n')) {
-    const [, local = '', , state] = line.trim().split(/\s+/);
-    const [hex = '', portHex = ''] = local.split(':');
-    if (state !== listens || Number.parseInt(portHex, 16) !== port) continue;
-    // Bytes of the host's order: 0100007F is 127.0.0.1. IPv6 sockets for all addresses take IPv4, too.
-    const bytes = Buffer.from(hex, 'hex');
-    if (bytes.every((byte) => byte === 0)) found.add('127.0.0.1');
-    else if (bytes.length === 4) found.add(bytes.toReversed().join('.'));
-  }
-  return [...found];
+function ownAddresses(): { address: string; device: string | undefined }[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
+    addresses
+      .filter(({ family }) => family === 'IPv4')
+      .map(({ address }) => ({ address, device: vrfOf(name) })),
+  );
 }
 
-function greetingOf(host: string): Promise<string> {
+/** @returns undefined: the interface belongs to none */
+function vrfOf(name: string): string | undefined {
+  try {
+    return basename(readlinkSync(`/sys/class/net/${name}/master`));
+  } catch {
+    return undefined;
+  }
+}
+
+/** RFC 4253 §4.2. @returns '' when none comes */
+function greetingOf(socket: Socket): Promise<string> {
   return new Promise((resolve) => {
-    const socket = createConnection({ host, port: sshPort });
     socket.setEncoding('latin1');
     socket.setTimeout(greetingTimeoutMs, () => socket.destroy());
     socket.once('data', (text: string) => {
