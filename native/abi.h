@@ -143,6 +143,7 @@ enum egret_port_counter { EGRET_PORT_COUNTERS(EGRET_PORT_COUNTER_ENUM) EGRET_POR
 	C(SESSIONS_EXPIRED, "sessions_expired", "NAT sessions removed by their timer") \
 	C(SESSIONS_REVOKED, "sessions_revoked", \
 		"NAT sessions removed because the configuration no longer allows them") \
+	C(SESSIONS_CLEARED, "sessions_cleared", "NAT sessions removed by `egret clear sessions`") \
 	C(SESSIONS_REBUILT, "sessions_rebuilt", \
 		"NAT sessions found by this forwarder when it started") \
 	C(BATCHES, "batches", "Batches processed") \
@@ -296,6 +297,7 @@ enum egret_session_state {
 
 // A neighbor as the forwarder knows it.
 #define EGRET_NEIGHBOR_ROW_FIELDS(F) \
+	F(uint64_t, u64, since_ns, "when it came into its state; 0: a previous forwarder saw it") \
 	F(uint32_t, u32, address, "host order") \
 	F(uint16_t, u16, port, "port slot") \
 	F(uint16_t, u16, state, "0 unknown, 1 resolving, 2 reachable, 3 failed") \
@@ -322,6 +324,24 @@ enum egret_session_state {
 	F(uint32_t, u32, bindings_used, "room that its bindings need") \
 	F(uint32_t, u32, networks_used, "network slots that it has given away")
 
+// A packet that egretd sends through the pipeline to see what becomes of it, and each answer to it
+// (pipeline/trial.h). One message: this header, then the IPv4 packet, EGRET_TRIAL_BYTES in all.
+enum { EGRET_TRIAL_CLIENT = 1, EGRET_TRIAL_GATEWAY = 2, EGRET_TRIAL_NETWORK = 3 };
+enum { EGRET_TRIAL_FATE = 4, EGRET_TRIAL_ANSWER = 5 };
+enum { EGRET_TRIAL_BYTES = 2048 };
+#define EGRET_TRIAL_FIELDS(F) \
+	F(uint64_t, u64, time_ns, "when it was sent, or when the answer came") \
+	F(uint32_t, u32, number, "of the run; everything that answers it repeats it") \
+	F(uint32_t, u32, kind, "whose packet it is, EGRET_TRIAL_*; or FATE, or ANSWER") \
+	F(uint32_t, u32, bytes, "of the IPv4 packet that follows") \
+	F(uint32_t, u32, outside_addr, "FATE: its source when it left; 0: it did not leave") \
+	F(uint32_t, u32, next_hop, "FATE: host order; 0: it did not leave") \
+	F(uint16_t, u16, network, "network slot") \
+	F(uint16_t, u16, port, "slot of the port by which it enters, left, or answers") \
+	F(uint16_t, u16, drop, "FATE: enum egret_drop") \
+	F(uint16_t, u16, is_local, "FATE: 1 when the destination is this box") \
+	F(uint32_t, u32, reserved, "zero")
+
 #define EGRET_STRUCTS(S) \
 	S(limits, EGRET_LIMITS_FIELDS) \
 	S(adjacency, EGRET_ADJACENCY_FIELDS) \
@@ -336,6 +356,7 @@ enum egret_session_state {
 	S(pool_row, EGRET_POOL_ROW_FIELDS) \
 	S(neighbor_row, EGRET_NEIGHBOR_ROW_FIELDS) \
 	S(decision, EGRET_DECISION_FIELDS) \
+	S(trial, EGRET_TRIAL_FIELDS) \
 	S(arena_found, EGRET_ARENA_FOUND_FIELDS)
 
 #define EGRET_FIELD_DECLARE(ctype, accessor, name, doc) ctype name;

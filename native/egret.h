@@ -112,6 +112,10 @@ uint64_t egret_forwarder_heartbeat_ns(void *arena);
 // Copies live sessions from record *cursor on; returns rows written and moves *cursor, by so few
 // records that it takes a few milliseconds. The end is limits.sessions.
 int egret_sessions_read(void *arena, uint32_t *cursor, struct egret_session_row *rows, uint32_t n);
+// Copies neighbors that the forwarder knows, from row *cursor on; returns rows written and moves *cursor.
+// The end is limits.neighbors.
+int egret_neighbors_read(
+	void *arena, uint32_t *cursor, struct egret_neighbor_row *rows, uint32_t n);
 // Copies the pool of one address slot.
 int egret_pool_read(void *arena, uint16_t address_slot, struct egret_pool_row *row);
 // The decision for a client's first packet. Reads the current plan and FIB; changes nothing.
@@ -134,6 +138,14 @@ int egret_forwarder_add_port(int fd, uint16_t slot, uint32_t ifindex, int port_f
 int egret_forwarder_remove_port(int fd, uint16_t slot);
 // Hands over the netlink socket for neighbor and link events (egret_neighbor_socket).
 int egret_forwarder_set_netlink(int fd, int netlink_fd);
+// Opens the stream of trials and answers (struct egret_trial, pipeline/trial.h): one end for the
+// forwarder, the other one is returned.
+int egret_forwarder_open_trials(int fd);
+// Removes sessions in a slice of the table, from record *cursor on: of a network slot (EGRET_NONE: any),
+// of inside addresses under a mask, of an outside address (0: any). Returns how many; *cursor is
+// EGRET_NONE at the end of the table.
+int egret_forwarder_clear_sessions(int fd, uint32_t network, uint32_t inside, uint32_t inside_mask,
+	uint32_t outside, uint32_t *cursor);
 // Wakes it up, so that a plan that was just published is taken up at once. Waits for no answer.
 int egret_forwarder_wake(int fd);
 // Asks it to end in order: sessions stay in the arena.

@@ -214,6 +214,9 @@ static void print_abi_structs(void)
 #define STRUCT egret_neighbor_row
 	ABI_STRUCT(EGRET_NEIGHBOR_ROW_FIELDS)
 #undef STRUCT
+#define STRUCT egret_trial
+	ABI_STRUCT(EGRET_TRIAL_FIELDS)
+#undef STRUCT
 }
 
 static void print_plan(void)
@@ -323,6 +326,8 @@ static void print_control(void)
 	VALUE(CONTROL_SET_NETLINK)
 	VALUE(CONTROL_STOP)
 	VALUE(CONTROL_WAKE)
+	VALUE(CONTROL_SET_TRIALS)
+	VALUE(CONTROL_CLEAR_SESSIONS)
 	VALUE(CONTROL_DISCARD)
 	BEGIN(control_message);
 	FIELD(control_message, magic)
@@ -337,7 +342,7 @@ static void print_control(void)
 	FIELD(control_message, ifindex)
 	FIELD(control_message, flags)
 	FIELD(control_message, sessions)
-	FIELD(control_message, reserved)
+	FIELD(control_message, cursor)
 	FIELD(control_message, arena_inode)
 	END(control_message);
 }

@@ -31,9 +31,21 @@ enum control_kind {
 	CONTROL_SET_NETLINK = 6, // a descriptor
 	CONTROL_STOP = 7,
 	CONTROL_WAKE = 8,
+	CONTROL_SET_TRIALS = 9, // a descriptor: a stream of struct egret_trial (pipeline/trial.h)
+	CONTROL_CLEAR_SESSIONS = 10, // a slice of the table; see struct control_clear
 };
 
 enum { CONTROL_DISCARD = 1 }; // flags
+
+// Which sessions to remove. Of an answer: `removed`, and nothing else.
+struct control_clear {
+	uint32_t network; // slot; EGRET_NONE: any
+	uint32_t inside, inside_mask; // mask 0: any
+	union {
+		uint32_t outside; // 0: any
+		uint32_t removed;
+	};
+};
 
 struct control_message {
 	uint32_t magic;
@@ -43,12 +55,18 @@ struct control_message {
 	int32_t status; // of an answer: 0 or the negative of an enum egret_status
 	int32_t system_errno; // with -EGRET_STATUS_SYSTEM
 	uint32_t pid;
-	uint32_t count;
-	uint32_t slot;
-	uint32_t ifindex;
-	uint32_t flags;
+	union {
+		struct {
+			uint32_t count;
+			uint32_t slot;
+			uint32_t ifindex;
+			uint32_t flags;
+		};
+		struct control_clear clear; // CONTROL_CLEAR_SESSIONS
+	};
 	uint32_t sessions; // of an answer: NAT sessions now
-	uint32_t reserved;
+	uint32_t
+		cursor; // CONTROL_CLEAR_SESSIONS: the record to begin with; of its answer: the next one
 	uint64_t arena_inode; // of an answer: the arena's file
 };
 _Static_assert(sizeof(struct control_message) == CONTROL_BYTES, "a message has a fixed size");

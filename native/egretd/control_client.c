@@ -166,6 +166,39 @@ int egret_forwarder_holds(int fd, uint64_t *arena_inode, uint32_t *sessions)
 	return 0;
 }
 
+int egret_forwarder_open_trials(int fd)
+{
+	int ends[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		return error_system();
+	struct control_message request = {.kind = CONTROL_SET_TRIALS};
+	int status = ask(fd, &request, ends[1], ANSWER_WAIT_MS);
+	close(ends[1]);
+	if (status < 0)
+		close(ends[0]);
+	return status < 0 ? status : ends[0];
+}
+
+int egret_forwarder_clear_sessions(int fd, uint32_t network, uint32_t inside, uint32_t inside_mask,
+	uint32_t outside, uint32_t *cursor)
+{
+	if (!cursor)
+		return -EGRET_STATUS_BAD_ARGUMENT;
+	struct control_message request = {
+		.kind = CONTROL_CLEAR_SESSIONS,
+		.clear = {.network = network,
+			.inside = inside,
+			.inside_mask = inside_mask,
+			.outside = outside},
+		.cursor = *cursor,
+	};
+	int status = ask(fd, &request, -1, ANSWER_WAIT_MS);
+	if (status < 0)
+		return status;
+	*cursor = request.cursor;
+	return (int)request.clear.removed;
+}
+
 int egret_forwarder_wake(int fd)
 {
 	struct control_message request = {.kind = CONTROL_WAKE};

@@ -92,6 +92,25 @@ int egret_sessions_read(void *handle, uint32_t *cursor, struct egret_session_row
 	return (int)written;
 }
 
+int egret_neighbors_read(
+	void *handle, uint32_t *cursor, struct egret_neighbor_row *rows, uint32_t n)
+{
+	const struct arena *arena = handle;
+	const struct egret_neighbor_row *known = arena_at(arena, arena->header->at_neighbors);
+	uint32_t max = arena->header->limits.neighbors, written = 0;
+	if (!cursor || !rows || n > INT32_MAX)
+		return -EGRET_STATUS_BAD_ARGUMENT;
+	for (; *cursor < max && written < n; (*cursor)++) {
+		const struct egret_neighbor_row *row = &known[*cursor];
+		uint16_t state = __atomic_load_n(&row->state, __ATOMIC_ACQUIRE);
+		if (state == 0)
+			continue;
+		rows[written] = *row;
+		rows[written++].state = state;
+	}
+	return (int)written;
+}
+
 int egret_pool_read(void *handle, uint16_t address_slot, struct egret_pool_row *row)
 {
 	const struct arena *arena = handle;

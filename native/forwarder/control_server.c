@@ -10,9 +10,12 @@
 #include "control/control.h"
 #include "egret.h"
 #include "forwarder/ports.h"
+#include "forwarder/worker_run.h"
 #include "lib/abi_hash.h"
 #include "lib/error.h"
+#include "nat/session.h"
 #include "neighbor/neighbor.h"
+#include "pipeline/trial.h"
 #include "port/port_packet.h"
 
 #include <errno.h>
@@ -25,6 +28,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+enum { CLEAR_RECORDS = 16384 }; // a slice
 
 struct peer {
 	int fd; // -1: free
@@ -167,6 +172,43 @@ static int set_netlink(struct worker *worker, int fd)
 	return 0;
 }
 
+// Takes over the stream of trials. A descriptor of another kind is refused, as above.
+static int set_trials(struct worker *worker, int fd)
+{
+	int family = 0, type = 0;
+	socklen_t bytes = sizeof family;
+	if (fd < 0)
+		return -EGRET_STATUS_BAD_ARGUMENT;
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &bytes) ||
+		getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &bytes) || family != AF_UNIX ||
+		type != SOCK_STREAM) {
+		close(fd);
+		return -EGRET_STATUS_BAD_ARGUMENT;
+	}
+	trials_set_socket(worker->trials, fd);
+	return 0;
+}
+
+// Removes sessions in a slice of the table, from *cursor on. Returns how many.
+static uint32_t clear_sessions(
+	struct worker *worker, const struct control_clear *which, uint32_t *cursor)
+{
+	uint32_t removed = 0, budget = CLEAR_RECORDS;
+	for (; budget > 0 && *cursor < *worker->sessions->sessions_used; budget--, (*cursor)++) {
+		const struct session_record *session = &worker->sessions->sessions[*cursor];
+		if (!session_record_is_live(session) ||
+			(which->network != EGRET_NONE && which->network != session->network) ||
+			((session->inside_addr ^ which->inside) & which->inside_mask) ||
+			(which->outside != 0 && which->outside != session->outside_addr))
+			continue;
+		worker_remove_session(worker, *cursor);
+		removed++;
+	}
+	if (*cursor >= *worker->sessions->sessions_used)
+		*cursor = EGRET_NONE;
+	return removed;
+}
+
 // Executes a request; the descriptor that came with it is consumed. Returns the answer's status.
 static int execute(struct control_server *server, const struct control_message *request, int fd)
 {
@@ -176,6 +218,8 @@ static int execute(struct control_server *server, const struct control_message *
 		return add_port(worker, request, fd);
 	case CONTROL_SET_NETLINK:
 		return set_netlink(worker, fd);
+	case CONTROL_SET_TRIALS:
+		return set_trials(worker, fd);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -226,7 +270,7 @@ static int serve_message(struct control_server *server, struct peer *peer)
 	control_inbox_reset(&peer->inbox);
 	if (request.kind == CONTROL_HELLO)
 		peer->abi_hash = request.abi_hash;
-	int is_known = request.kind >= CONTROL_HELLO && request.kind <= CONTROL_WAKE &&
+	int is_known = request.kind >= CONTROL_HELLO && request.kind <= CONTROL_CLEAR_SESSIONS &&
 		request.kind != CONTROL_PORT;
 	if (!is_known || peer->abi_hash == 0) {
 		if (passed_fd >= 0)
@@ -250,7 +294,13 @@ static int serve_message(struct control_server *server, struct peer *peer)
 	}
 	if (request.kind == CONTROL_WAKE)
 		return 0; // having woken up is all
-	answer.count = open_ports(server->worker);
+	if (request.kind == CONTROL_CLEAR_SESSIONS && answer.status == 0) {
+		answer.cursor = request.cursor;
+		answer.clear.removed = clear_sessions(
+			server->worker, &request.clear, &answer.cursor);
+	} else {
+		answer.count = open_ports(server->worker);
+	}
 	answer.sessions = sessions(server->worker);
 	answer.arena_inode = server->arena_inode;
 	int status = control_send(peer->fd, &answer, -1);

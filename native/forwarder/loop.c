@@ -17,6 +17,7 @@
 #include "forwarder/worker_run.h"
 #include "lib/clock.h"
 #include "neighbor/neighbor.h"
+#include "pipeline/trial.h"
 #include "port/port_packet.h"
 
 #include <poll.h>
@@ -24,7 +25,7 @@
 #include <stddef.h>
 #include <time.h>
 
-enum { FIXED_POLLS = 2, POLLS_MAX = FIXED_POLLS + CONTROL_POLLS_MAX + EGRET_PORT_MAX };
+enum { FIXED_POLLS = 3, POLLS_MAX = FIXED_POLLS + CONTROL_POLLS_MAX + EGRET_PORT_MAX };
 
 #define SPIN_NS 50000ull
 #define TICK_NS ((uint64_t)EGRET_TICK_NS)
@@ -39,7 +40,7 @@ struct loop {
 	uint32_t plan_number; // that housekeeping met last
 	int has_more; // housekeeping did not finish
 
-	// What to poll: signals, netlink, control, ports.
+	// What to poll: signals, netlink, trials, control, ports.
 	struct pollfd polls[POLLS_MAX];
 	uint32_t control_count, poll_count;
 	uint16_t slots[EGRET_PORT_MAX]; // of the ports' entries
@@ -58,6 +59,8 @@ static void gather_polls(struct loop *loop, int signal_fd)
 	polls[0] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
 	polls[1] = (struct pollfd){
 		.fd = neighbor_netlink_fd(worker->neighbors), .events = POLLIN}; // -1: ignored
+	polls[2] = (struct pollfd){
+		.fd = trials_socket(worker->trials), .events = POLLIN}; // -1: ignored
 	loop->control_count = control_server_polls(loop->control, polls + FIXED_POLLS);
 	loop->poll_count = FIXED_POLLS + loop->control_count;
 	uint32_t ports = 0;
@@ -125,6 +128,15 @@ static int run_ports(struct loop *loop)
 	return is_removed;
 }
 
+// A packet that egretd sends, at most one a round.
+static void run_trial(struct worker *worker)
+{
+	const struct egret_trial *request;
+	const uint8_t *ip;
+	if (trials_next(worker->trials, &request, &ip))
+		worker_try(worker, request, ip);
+}
+
 static void tick(struct loop *loop)
 {
 	struct worker *worker = loop->worker;
@@ -154,6 +166,8 @@ static void run_round(struct loop *loop)
 		is_removed = neighbor_netlink_read(worker);
 		must_housekeep = 1; // what waited may go
 	}
+	if (loop->polls[2].revents)
+		run_trial(worker);
 	if (run_ports(loop) || is_removed)
 		ports_close_removed(worker);
 	set_time(worker);

@@ -11,6 +11,7 @@
 #include "pipeline/pipeline.h"
 #include "pipeline/reassembly.h"
 #include "pipeline/stage.h"
+#include "pipeline/trial.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,8 +63,9 @@ int worker_make(struct arena *arena, struct worker **result)
 	worker->neighbors = neighbor_table_make(arena);
 	worker->reassembly = reassembly_make();
 	worker->icmp = icmp_limiter_make();
+	worker->trials = trials_make();
 	if (!worker->buffers || !worker->sessions || !worker->neighbors || !worker->reassembly ||
-		!worker->icmp ||
+		!worker->icmp || !worker->trials ||
 		getrandom(worker->random_state, sizeof worker->random_state, 0) !=
 			sizeof worker->random_state) {
 		worker_free(worker);
@@ -88,6 +90,7 @@ void worker_free(struct worker *worker)
 		neighbor_table_free(worker->neighbors);
 	reassembly_free(worker->reassembly);
 	icmp_limiter_free(worker->icmp);
+	trials_free(worker->trials);
 	if (worker->buffers)
 		munmap(worker->buffers, (uint64_t)BATCH_MAX * WORKER_BUFFER_BYTES);
 	free(worker);
@@ -147,6 +150,27 @@ void worker_process(struct worker *worker)
 	}
 	pipeline_run(worker);
 	batch->count = 0;
+	end(worker);
+}
+
+void worker_try(struct worker *worker, const struct egret_trial *request, const uint8_t *ip)
+{
+	enum egret_drop drop = EGRET_DROP_NONE;
+	begin(worker);
+	int entered = trial_enter(worker, request, ip, &drop);
+	if (entered)
+		pipeline_run(worker);
+	trial_report(worker, request, entered, drop);
+	worker->batch.count = 0;
+	end(worker);
+}
+
+void worker_remove_session(struct worker *worker, uint32_t session)
+{
+	begin(worker);
+	worker->counters[EGRET_WORKER_COUNTER_SESSIONS_CLEARED]++;
+	session_remove(worker->sessions, session, worker->now_tick,
+		worker->plan.number ? session_quarantine_ticks(worker->plan.plan) : 0);
 	end(worker);
 }
 

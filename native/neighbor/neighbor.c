@@ -6,6 +6,7 @@
 // The hash is keyed with the arena's secret, since senders choose which on-link addresses are resolved.
 #include "neighbor/neighbor.h"
 
+#include "lib/clock.h"
 #include "neighbor/neighbor_table.h"
 
 #include <assert.h>
@@ -21,9 +22,11 @@ static uint32_t chain_of(const struct neighbor_table *table, uint16_t port, uint
 	return (uint32_t)(x >> 32) & table->chain_mask;
 }
 
-// A row is two words: who it is and its state, and its MAC address. Status reads them without a lock.
+// Status reads rows without a lock: who it is and its state are one word, its MAC address another.
 void neighbor_row_store_state(struct egret_neighbor_row *row, enum neighbor_state state)
 {
+	if (row->state != state)
+		row->since_ns = clock_now_ns();
 	__atomic_store_n(&row->state, (uint16_t)state, __ATOMIC_RELEASE);
 }
 

@@ -41,6 +41,7 @@ struct packet {
 	uint8_t verdict; // enum packet_verdict
 	uint8_t drop; // enum egret_drop, with PACKET_DROP
 	uint8_t is_generated;
+	uint8_t trial; // EGRET_TRIAL_* of a packet that egretd sends (pipeline/trial.h); 0: none
 
 	uint8_t has_ethernet; // a generated frame whose Ethernet header is complete
 	uint8_t is_ready; // a piece that stage_transmit has already seen

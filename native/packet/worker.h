@@ -17,6 +17,7 @@ struct session_table; // session.h
 struct neighbor_table; // neighbor.h
 struct reassembly; // reassembly.h
 struct icmp_limiter; // icmp.h
+struct trials; // trial.h
 
 enum { WORKER_FRAGMENT_IDS = 1024 };
 
@@ -31,6 +32,7 @@ struct worker {
 	struct neighbor_table *neighbors;
 	struct reassembly *reassembly;
 	struct icmp_limiter *icmp;
+	struct trials *trials;
 	struct batch batch;
 	uint8_t *buffers; // BATCH_MAX of WORKER_BUFFER_BYTES
 	uint64_t *port_counters, *drop_counters, *counters; // this worker's lines in the arena

@@ -8,12 +8,13 @@
 //
 // Each stage takes the whole batch and touches only packets that are still live. A stage that drops a
 // packet names the reason; one that must tell the sender adds an ICMP error to the batch, which passes
-// straight to stage_transmit. Verdicts are counted in one place, packet/verdict.c.
+// straight to stage_transmit. What answers a packet of egretd's leaves in front of it (trial.h). Verdicts are counted in one place, packet/verdict.c.
 #include "pipeline/pipeline.h"
 
 #include "packet/verdict.h"
 #include "pipeline/icmp.h"
 #include "pipeline/stage.h"
+#include "pipeline/trial.h"
 #include "wire/header.h"
 
 static void count_all(struct worker *worker)
@@ -31,6 +32,7 @@ void pipeline_run(struct worker *worker)
 	stage_route(worker, batch);
 	stage_allocate(worker, batch);
 	stage_rewrite(worker, batch);
+	trial_divert(worker, batch);
 	stage_transmit(worker, batch);
 	count_all(worker);
 }
@@ -44,6 +46,7 @@ void pipeline_release(struct worker *worker)
 		if (packet->verdict == PACKET_DROP && packet->drop == EGRET_DROP_NO_NEIGHBOR)
 			icmp_send_error(worker, packet, ICMP_IS_UNREACHABLE, UNREACHABLE_HOST, 0);
 	}
+	trial_divert(worker, batch);
 	stage_transmit(worker, batch);
 	count_all(worker);
 }

@@ -43,14 +43,15 @@ static int plan_allows(const struct worker *worker, const struct session_record 
 	struct decide_source found;
 	enum egret_drop drop = decide_source(
 		&worker->plan, session->inside_addr, session->remote_addr, &found);
+	int is_own = session->inside_addr == session->outside_addr; // trial.h: of no client
 	*address = plan_address(&worker->plan, session->outside_addr);
 	if (!*address)
 		return 0;
 	int is_home = (*address)->network_count == 0
 		? session->network == 0
 		: plan_address_in_network(*address, session->network);
-	if (!is_home)
-		return 0;
+	if (!is_home || is_own)
+		return is_home;
 	if (drop == EGRET_DROP_NO_GATEWAY)
 		return found.rule && found.rule->action == EGRET_ACTION_GATEWAY &&
 			!(*address)->is_ready;

@@ -74,8 +74,28 @@ static int begins_session(const struct packet *packet)
 		(packet->protocol == IPPROTO_ICMP && packet->icmp_type == ICMP_IS_ECHO);
 }
 
+// A trial whose source is this box's own (trial.h): no client, no rule.
+static void classify_own(struct worker *worker, struct packet *packet)
+{
+	uint32_t source = read32(packet_ip(packet) + IPV4_SOURCE);
+	if (packet->trial == EGRET_TRIAL_NETWORK) {
+		packet->group = fib_lookup(&worker->fib, packet->network, packet->destination);
+		packet->is_decided = 1;
+		return;
+	}
+	packet->gateway = plan_address(&worker->plan, source);
+	if (!packet->gateway || !packet->gateway->is_ready)
+		packet_drop(packet, EGRET_DROP_NO_GATEWAY);
+	else if (!begins_session(packet))
+		packet_drop(packet, packet_untranslatable(packet));
+}
+
 static void classify_outbound(struct worker *worker, struct packet *packet)
 {
+	if (packet->trial > EGRET_TRIAL_CLIENT) {
+		classify_own(worker, packet);
+		return;
+	}
 	struct decide_source found;
 	enum egret_drop drop = decide_source(
 		&worker->plan, packet->source, packet->destination, &found);

@@ -233,7 +233,8 @@ static void parse_ipv4(struct worker *worker, struct packet *packet,
 	if (is_broadcast)
 		drop = EGRET_DROP_OTHER_HOST;
 	else if (ipv4_is_martian(source) ||
-		plan_is_own_source(&worker->plan, port->network, source))
+		(packet->trial <= EGRET_TRIAL_CLIENT &&
+			plan_is_own_source(&worker->plan, port->network, source)))
 		drop = EGRET_DROP_MARTIAN_SOURCE;
 	else if (ipv4_is_martian(destination))
 		drop = EGRET_DROP_MARTIAN_DESTINATION;

@@ -10,6 +10,7 @@
 #include "packet/offload.h"
 #include "pipeline/icmp.h"
 #include "pipeline/stage.h"
+#include "pipeline/trial.h"
 #include "plan/decide.h"
 #include "wire/header.h"
 
@@ -48,7 +49,7 @@ static int is_answering(const struct worker *worker, const struct egret_adjacenc
 // Chooses the path. Of several, one whose neighbor answers is taken before one whose does not.
 static enum egret_drop choose_path(struct worker *worker, struct packet *packet)
 {
-	int is_translated = packet->gateway != NULL ||
+	int is_translated = packet->gateway != NULL || packet->trial == EGRET_TRIAL_NETWORK ||
 		(packet_has_session(packet) && packet->direction == SESSION_OUTBOUND);
 	uint32_t hash = flow_hash(packet);
 	uint32_t destination = read32(packet_ip(packet) + IPV4_DESTINATION);
@@ -110,6 +111,8 @@ static void check_mtu(struct worker *worker, struct packet *packet)
 
 static void route(struct worker *worker, struct packet *packet)
 {
+	if (trial_is_own_session(worker, packet))
+		return; // for egretd: no route leads there
 	if (!packet->is_decided &&
 		!decide_route(&worker->fib, packet->gateway, packet->destination, &packet->network,
 			&packet->group)) {

@@ -88,7 +88,11 @@ static int prepare(struct worker *worker, struct packet *packet, struct lookup *
 	const struct egret_plan_port *port = plan_port(&worker->plan, packet->port);
 	uint32_t destination = read32(packet_ip(packet) + IPV4_DESTINATION);
 	const struct egret_plan_address *address = plan_address(&worker->plan, destination);
-	if (address) {
+	if (packet->trial > EGRET_TRIAL_CLIENT && !address) {
+		packet->direction = SESSION_OUTBOUND;
+		if (packet->trial == EGRET_TRIAL_NETWORK)
+			return 0; // from the box's own address: without translation
+	} else if (address) {
 		classify_inbound(worker, packet, port, address, destination);
 	} else {
 		packet->direction = SESSION_OUTBOUND;
@@ -121,7 +125,8 @@ static void use_session(struct worker *worker, struct packet *packet, uint32_t a
 		return; // the packet is processed as a first one
 	}
 	if (packet->direction == SESSION_OUTBOUND) {
-		if (!fib_group_leads(&worker->fib, session->client_group, packet->port, 0)) {
+		if (packet->trial <= EGRET_TRIAL_CLIENT &&
+			!fib_group_leads(&worker->fib, session->client_group, packet->port, 0)) {
 			packet_drop(packet, EGRET_DROP_WRONG_INTERFACE);
 			return;
 		}

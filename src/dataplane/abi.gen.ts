@@ -221,6 +221,50 @@ export const decision = {
 } as const;
 export const decisionBytes = 28;
 
+/** struct egret_neighbor_row. */
+export const neighborRow = {
+  /** when it came into its state; 0: a previous forwarder saw it. */
+  since_ns: { at: 0, as: 'u64' },
+  /** host order. */
+  address: { at: 8, as: 'u32' },
+  /** port slot. */
+  port: { at: 12, as: 'u16' },
+  /** 0 unknown, 1 resolving, 2 reachable, 3 failed. */
+  state: { at: 14, as: 'u16' },
+  /** its MAC address. */
+  mac: { at: 16, as: 'u8', count: 6 },
+  /** zero. */
+  reserved: { at: 22, as: 'u16' },
+} as const;
+export const neighborRowBytes = 24;
+
+/** struct egret_trial. */
+export const trial = {
+  /** when it was sent, or when the answer came. */
+  time_ns: { at: 0, as: 'u64' },
+  /** of the run; everything that answers it repeats it. */
+  number: { at: 8, as: 'u32' },
+  /** whose packet it is, EGRET_TRIAL_*; or FATE, or ANSWER. */
+  kind: { at: 12, as: 'u32' },
+  /** of the IPv4 packet that follows. */
+  bytes: { at: 16, as: 'u32' },
+  /** FATE: its source when it left; 0: it did not leave. */
+  outside_addr: { at: 20, as: 'u32' },
+  /** FATE: host order; 0: it did not leave. */
+  next_hop: { at: 24, as: 'u32' },
+  /** network slot. */
+  network: { at: 28, as: 'u16' },
+  /** slot of the port by which it enters, left, or answers. */
+  port: { at: 30, as: 'u16' },
+  /** FATE: enum egret_drop. */
+  drop: { at: 32, as: 'u16' },
+  /** FATE: 1 when the destination is this box. */
+  is_local: { at: 34, as: 'u16' },
+  /** zero. */
+  reserved: { at: 36, as: 'u32' },
+} as const;
+export const trialBytes = 40;
+
 /** struct egret_arena_found. */
 export const arenaFound = {
   /** 1 when its sessions can be kept. */
@@ -480,6 +524,8 @@ export const workerCounters = [
   'sessions_expired',
   /** NAT sessions removed because the configuration no longer allows them. */
   'sessions_revoked',
+  /** NAT sessions removed by `egret clear sessions`. */
+  'sessions_cleared',
   /** NAT sessions found by this forwarder when it started. */
   'sessions_rebuilt',
   /** Batches processed. */
@@ -503,6 +549,8 @@ export const workerCounterMeanings: Readonly<Record<WorkerCounter, string>> = {
     "NAT sessions removed by their timer",
   sessions_revoked:
     "NAT sessions removed because the configuration no longer allows them",
+  sessions_cleared:
+    "NAT sessions removed by `egret clear sessions`",
   sessions_rebuilt:
     "NAT sessions found by this forwarder when it started",
   batches:
@@ -540,3 +588,9 @@ export const ROLE_ANY = 3;
 export const ACTION_GATEWAY = 1;
 export const ACTION_MAIN = 2;
 export const ACTION_BLOCK = 3;
+export const TRIAL_CLIENT = 1;
+export const TRIAL_GATEWAY = 2;
+export const TRIAL_NETWORK = 3;
+export const TRIAL_FATE = 4;
+export const TRIAL_ANSWER = 5;
+export const TRIAL_BYTES = 2048;
