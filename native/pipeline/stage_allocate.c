@@ -48,8 +48,11 @@ static uint32_t create_outbound(
 		*drop = EGRET_DROP_TCP_NO_SYN;
 		return EGRET_NONE;
 	}
-	uint16_t share;
-	if (!may_have_more(worker, packet->source, packet->network, SESSION_OUTBOUND, &share, drop))
+	int is_own = packet->trial == EGRET_TRIAL_GATEWAY; // of no client, and few
+	uint16_t share = 0;
+	if (!is_own &&
+		!may_have_more(
+			worker, packet->source, packet->network, SESSION_OUTBOUND, &share, drop))
 		return EGRET_NONE;
 	struct session_request request = {
 		.inside_addr = packet->source,
@@ -64,7 +67,7 @@ static uint32_t create_outbound(
 	};
 	uint32_t at = session_create(worker->sessions, &request,
 		(uint32_t)(worker_random(worker) >> 32), worker->now_tick, drop);
-	if (at != EGRET_NONE)
+	if (at != EGRET_NONE && !is_own)
 		session_share_settle(worker->sessions, at, share);
 	return at;
 }
