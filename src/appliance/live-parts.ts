@@ -3,13 +3,16 @@
 import type { Speaker } from '../bgp/speaker.ts';
 import type { ArenaDataPlane } from '../dataplane/arena.ts';
 import type { Forwarder } from '../dataplane/forwarder.ts';
+import type { Trials } from '../dataplane/trials.ts';
 import type { AddressAssignment } from '../egress/addresses.ts';
 import { localAddresses, type PortChoice } from '../egress/ports.ts';
 import type { Readiness } from '../egress/readiness.ts';
 import { type Overlap, overlapsShownMax } from '../fib/overlaps.ts';
 import type { HostState } from '../kernel/host.ts';
 import type { Plumbing } from '../kernel/plumbing.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { LoopDelay } from '../lib/loop-delay.ts';
+import type { Random } from '../lib/random.ts';
 import type { WorkQueue } from '../lib/work-queue.ts';
 import { gatewayKey } from '../model/gateway-key.ts';
 import type { Model } from '../model/model.ts';
@@ -23,6 +26,9 @@ import type { Vrfs } from './vrf/vrfs.ts';
 
 /** The parts of a running appliance that status reads. */
 export interface Running {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly trials: Trials;
   readonly generation: number;
   readonly model: Model;
   readonly configErrors: readonly string[];
@@ -44,6 +50,9 @@ export function liveParts(appliance: Running): LiveParts {
   const { model, queue, ports, assignment, egress, dataPlane, plumbing } = appliance;
   const links = hostLinks(appliance.host.snapshot());
   return {
+    clock: appliance.clock,
+    random: appliance.random,
+    trials: appliance.trials,
     generation: appliance.generation,
     model,
     queue,

@@ -10,6 +10,7 @@ import { Speaker, type SpeakerEvent } from '../bgp/speaker.ts';
 import type { ArenaDataPlane } from '../dataplane/arena.ts';
 import { Forwarder } from '../dataplane/forwarder.ts';
 import { shrinkHeap } from '../dataplane/native.ts';
+import { Trials } from '../dataplane/trials.ts';
 import type { PortChoice } from '../egress/ports.ts';
 import { makeProbeTransport } from '../health/sockets.ts';
 import { HostSetup } from '../host-setup/host-setup.ts';
@@ -69,8 +70,10 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
   const { model, runDir, clock, queue, random, log, rtnetlink, host, state, dataPlane } = options;
   const plumbing = new Plumbing(rtnetlink, runDir.path, state.sysctls, log);
   const loopDelay = new LoopDelay(clock);
+  const trials = new Trials(clock);
   const forwarder = new Forwarder({
     ...runDir.forwarderPaths,
+    connected: (fd) => trials.attach(fd),
     isExternal: options.isForwarderExternal,
     heartbeatNs: () => dataPlane.forwarderHeartbeatNs(),
     clock,
@@ -123,6 +126,8 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
   const hostSetup = isHostManaged ? new HostSetup({ clock, log }) : undefined;
   return {
     clock,
+    random,
+    trials,
     queue,
     loopDelay,
     rtnetlink,

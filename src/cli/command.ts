@@ -109,6 +109,14 @@ export function findCommand(commands: readonly Command[], name: string | undefin
   throw usage(`there is no command ${name}${didYouMean(name, names)}`);
 }
 
+/** A whole number that an option gives. @throws EgretError USAGE */
+export function numberOf(call: Call, option: `--${string}`, otherwise: number): number {
+  const given = call.options.get(option);
+  if (given === undefined) return otherwise;
+  if (!/^\d{1,9}$/.test(given)) throw usage(`${option} takes a number, not ${given}`);
+  return Number(given);
+}
+
 /** @throws EgretError USAGE */
 export function takesNoWords(name: string, [first]: readonly string[]): void {
   if (first !== undefined) throw usage(`${name} takes no ${first}`);

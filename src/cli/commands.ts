@@ -10,9 +10,12 @@ import { diff } from './commands/diff.ts';
 import { makeHelp } from './commands/help.ts';
 import { history } from './commands/history.ts';
 import { image } from './commands/image.ts';
+import { ping } from './commands/ping.ts';
 import { rollback } from './commands/rollback.ts';
 import { run } from './commands/run.ts';
 import { show } from './commands/show.ts';
+import { tcpCheck } from './commands/tcp-check.ts';
+import { traceroute } from './commands/traceroute.ts';
 import { version } from './commands/version.ts';
 import { why } from './commands/why.ts';
 
@@ -28,6 +31,9 @@ export const commands: readonly Command[] = [
   image,
   show,
   why,
+  ping,
+  traceroute,
+  tcpCheck,
   makeCompletion(() => commands),
   version,
   makeHelp(() => commands),

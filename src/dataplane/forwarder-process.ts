@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import * as calls from './forwarder-calls.ts';
 import * as native from './native.ts';
 
 /** Where the forwarder of an arena is found. */
@@ -78,7 +79,7 @@ export async function killUnreachable(
 
 /** Stops the forwarder at the other end of a connection, of whatever build it is. */
 export async function stopForwarder(fd: number, pid: number, clock: Clock): Promise<void> {
-  native.forwarderStop(fd);
+  calls.forwarderStop(fd);
   native.closeFd(fd);
   await forwarderEnds(pid, clock);
 }
@@ -91,7 +92,7 @@ export async function stopAnyForwarder(
 ): Promise<void> {
   if (existsSync(place.socketPath)) {
     try {
-      const { fd, pid } = native.forwarderConnect(place.socketPath, connectTimeoutMs);
+      const { fd, pid } = calls.forwarderConnect(place.socketPath, connectTimeoutMs);
       await stopForwarder(fd, pid, clock);
     } catch (error) {
       log.debug({ error }, 'no forwarder answers');

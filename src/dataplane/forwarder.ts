@@ -15,10 +15,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { EgretError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import * as calls from './forwarder-calls.ts';
 import {
   type ForwarderPlace,
   forwarderEnds,
@@ -27,10 +28,13 @@ import {
   stopForwarder,
 } from './forwarder-process.ts';
 import * as native from './native.ts';
+import { streamOf } from './stream.ts';
 
 export interface ForwarderOptions extends ForwarderPlace {
   /** When it last came to the end of a piece of work (ArenaDataPlane.forwarderHeartbeatNs). */
   readonly heartbeatNs: () => bigint;
+  /** One runs that was adopted or just started, and has its ports. @param fd - the connection to it */
+  readonly connected?: (fd: number) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -59,7 +63,7 @@ interface UnfitForwarder {
 export class Forwarder {
   readonly #options: ForwarderOptions;
   /** By slot. The descriptors are ours; the forwarder has duplicates. */
-  readonly #ports = new Map<number, native.HeldPort>();
+  readonly #ports = new Map<number, calls.HeldPort>();
   #connection: { readonly fd: number; readonly pid: number; readonly socket: Socket } | undefined;
   #netlinkFd = -1;
   #backOffMs = 0;
@@ -103,11 +107,12 @@ export class Forwarder {
   async start(): Promise<'adopted' | 'started'> {
     const found = await this.#find();
     if (found) {
-      for (const port of native.forwarderTakePorts(this.#connection!.fd, connectTimeoutMs)) {
+      for (const port of calls.forwarderTakePorts(this.#connection!.fd, connectTimeoutMs)) {
         this.#ports.set(port.slot, port);
       }
       // The old netlink socket works on, but a fresh one is read from the start: nothing is missed.
       this.#handNetlink();
+      this.#tolerate(() => this.#options.connected?.(this.#connection!.fd));
       return 'adopted';
     }
     await this.#spawn();
@@ -123,15 +128,15 @@ export class Forwarder {
     const held = this.#ports.get(slot);
     if (held?.ifindex === ifindex) return;
     if (held) this.closePort(slot);
-    const port: native.HeldPort = { slot, ifindex, fd: native.packetSocket(ifindex) };
+    const port: calls.HeldPort = { slot, ifindex, fd: native.packetSocket(ifindex) };
     this.#ports.set(slot, port);
     if (this.#connection) this.#handPort(this.#connection.fd, port, false);
   }
 
   /** @throws NATIVE_FAILED; a port that was refused, e.g. since its interface was removed, is closed */
-  #handPort(fd: number, port: native.HeldPort, isDiscarding: boolean): void {
+  #handPort(fd: number, port: calls.HeldPort, isDiscarding: boolean): void {
     try {
-      native.forwarderAddPort(fd, port, isDiscarding);
+      calls.forwarderAddPort(fd, port, isDiscarding);
     } catch (error) {
       // A forwarder that does not answer takes the port later, or the next one does.
       if (!isSilence(error)) {
@@ -148,7 +153,7 @@ export class Forwarder {
     this.#ports.delete(slot);
     native.closeFd(held.fd);
     if (this.#connection)
-      this.#tolerate(() => native.forwarderRemovePort(this.#connection!.fd, slot));
+      this.#tolerate(() => calls.forwarderRemovePort(this.#connection!.fd, slot));
   }
 
   /** Ports that are open now: slot → interface index. */
@@ -158,7 +163,7 @@ export class Forwarder {
 
   /** Wakes it from its sleep, so that a new plan is taken up at once. */
   wake(): void {
-    if (this.#connection) native.forwarderWake(this.#connection.fd);
+    if (this.#connection) calls.forwarderWake(this.#connection.fd);
   }
 
   /** Stops it in order. Sessions stay in the arena. */
@@ -170,7 +175,7 @@ export class Forwarder {
     this.#starting?.kill('SIGKILL');
     if (this.#connection) {
       const { fd, pid } = this.#connection;
-      native.forwarderStop(fd);
+      calls.forwarderStop(fd);
       // A supervisor's is the supervisor's to kill.
       if (!this.#options.isExternal) await forwarderEnds(pid, this.#options.clock);
     }
@@ -206,14 +211,14 @@ export class Forwarder {
     if (!existsSync(socketPath)) return false;
     let fd = -1;
     try {
-      const found = native.forwarderConnect(socketPath, connectTimeoutMs);
+      const found = calls.forwarderConnect(socketPath, connectTimeoutMs);
       fd = found.fd;
-      const { arenaInode, sessions } = native.forwarderHolds(fd);
+      const { arenaInode, sessions } = calls.forwarderHolds(fd);
       if (!found.isSameAbi || arenaInode !== statSync(arenaPath, { bigint: true }).ino) {
         const reason = found.isSameAbi ? 'it works on another arena' : 'it is of another version';
         return { fd, pid: found.pid, sessions, reason };
       }
-      const socket = new Socket({ fd, readable: true, writable: false });
+      const socket = streamOf(fd, false);
       const connection = { fd, pid: found.pid, socket };
       this.#connection = connection;
       this.#startedAtMs = clock.nowMs();
@@ -284,6 +289,7 @@ export class Forwarder {
     }
     // After the ports: without a port, their neighbors would be removed.
     this.#tolerate(() => this.#handNetlink());
+    this.#tolerate(() => this.#options.connected?.(fd));
   }
 
   async #connects(): Promise<boolean> {
@@ -297,7 +303,7 @@ export class Forwarder {
   #handNetlink(): void {
     if (this.#netlinkFd >= 0) native.closeFd(this.#netlinkFd);
     this.#netlinkFd = native.neighborSocket();
-    native.forwarderSetNetlink(this.#connection!.fd, this.#netlinkFd);
+    calls.forwarderSetNetlink(this.#connection!.fd, this.#netlinkFd);
   }
 
   #checkHeartbeatSoon(): void {

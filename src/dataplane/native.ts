@@ -20,13 +20,6 @@ import { PORT_MAX, type Status, statuses } from './abi.gen.ts';
 /** An opaque pointer of the library's. */
 export type Handle = { readonly opaque: 'libegret' };
 
-/** A port whose descriptor the forwarder holds. */
-export interface HeldPort {
-  readonly slot: number;
-  readonly ifindex: number;
-  readonly fd: number;
-}
-
 /** The status and errno of a failed call, as `cause` of its EgretError. */
 export interface NativeCause {
   readonly status: Status;
@@ -110,6 +103,13 @@ export const c = {
   forwarderAddPort: library.func('int egret_forwarder_add_port(int, uint16_t, uint32_t, int, int)'),
   forwarderRemovePort: library.func('int egret_forwarder_remove_port(int, uint16_t)'),
   forwarderSetNetlink: library.func('int egret_forwarder_set_netlink(int, int)'),
+  forwarderOpenTrials: library.func('int egret_forwarder_open_trials(int)'),
+  forwarderClearSessions: library.func(
+    'int egret_forwarder_clear_sessions(int, uint32_t, uint32_t, uint32_t, uint32_t, _Inout_ uint32_t *)',
+  ),
+  neighborsRead: library.func(
+    'int egret_neighbors_read(void *, _Inout_ uint32_t *, void *, uint32_t)',
+  ),
   forwarderWake: library.func('int egret_forwarder_wake(int)'),
   forwarderStop: library.func('int egret_forwarder_stop(int)'),
   packetSocket: library.func('int egret_packet_socket(uint32_t)'),
@@ -291,61 +291,22 @@ export function readSessions(
   return { count, cursor: moving[0]! };
 }
 
+export function readNeighbors(
+  arena: Handle,
+  cursor: number,
+  rows: Uint8Array,
+  rowsMax: number,
+): { count: number; cursor: number } {
+  const moving = [cursor];
+  const count = checked('neighbors_read', c.neighborsRead(arena, moving, rows, rowsMax));
+  return { count, cursor: moving[0]! };
+}
+
 /** @returns false when no such address has a slot */
 export const readPool = (arena: Handle, slot: number, row: Uint8Array): boolean =>
   c.readPool(arena, slot, row) === 0;
 export const why = (arena: Handle, client: number, destination: number, row: Uint8Array): number =>
   checked('why', c.why(arena, client, destination, row));
-
-// -- Forwarder ------------------------------------------------------------------------------------
-
-/** @returns also a forwarder that was built from another abi.h, which can only be queried and stopped */
-export function forwarderConnect(
-  path: string,
-  timeoutMs: number,
-): { fd: number; pid: number; isSameAbi: boolean } {
-  const fd = [-1];
-  const pid = [0];
-  const result = Number(c.forwarderConnect(path, timeoutMs, fd, pid));
-  const isSameAbi = statuses[-result] !== 'NATIVE_ABI_MISMATCH';
-  if (isSameAbi) checked('forwarder_connect', result);
-  return { fd: fd[0]!, pid: pid[0]!, isSameAbi };
-}
-
-/** The inode of the arena that a forwarder works on (0: it does not say), and its sessions. */
-export function forwarderHolds(fd: number): { arenaInode: bigint; sessions: number } {
-  const arenaInode = [0n];
-  const sessions = [0];
-  checked('forwarder_holds', c.forwarderHolds(fd, arenaInode, sessions));
-  return { arenaInode: BigInt(arenaInode[0]!), sessions: sessions[0]! };
-}
-
-export function forwarderTakePorts(fd: number, timeoutMs: number): HeldPort[] {
-  const slots = new Uint16Array(PORT_MAX);
-  const ifindexes = new Uint32Array(PORT_MAX);
-  const fds = new Int32Array(PORT_MAX);
-  const count = checked(
-    'forwarder_take_ports',
-    c.forwarderTakePorts(fd, timeoutMs, slots, ifindexes, fds),
-  );
-  return Array.from({ length: count }, (_, i) => ({
-    slot: slots[i]!,
-    ifindex: ifindexes[i]!,
-    fd: fds[i]!,
-  }));
-}
-
-export const forwarderAddPort = (fd: number, port: HeldPort, isDiscarding: boolean): number =>
-  checked(
-    'forwarder_add_port',
-    c.forwarderAddPort(fd, port.slot, port.ifindex, port.fd, isDiscarding ? 1 : 0),
-  );
-export const forwarderRemovePort = (fd: number, slot: number): number =>
-  checked('forwarder_remove_port', c.forwarderRemovePort(fd, slot));
-export const forwarderSetNetlink = (fd: number, netlinkFd: number): number =>
-  checked('forwarder_set_netlink', c.forwarderSetNetlink(fd, netlinkFd));
-export const forwarderWake = (fd: number): number => Number(c.forwarderWake(fd));
-export const forwarderStop = (fd: number): number => Number(c.forwarderStop(fd));
 
 // -- Descriptors ----------------------------------------------------------------------------------
 

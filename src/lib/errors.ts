@@ -130,6 +130,11 @@ const registry = {
     hint: 'Remove them, choose another routeTableIndex, or set routes.mirror: false.',
     exit: 1,
   },
+  TRIALS_BUSY: {
+    message: ({ count }) => `${count} of ping, traceroute and tcp-check run already.`,
+    hint: 'Wait until one of them is through.',
+    exit: 1,
+  },
   FORWARDER_FAILED: {
     message: ({ reason }) => `The forwarder did not start: ${reason}.`,
     hint: 'build/egret-forwarder must be in the folder of build/egret; its own message is in the log.',

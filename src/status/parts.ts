@@ -2,9 +2,12 @@
 /** What status reads of a running egretd, collected for each request. */
 import type { NeighborRow } from '../bgp/status.ts';
 import type { DataPlane } from '../dataplane/dataplane.ts';
+import type { TrialRun } from '../dataplane/trials.ts';
 import type { AddressAssignment } from '../egress/addresses.ts';
 import type { HostLink, PortChoice } from '../egress/ports.ts';
 import type { Readiness } from '../egress/readiness.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Random } from '../lib/random.ts';
 import type { WorkQueue } from '../lib/work-queue.ts';
 import type { Model, Network } from '../model/model.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
@@ -12,6 +15,10 @@ import type { Rib } from '../rib/rib.ts';
 import type { DaemonCounter } from './daemon-counters.ts';
 
 export interface LiveParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Packets through the data plane. */
+  readonly trials: { open(): TrialRun };
   /** Ascends with every configuration that was taken. */
   readonly generation: number;
   readonly model: Model;

@@ -16,7 +16,7 @@ import {
 } from '../lib/json-schema.ts';
 import { viewNames } from './views.ts';
 
-const command = object({ command: choice(['show', 'why']) });
+const command = object({ command: choice(['show', 'why', 'ping', 'traceroute', 'tcp-check']) });
 
 /** Columns of the terminal; null: no limit. */
 const width = defaulted(nullable(integer()), null);
@@ -38,7 +38,29 @@ const why = object({
   width,
 });
 
-export type StatusRequest = JsonValue<typeof show> | JsonValue<typeof why>;
+const words = list(text(), 'As the command line has them');
+
+const ping = object({
+  command: choice(['ping']),
+  words,
+  count: defaulted(integer(), 5),
+  size: defaulted(integer(), 56),
+  isWhole: defaulted(boolean(), false),
+});
+
+const traceroute = object({
+  command: choice(['traceroute']),
+  words,
+  hopsMax: defaulted(integer(), 30),
+});
+
+const tcpCheck = object({ command: choice(['tcp-check']), words });
+
+const requests = { show, why, ping, traceroute, 'tcp-check': tcpCheck } as const;
+
+export type StatusRequest = {
+  [Name in keyof typeof requests]: JsonValue<(typeof requests)[Name]>;
+}[keyof typeof requests];
 
 /** @throws EgretError USAGE, naming what is wrong */
 export function parseRequest(line: string): StatusRequest {
@@ -48,7 +70,24 @@ export function parseRequest(line: string): StatusRequest {
   } catch {
     throw new EgretError('USAGE', { what: 'The request is not JSON' });
   }
-  return read(command, value).command === 'show' ? read(show, value) : read(why, value);
+  const { command: name } = read(command, value);
+  const request = read<StatusRequest>(requests[name], value);
+  checkRanges(request);
+  return request;
+}
+
+/** So that no one keeps a run going for long. @throws EgretError USAGE */
+function checkRanges(request: StatusRequest): void {
+  if (request.command === 'ping') {
+    within('--count', request.count, 1, 100);
+    within('--size', request.size, 0, 1900);
+  }
+  if (request.command === 'traceroute') within('--max-hops', request.hopsMax, 1, 64);
+}
+
+function within(what: string, value: number, min: number, max: number): void {
+  if (value >= min && value <= max) return;
+  throw new EgretError('USAGE', { what: `${what} is from ${min} to ${max}` });
 }
 
 function read<Value>(schema: Json<Value>, value: unknown): Value {

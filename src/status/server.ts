@@ -6,6 +6,9 @@ import type { Answer } from '../ipc/protocol.ts';
 import { assert } from '../lib/assert.ts';
 import type { LiveParts } from './parts.ts';
 import { parseRequest } from './request.ts';
+import { ping } from './trial/ping.ts';
+import { tcpCheck } from './trial/tcp-check.ts';
+import { traceroute } from './trial/traceroute.ts';
 import { viewNamed } from './views.ts';
 import { explain } from './why.ts';
 import { printWhy } from './why-report.ts';
@@ -31,6 +34,11 @@ async function* answer(line: string, parts: LiveParts): Answer {
     yield printWhy(report, request);
     return report.verdict === 'dropped' ? exitDropped : undefined;
   }
+  if (request.command === 'ping') return yield* ping(parts, request.words, request);
+  if (request.command === 'traceroute') {
+    return yield* traceroute(parts, request.words, request.hopsMax);
+  }
+  if (request.command === 'tcp-check') return yield* tcpCheck(parts, request.words);
   const view = viewNamed(request.view);
   assert(view !== undefined, 'a request names a view that exists');
   yield* view.print(parts, request.words, request);

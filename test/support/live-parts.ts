@@ -10,6 +10,8 @@ import { makeReport } from '../../src/config/yaml/located.ts';
 import type { DataPlane, NatSession } from '../../src/dataplane/dataplane.ts';
 import type { HostLink, PortChoice } from '../../src/egress/ports.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { EgretError } from '../../src/lib/errors.ts';
+import { systemRandom } from '../../src/lib/random.ts';
 import { WorkQueue } from '../../src/lib/work-queue.ts';
 import type { Model } from '../../src/model/model.ts';
 import { parseIpv4, parseIpv4Prefix } from '../../src/net/ipv4.ts';
@@ -241,6 +243,13 @@ export function makeLiveParts(): LiveParts {
   const ready = { isReady: true, reason: 'a neighbor is up' };
   const waiting = { isReady: false, reason: 'no neighbor is up: 172.16.2.1 is Idle' };
   return {
+    clock: systemClock,
+    random: systemRandom,
+    trials: {
+      open: () => {
+        throw new EgretError('FORWARDER_FAILED', { reason: 'none runs' });
+      },
+    },
     generation: 7,
     model: resolved(),
     queue: new WorkQueue(systemClock),

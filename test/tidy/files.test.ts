@@ -36,7 +36,7 @@ describe('files', () => {
       ...['bgp/connection', 'bgp/routes', 'bgp/wire'],
       ...['cli/commands', 'cli/editor', 'cli/shell'],
       ...['config/kinds', 'config/resolve', 'config/schema', 'config/yaml'],
-      'status/views',
+      ...['status/trial', 'status/views'],
     ];
     const deep = product
       .map((path) => relative('src', dirname(path)))
