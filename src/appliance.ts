@@ -253,8 +253,8 @@ export class Appliance {
     dataPlane.close();
     // After an orderly stop, the state file has only the addresses of each gateway. If a previous
     // instance's guard stays, so does its state, e.g. which tables may hold its routes.
-    const { addresses, mirrorProtocol } = this.#state();
-    const left = isGuardLeft ? this.#previous : { ...emptyState, addresses, mirrorProtocol };
+    const { addresses, mirrorProtocol, neighborsDown } = this.#state();
+    const left = isGuardLeft ? this.#previous : { ...emptyState, addresses, mirrorProtocol, neighborsDown };
     stateFile.stop();
     stateFile.write(() => left);
     this.#runDir.clean();

@@ -98,6 +98,7 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
     log,
     transport: makeSocketTransport(bgpSockets, clock, queue),
     rib: (network) => vrfs.get(network).rib,
+    down: new Map(Object.entries(state.neighborsDown)),
     changed: (event) => listener.speakerChanged(event, neighborKey(event.network, event.address)),
   });
   const remember = (): void => listener.remember();

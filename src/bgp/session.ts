@@ -36,6 +36,7 @@ import { describeCapability } from './wire/capability.ts';
 import {
   type BgpFault,
   makeCease,
+  makeOperatorCease,
   type Notification,
   notificationCode,
 } from './wire/notification.ts';
@@ -110,6 +111,10 @@ export class Session {
     return this.#neighbor;
   }
 
+  get policy(): SessionPolicy {
+    return this.#routes.policy;
+  }
+
   start(): void {
     this.#isStopped = false;
     this.#primary.dispatch({ kind: 'automaticStart' });
@@ -135,6 +140,18 @@ export class Session {
     this.#secondary = undefined;
     this.#primary.abandon();
     this.#routes.abandon();
+  }
+
+  /** Starts the session over (RFC 4486, Administrative Reset), without waiting. */
+  reset(): void {
+    const fault = makeOperatorCease('administrativeReset', '');
+    (this.#established ?? this.#primary).dispatch({ kind: 'automaticStop', fault });
+    this.#primary.dispatch({ kind: 'automaticStart' });
+  }
+
+  /** Announces all again and asks for all (RFC 2918). @returns false: the neighbor cannot be asked */
+  refresh(): boolean {
+    return this.#routes.refresh();
   }
 
   /** A connection from the neighbor's address, on its network's listener. */

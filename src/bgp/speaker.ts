@@ -27,7 +27,7 @@ import { rulesOf } from './routes/policy.ts';
 import { isSameSession } from './same-session.ts';
 import { Session, type SessionSurroundings } from './session.ts';
 import type { NeighborRow } from './status.ts';
-import { type ceaseSubcode, makeCease } from './wire/notification.ts';
+import { type ceaseSubcode, makeCease, makeOperatorCease } from './wire/notification.ts';
 
 export interface SpeakerConfig {
   readonly listenPort: number;
@@ -69,6 +69,8 @@ export interface SpeakerOptions {
   /** The RIB of a network, a new one when it was removed meanwhile; undefined: the main table's. */
   rib(network: string | undefined): RibInput;
   changed(event: SpeakerEvent): void;
+  /** Neighbors that the operator keeps down, by key, each with the words for it. */
+  readonly down?: ReadonlyMap<string, string>;
 }
 
 interface BoundListener {
@@ -83,6 +85,8 @@ const endingMs = 1_000;
 export class Speaker {
   readonly #options: SpeakerOptions;
   readonly #sessions = new Map<string, Session>();
+  /** Kept down by the operator: by key, the words for the neighbor. */
+  readonly #down: Map<string, string>;
   readonly #listeners = new Map<string, BoundListener>();
   readonly #exports = new Map<string, readonly Ipv4[]>();
   readonly #ending = new Map<Connection, Timer>();
@@ -95,6 +99,7 @@ export class Speaker {
 
   constructor(options: SpeakerOptions) {
     this.#options = options;
+    this.#down = new Map(options.down);
   }
 
   /** Connections that belonged to no neighbor. */
@@ -120,6 +125,7 @@ export class Speaker {
       const isSameRib = next && session.rib === this.#options.rib(next.network);
       if (isSameRib && isSameSession(session.neighbor, next)) continue;
       const subcode = next ? 'configurationChange' : 'peerDeconfigured';
+      if (!next) this.#down.delete(key);
       this.#remove(key, session, subcode);
     }
     for (const [key, neighbor] of wanted) {
@@ -144,7 +150,45 @@ export class Speaker {
   }
 
   snapshot(): NeighborRow[] {
-    return [...this.#sessions.values()].map((session) => session.snapshot());
+    return [...this.#sessions].map(([key, session]) => {
+      const words = this.#down.get(key);
+      if (words === undefined) return session.snapshot();
+      const warning = `kept down by the operator${words === '' ? '' : `: ${words}`}`;
+      return { ...session.snapshot(), warning };
+    });
+  }
+
+  /** Neighbors that the operator keeps down, for the state file. */
+  get down(): ReadonlyMap<string, string> {
+    return this.#down;
+  }
+
+  /**
+   * Keeps a neighbor down, with Cease, Administrative Shutdown and these words (RFC 9003), or with
+   * undefined lets it come up again.
+   */
+  setDown(key: string, words: string | undefined): void {
+    const session = this.#sessions.get(key);
+    if (!session) return;
+    if (words !== undefined) {
+      this.#down.set(key, words);
+      session.stop(makeOperatorCease('administrativeShutdown', words));
+    } else if (this.#down.delete(key)) {
+      this.#sessions.delete(key);
+      this.#add(key, session.neighbor, session.policy);
+    }
+  }
+
+  /** Starts a neighbor's session over. @returns false while it is kept down */
+  reset(key: string): boolean {
+    if (this.#down.has(key)) return false;
+    this.#sessions.get(key)?.reset();
+    return true;
+  }
+
+  /** Announces all to a neighbor and asks it for all. @returns false when that cannot be */
+  refresh(key: string): boolean {
+    return this.#sessions.get(key)?.refresh() ?? false;
   }
 
   /** Ends all sessions: NOTIFICATION Cease, Administrative Shutdown. Takes a second at most. */
@@ -187,7 +231,7 @@ export class Speaker {
     const session = new Session(around, neighbor, policy, restart);
     this.#sessions.set(key, session);
     session.setExports(this.#exports.get(network ?? '') ?? []);
-    session.start();
+    if (!this.#down.has(key)) session.start();
   }
 
   #remove(key: string, session: Session, subcode: keyof typeof ceaseSubcode): void {

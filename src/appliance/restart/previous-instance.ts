@@ -11,7 +11,7 @@ import { emptyState, type State } from './run-dir.ts';
  * @returns the state file of an egretd that keeps running, or stops alone
  */
 export function stateOf(
-  { egress, mirrors, neighbors, plumbing, publication }: Parts,
+  { egress, mirrors, neighbors, plumbing, publication, speaker }: Parts,
   addresses: AddressAssignment,
   waiting: readonly string[],
 ): State {
@@ -27,6 +27,7 @@ export function stateOf(
     mirrorProtocol: mirrors.protocol,
     neighborsUp: [...new Set([...waiting, ...egress.readinesses.neighborsUp()])],
     sysctls: plumbing.sysctlRecord(),
+    neighborsDown: Object.fromEntries(speaker.down),
     routerId: routerId === undefined ? '' : formatIpv4(routerId),
   };
 }

@@ -43,6 +43,8 @@ const stateSchema = object({
   neighborsUp: defaulted(list(text()), []),
   /** Kernel settings as they were before us: path → value. */
   sysctls: defaulted(mapping(text()), {}),
+  /** Neighbors that the operator keeps down: by key (neighborKey), the words for each. */
+  neighborsDown: defaulted(mapping(text()), {}),
   /** BGP identifier; empty: none was chosen. A neighbor takes another one for another router. */
   routerId: defaulted(text(), ''),
 });
@@ -57,6 +59,7 @@ export const emptyState: State = {
   mirrorProtocol: 0,
   neighborsUp: [],
   sysctls: {},
+  neighborsDown: {},
   routerId: '',
 };
 

@@ -86,6 +86,10 @@ export class NeighborRoutes {
     );
   }
 
+  get policy(): SessionPolicy {
+    return this.#policy;
+  }
+
   up(connection: RoutesConnection): void {
     this.#connection = connection;
     this.#isEndOfRibReceived = false;
@@ -160,11 +164,24 @@ export class NeighborRoutes {
     this.#imported?.setPolicy(neighbor, policy.importRules);
     if (this.#exported) this.#sendUpdates(this.#exported.setRules(policy.exportRules));
     if (!this.#connection || isImportSame) return true;
-    const { hasRouteRefresh, hasEnhancedRouteRefresh } = this.#connection.negotiated;
-    if (!hasRouteRefresh) return false;
+    const { negotiated } = this.#connection;
+    if (!negotiated.hasRouteRefresh) return false;
+    this.#askAgain(negotiated);
+    return true;
+  }
+
+  /** Announces all again, and asks for all. @returns false when it is not up, or has no route refresh */
+  refresh(): boolean {
+    const negotiated = this.#connection?.negotiated;
+    if (!negotiated?.hasRouteRefresh) return false;
+    this.#repeatExports(ipv4Unicast, negotiated);
+    this.#askAgain(negotiated);
+    return true;
+  }
+
+  #askAgain({ hasEnhancedRouteRefresh }: Negotiated): void {
     this.#sendRefresh(refreshSubtype.request, ipv4Unicast);
     this.#refresh.sent(hasEnhancedRouteRefresh);
-    return true;
   }
 
   /** @returns the NOTIFICATION to send, when the UPDATE ends the session */

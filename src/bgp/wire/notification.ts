@@ -116,6 +116,16 @@ export function makeCease(subcode: keyof typeof ceaseSubcode, reason: string): B
   return makeFault(notificationCode.cease, ceaseSubcode[subcode], reason);
 }
 
+/** What an operator asks for, with a text for the neighbor's (RFC 9003); '': none. */
+export function makeOperatorCease(
+  subcode: 'administrativeShutdown' | 'administrativeReset',
+  words: string,
+): BgpFault {
+  const data = words === '' ? noBytes : encodeShutdownText(words);
+  const reason = words === '' ? 'by the operator' : `by the operator: ${words}`;
+  return makeFault(notificationCode.cease, ceaseSubcode[subcode], reason, data);
+}
+
 /** RFC 8538 §3.1: what ends the session and its routes, with the NOTIFICATION that it stands for. */
 export function makeHardReset(fault: BgpFault): BgpFault {
   const data = new ByteWriter().u8(fault.code).u8(fault.subcode).bytes(fault.data).done();
