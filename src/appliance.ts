@@ -11,6 +11,7 @@
  * Reconciliation is idempotent and runs, one at a time, whenever the Model or the host changed. Every
  * change is made by it or by `#evaluate` (readiness, plan, announcements).
  */
+
 import type { Outlook } from './appliance/effects.ts';
 import { checkHost, hostLinks, neighborsToKeep, portsOf } from './appliance/host/host-view.ts';
 import { restartReasons, takeRoom } from './appliance/host/limits.ts';
@@ -66,6 +67,7 @@ export class Appliance {
   readonly #log: Log;
   readonly #runDir: RunDir;
   readonly #parts: Parts;
+  readonly operations: Parts['operations'];
   readonly #reconciler: Reconciler;
   /** What the previous instance left. */
   readonly #previous: State;
@@ -102,6 +104,7 @@ export class Appliance {
       readinessChanged: () => this.queue.add(this.#evaluation),
       remember: () => this.#remember(),
     });
+    this.operations = this.#parts.operations;
     this.#assignment = this.#assign(model, previousAssignment(state));
     this.#reconciler = new Reconciler({ clock, queue, log, steps: this.#steps() });
   }
@@ -254,7 +257,9 @@ export class Appliance {
     // After an orderly stop, the state file has only the addresses of each gateway. If a previous
     // instance's guard stays, so does its state, e.g. which tables may hold its routes.
     const { addresses, mirrorProtocol, neighborsDown } = this.#state();
-    const left = isGuardLeft ? this.#previous : { ...emptyState, addresses, mirrorProtocol, neighborsDown };
+    const left = isGuardLeft
+      ? this.#previous
+      : { ...emptyState, addresses, mirrorProtocol, neighborsDown };
     stateFile.stop();
     stateFile.write(() => left);
     this.#runDir.clean();
@@ -371,8 +376,6 @@ export class Appliance {
       this.queue.add(this.#evaluation);
     });
   }
-
-  // -- What the next instance needs ---------------------------------------------------------------
 
   #remember(): void {
     this.#parts.stateFile.write(() => this.#state());

@@ -115,7 +115,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     ),
     await RequestServer.listen(
       runDir.file('admin.sock'),
-      adminService(adminCommands, () => ({ control, live: appliance.live() }), log),
+      adminService(
+        adminCommands,
+        () => ({ control, live: appliance.live(), operations: appliance.operations }),
+        log,
+      ),
       appliance.queue,
       log,
     ),

@@ -32,6 +32,7 @@ import { BgpNeighbors } from './host/bgp-neighbors.ts';
 import { plumbingWanted } from './host/host-view.ts';
 import { Memory } from './host/memory.ts';
 import { bgpSockets, mirrorNative, probeSockets } from './host/native-sockets.ts';
+import { makeOperations } from './operations.ts';
 import type { RunDir, State } from './restart/run-dir.ts';
 import { StateFile } from './restart/state-file.ts';
 import { Mirrors } from './vrf/mirrors.ts';
@@ -126,6 +127,7 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
   const { isHostManaged } = options;
   const hostSetup = isHostManaged ? new HostSetup({ clock, log }) : undefined;
   return {
+    operations: makeOperations({ forwarder, speaker, queue }, remember),
     clock,
     random,
     trials,

@@ -66,7 +66,7 @@ export class Session {
   readonly #log: Log;
   readonly #record: SessionRecord;
   readonly #damping: Damping;
-  readonly #routes: NeighborRoutes;
+  readonly routes: NeighborRoutes;
   #neighbor: SpeakerNeighbor;
   #restart: RestartFlags;
   #primary: Peering;
@@ -98,7 +98,7 @@ export class Session {
     const { clock, rib, changed } = around;
     const record = this.#record;
     const routesAround = { clock, log: this.#log, rib, record, changed };
-    this.#routes = new NeighborRoutes(routesAround, neighbor, policy);
+    this.routes = new NeighborRoutes(routesAround, neighbor, policy);
     this.#host = this.#makeHost();
     this.#primary = new Peering(this.#host);
   }
@@ -109,10 +109,6 @@ export class Session {
 
   get neighbor(): SpeakerNeighbor {
     return this.#neighbor;
-  }
-
-  get policy(): SessionPolicy {
-    return this.#routes.policy;
   }
 
   start(): void {
@@ -129,7 +125,7 @@ export class Session {
       peering.abandon();
     }
     this.#secondary = undefined;
-    this.#routes.drop();
+    this.routes.drop();
   }
 
   /** Ends for good without a NOTIFICATION, for an upgrade: the neighbor keeps our routes. */
@@ -139,7 +135,7 @@ export class Session {
     this.#secondary?.abandon();
     this.#secondary = undefined;
     this.#primary.abandon();
-    this.#routes.abandon();
+    this.routes.abandon();
   }
 
   /** Starts the session over (RFC 4486, Administrative Reset), without waiting. */
@@ -147,11 +143,6 @@ export class Session {
     const fault = makeOperatorCease('administrativeReset', '');
     (this.#established ?? this.#primary).dispatch({ kind: 'automaticStop', fault });
     this.#primary.dispatch({ kind: 'automaticStart' });
-  }
-
-  /** Announces all again and asks for all (RFC 2918). @returns false: the neighbor cannot be asked */
-  refresh(): boolean {
-    return this.#routes.refresh();
   }
 
   /** A connection from the neighbor's address, on its network's listener. */
@@ -168,7 +159,7 @@ export class Session {
   }
 
   setExports(addresses: readonly Ipv4[]): void {
-    this.#routes.setExports(addresses);
+    this.routes.setExports(addresses);
   }
 
   /** New filters without a new session: what came is asked for again, what went is corrected. */
@@ -178,7 +169,7 @@ export class Session {
     if (!isLimitSame && this.#damping.limitChanged()) {
       this.#primary.dispatch({ kind: 'automaticStart' });
     }
-    if (this.#routes.setPolicy(neighbor, policy)) return;
+    if (this.routes.setPolicy(neighbor, policy)) return;
     const reason = 'new import filters, and the neighbor has no route refresh';
     this.#established?.dispatch({
       kind: 'automaticStop',
@@ -215,7 +206,7 @@ export class Session {
       capabilitiesAdvertised: ours,
       capabilitiesReceived: theirs,
       capabilitiesNegotiated: ours.filter((each) => theirs.includes(each)),
-      ...this.#routes.snapshot(),
+      ...this.routes.snapshot(),
       ...this.#record.snapshot(),
     };
   }
@@ -249,8 +240,8 @@ export class Session {
       down: (_, isGraceful) => this.#down(isGraceful),
       damp: (peering, cause) => this.#damp(peering, cause),
       moved: (peering, from) => this.#moved(peering, from),
-      updateReceived: (body) => this.#routes.updateReceived(body),
-      routeRefreshReceived: (body) => this.#routes.routeRefreshReceived(body),
+      updateReceived: (body) => this.routes.updateReceived(body),
+      routeRefreshReceived: (body) => this.routes.routeRefreshReceived(body),
       sent: (type) => this.#record.sent(type),
       received: (type) => this.#record.received(type),
       failed: (text) => this.#record.failed(text),
@@ -377,7 +368,7 @@ export class Session {
     this.#restart = { isRestarting: false, isForwardingPreserved: true };
     this.#record.establishedCount += 1;
     this.#record.note('Established');
-    this.#routes.up({
+    this.routes.up({
       negotiated,
       localAddress: connection.localAddress,
       send: (type, body) => peering.send(type, body),
@@ -391,7 +382,7 @@ export class Session {
     const upMs = this.#around.clock.nowMs() - this.#sinceMs;
     this.#damping.sessionDown(upMs);
     this.#established = undefined;
-    this.#routes.down(isGraceful);
+    this.routes.down(isGraceful);
     record.down(upMs, isGraceful);
     this.#log.warn({ lastError: record.lastError?.text, isGraceful }, 'BGP session down');
     this.#around.changed('down');

@@ -175,7 +175,7 @@ export class Speaker {
       session.stop(makeOperatorCease('administrativeShutdown', words));
     } else if (this.#down.delete(key)) {
       this.#sessions.delete(key);
-      this.#add(key, session.neighbor, session.policy);
+      this.#add(key, session.neighbor, session.routes.policy);
     }
   }
 
@@ -188,7 +188,7 @@ export class Speaker {
 
   /** Announces all to a neighbor and asks it for all. @returns false when that cannot be */
   refresh(key: string): boolean {
-    return this.#sessions.get(key)?.refresh() ?? false;
+    return this.#sessions.get(key)?.routes.refresh() ?? false;
   }
 
   /** Ends all sessions: NOTIFICATION Cease, Administrative Shutdown. Takes a second at most. */

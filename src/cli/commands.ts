@@ -3,6 +3,7 @@
 import type { Command } from './command.ts';
 import { apply } from './commands/apply.ts';
 import { check } from './commands/check.ts';
+import { clear } from './commands/clear.ts';
 import { makeCompletion } from './commands/completion.ts';
 import { config } from './commands/config.ts';
 import { confirm } from './commands/confirm.ts';
@@ -10,7 +11,9 @@ import { diff } from './commands/diff.ts';
 import { makeHelp } from './commands/help.ts';
 import { history } from './commands/history.ts';
 import { image } from './commands/image.ts';
+import { neighbor } from './commands/neighbor.ts';
 import { ping } from './commands/ping.ts';
+import { poweroff, reboot } from './commands/power.ts';
 import { rollback } from './commands/rollback.ts';
 import { run } from './commands/run.ts';
 import { show } from './commands/show.ts';
@@ -34,6 +37,10 @@ export const commands: readonly Command[] = [
   ping,
   traceroute,
   tcpCheck,
+  clear,
+  neighbor,
+  reboot,
+  poweroff,
   makeCompletion(() => commands),
   version,
   makeHelp(() => commands),

@@ -161,6 +161,12 @@ export class Forwarder {
     return new Map([...this.#ports.values()].map((port) => [port.slot, port.ifindex]));
   }
 
+  /** Removes sessions in a slice of the table. @throws FORWARDER_FAILED, NATIVE_FAILED */
+  clearSessions(which: calls.SessionsCleared, cursor: number): { removed: number; cursor: number } {
+    if (!this.#connection) throw new EgretError('FORWARDER_FAILED', { reason: 'none runs' });
+    return calls.forwarderClearSessions(this.#connection.fd, which, cursor);
+  }
+
   /** Wakes it from its sleep, so that a new plan is taken up at once. */
   wake(): void {
     if (this.#connection) calls.forwarderWake(this.#connection.fd);

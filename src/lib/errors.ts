@@ -130,6 +130,16 @@ const registry = {
     hint: 'Remove them, choose another routeTableIndex, or set routes.mirror: false.',
     exit: 1,
   },
+  NEIGHBOR_NOT_CLEARED: {
+    message: ({ neighbor, reason }) => `Neighbor ${neighbor} was not cleared: ${reason}.`,
+    hint: 'See its row in egret show neighbors.',
+    exit: 5,
+  },
+  SYSTEM_REFUSED: {
+    message: ({ what, reason }) => `${what} is not possible: ${reason}.`,
+    hint: 'On a box without systemd use what it has instead.',
+    exit: 1,
+  },
   TRIALS_BUSY: {
     message: ({ count }) => `${count} of ping, traceroute and tcp-check run already.`,
     hint: 'Wait until one of them is through.',

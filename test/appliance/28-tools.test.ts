@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What an operator tries from the box: ping, traceroute and tcp-check through the data plane, and what clears. */
 import { test } from 'tap';
+import { until } from '../lab/process.ts';
 import { clientAddress, openScene, router, server, source } from './scene.ts';
 
 test('ping, traceroute and tcp-check meet what a packet meets', async (t) => {
@@ -69,5 +70,66 @@ test('ping, traceroute and tcp-check meet what a packet meets', async (t) => {
   await t.test('the client itself sees nothing of it, and its own ping works', async (t) => {
     const { stdout } = await figure.clients.ada.host.run(['ping', '-c1', '-W5', server]);
     t.match(stdout, '1 received');
+  });
+
+  await t.test('clear sessions: of a client, a network, a gateway, all', async (t) => {
+    const count = async () => (await egret.show('sessions')).length;
+    const begin = async () => {
+      for (const client of [figure.clients.ada, figure.clients.bob]) {
+        await client.host.run(['ping', '-c1', '-W5', server]);
+      }
+    };
+    await say('clear', 'sessions');
+    t.equal(await count(), 0, 'all');
+    for (const words of [
+      ['client', ada],
+      ['client', 'edge/ada'],
+      ['network', 'north'],
+      ['gateway', 'edge/exit-north'],
+    ]) {
+      await begin();
+      t.equal(await count(), 2);
+      const { stdout, status } = await say('clear', 'sessions', ...words);
+      t.equal(stdout, '1 sessions removed\n', words.join(' '));
+      t.equal(status, 0);
+      const [left] = await egret.show('sessions');
+      t.equal(left?.network, 'south');
+      await say('clear', 'sessions');
+    }
+    t.equal((await say('clear', 'sessions', 'network', 'none')).status, 3);
+    t.equal((await say('clear', 'sessions', 'all', 'of', 'them')).status, 1);
+  });
+
+  await t.test('clear neighbor: soft keeps the session, hard starts it over', async (t) => {
+    const row = async () =>
+      (await egret.show('neighbors')).find(({ network }) => network === 'north')!;
+    t.equal((await say('clear', 'neighbor', router)).status, 1, 'two networks have it');
+    const before = (await row()).detail;
+    const soft = await say('clear', 'neighbor', 'north', router, 'soft');
+    t.equal(soft.status, 0, soft.stderr);
+    t.equal((await row()).detail.establishedCount, before.establishedCount);
+    const hard = await say('clear', 'neighbor', 'north', router);
+    t.equal(hard.status, 0, hard.stderr);
+    await until('it is up again', async () => {
+      const { state, detail } = await row();
+      return state === 'Established' && detail.establishedCount === before.establishedCount + 1;
+    });
+  });
+
+  await t.test('neighbor down is kept, also by the next egretd, until up', async (t) => {
+    const row = async () =>
+      (await egret.show('neighbors')).find(({ network }) => network === 'north')!;
+    const down = await say('neighbor', 'north', router, 'down', '--message', 'line card swap');
+    t.equal(down.status, 0, down.stderr);
+    t.match((await row()).warning ?? '', 'kept down by the operator: line card swap');
+    t.match((await row()).state, 'Idle');
+    t.match(await scene.bird.ask('show', 'protocols', 'all', 'egret'), 'line card swap');
+    await egret.stop();
+    await egret.launch();
+    t.match((await row()).warning ?? '', 'kept down by the operator: line card swap');
+    t.equal((await say('clear', 'neighbor', 'north', router)).status, 5);
+    const up = await say('neighbor', 'north', router, 'up');
+    t.equal(up.status, 0, up.stderr);
+    await until('it is up', async () => (await row()).state === 'Established');
   });
 });

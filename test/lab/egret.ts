@@ -54,8 +54,10 @@ export interface Views {
     received: number;
     accepted: number;
     announced: number;
+    warning: string | null;
     lastError: string | null;
     detail: {
+      establishedCount: number;
       capabilitiesAdvertised: string[];
       capabilitiesReceived: string[];
       capabilitiesNegotiated: string[];

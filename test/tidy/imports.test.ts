@@ -13,6 +13,7 @@ describe('who may import whom', () => {
   const table: Record<string, { readonly values: string[]; readonly types?: string[] }> = {
     // The parts of the appliance: what src/appliance.ts wires; only it and main import them.
     appliance: {
+      types: ['admin'],
       values: [
         'ipc',
         'apply',

@@ -170,7 +170,7 @@ export class NeighborRoutes {
     return true;
   }
 
-  /** Announces all again, and asks for all. @returns false when it is not up, or has no route refresh */
+  /** Announces all again, and asks for all (RFC 2918). @returns false when it is not up, or has no route refresh */
   refresh(): boolean {
     const negotiated = this.#connection?.negotiated;
     if (!negotiated?.hasRouteRefresh) return false;
