@@ -11,15 +11,15 @@
  * Reconciliation is idempotent and runs, one at a time, whenever the Model or the host changed. Every
  * change is made by it or by `#evaluate` (readiness, plan, announcements).
  */
-
 import type { Outlook } from './appliance/effects.ts';
-import { checkHost, hostLinks, neighborsToKeep, portsOf } from './appliance/host/host-view.ts';
+import { hostLinks, neighborsToKeep, portsOf } from './appliance/host/host-view.ts';
 import { restartReasons, takeRoom } from './appliance/host/limits.ts';
 import { netlinkSockets } from './appliance/host/native-sockets.ts';
 import { openPorts } from './appliance/host/opened-ports.ts';
 import { liveParts } from './appliance/live-parts.ts';
 import { buildParts, type Parts, type PartsOptions } from './appliance/parts.ts';
 import { Reconciler, type ReconcileSteps } from './appliance/reconciler.ts';
+import { applyFirst } from './appliance/restart/first-plumbing.ts';
 import {
   previousAssignment,
   previousExports,
@@ -34,7 +34,7 @@ import type { WhatIf } from './apply/effects.ts';
 import { neighborKey } from './bgp/neighbor.ts';
 import type { SpeakerEvent } from './bgp/speaker.ts';
 import { type AddressAssignment, assignAddresses, reservedAddresses } from './egress/addresses.ts';
-import { interfacesOf, localAddresses, type PortChoice } from './egress/ports.ts';
+import { interfacesOf, localAddresses } from './egress/ports.ts';
 import { HostState } from './kernel/host.ts';
 import { Rtnetlink } from './kernel/rtnetlink.ts';
 import type { Clock } from './lib/clock.ts';
@@ -77,7 +77,6 @@ export class Appliance {
   #reconciled: Promise<string | undefined> = Promise.resolve(undefined);
   /** Why the newest configuration was refused; empty: it runs. */
   #configErrors: readonly string[] = [];
-  #ports: readonly PortChoice[] = [];
   #assignment: AddressAssignment;
   #takeover: Takeover | undefined;
   /** A customer of the queue: once, however many networks have changed. */
@@ -102,6 +101,7 @@ export class Appliance {
     this.#parts = buildParts(options, {
       speakerChanged: (event, key) => this.#speakerChanged(event, key),
       readinessChanged: () => this.queue.add(this.#evaluation),
+      hostChanged: () => this.#reconciler.soon(),
       remember: () => this.#remember(),
     });
     this.operations = this.#parts.operations;
@@ -112,7 +112,7 @@ export class Appliance {
   /**
    * Builds everything and starts to forward: guard, forwarder, ports, and only then any OPEN.
    *
-   * @throws EgretError CONFIG_INVALID when the host does not fit, and whatever keeps it from starting
+   * @throws EgretError what keeps it from starting; that the host does not fit the configuration does not
    */
   static async start(options: ApplianceOptions): Promise<Appliance> {
     const { clock, log, model } = options;
@@ -124,13 +124,11 @@ export class Appliance {
     const host = await HostState.open({ ...around, mirrorProtocol });
     let appliance: Appliance | undefined;
     try {
-      checkHost(model, host.snapshot());
       const state = options.runDir.readState();
       await queue.pause();
       const dataPlane = await takeArena(options);
       appliance = new Appliance({ ...options, queue, rtnetlink, host, state, dataPlane });
       await queue.pause();
-      takeRoom(model, appliance.#parts.dataPlane);
       await appliance.#begin();
       return appliance;
     } catch (error) {
@@ -166,7 +164,7 @@ export class Appliance {
   }
 
   async #begin(): Promise<void> {
-    const { dataPlane, forwarder, host, mirrors, plumbing, publication } = this.#parts;
+    const { dataPlane, fit, forwarder, host, mirrors, plumb, plumbing, publication } = this.#parts;
     // Before anything is evaluated: forwarding of the previous instance must stay as it is.
     if (dataPlane.hasPreviousGeneration) {
       publication.hold(true);
@@ -184,15 +182,18 @@ export class Appliance {
     }
     this.#follow();
     this.#hadGuard = await plumbing.hasGuard();
-    await this.#parts.plumb(this.#model, this.#ports);
+    await applyFirst(() => {
+      this.#follow();
+      return plumb(this.#model, fit.ports);
+    }, this.#parts);
     const how = await forwarder.start();
-    this.#isForwardingPreserved = how === 'adopted' && dataPlane.hasPreviousGeneration;
-    const isForwardingPreserved = this.#isForwardingPreserved;
+    const isForwardingPreserved = how === 'adopted' && dataPlane.hasPreviousGeneration;
+    this.#isForwardingPreserved = isForwardingPreserved;
     this.#log.info({ how, pid: forwarder.pid, isForwardingPreserved }, 'forwarder');
     await mirrors.open(this.#model);
-    await this.#reconciler.run();
+    await this.#reconciler.begin();
     host.onChanged(() => this.#reconciler.soon());
-    const ports = this.#ports.map((port) => port.name);
+    const ports = fit.ports.map(({ name }) => name);
     this.#log.info({ generation: this.#generation, ports }, 'egretd runs');
   }
 
@@ -201,9 +202,8 @@ export class Appliance {
     return this.#newModel ?? this.#model;
   }
 
-  /** @throws EgretError CONFIG_INVALID, ARENA_TOO_SMALL: this Model cannot be taken */
+  /** @throws EgretError ARENA_TOO_SMALL: this Model cannot be taken */
   admit(model: Model): void {
-    checkHost(model, this.#parts.host.snapshot());
     takeRoom(model, this.#parts.dataPlane);
   }
 
@@ -298,40 +298,44 @@ export class Appliance {
       this.#log.info({ generation: this.#generation }, 'configuration taken');
       for (const { at, text } of this.#parts.notesOf(this.#model)) this.#log.info({ at }, text);
     }
-    const snapshot = this.#parts.host.snapshot();
-    this.#parts.hostSetup?.follow(this.#model, snapshot);
-    this.#ports = portsOf(this.#model, snapshot);
-    this.#parts.vrfs.follow(this.#model, interfacesOf(this.#ports), snapshot);
+    this.#parts.hostSetup?.follow(this.#model, this.#parts.host.snapshot());
+    this.#parts.fit.follow(this.#model);
   }
 
   /** What reconciliation does, in this order. */
   #steps(): ReconcileSteps {
-    const { dataPlane, forwarder, host, mirrors, neighbors, plumb, plumbing, vrfs } = this.#parts;
+    const { fit, host, mirrors, neighbors, plumb, plumbing, vrfs } = this.#parts;
     return {
       follow: () => this.#follow(),
-      plumbing: () => plumb(this.#model, this.#ports),
+      // Before a new network is used: its table may hold routes of another program.
+      tables: async () => {
+        await mirrors.open(this.#model);
+        fit.follow(this.#model);
+      },
+      plumbing: () => plumb(this.#model, fit.ports),
       ports: () => {
         // The plan names the ports before they open: a frame without one would be dropped.
         this.#evaluate();
-        const areOpen = openPorts(this.#ports, host.snapshot(), dataPlane, forwarder, this.#log);
+        const areOpen = openPorts(fit.ports, host.snapshot(), this.#parts);
         if (!areOpen) this.#reconciler.later();
       },
       'BGP neighbors': () => {
-        neighbors.follow(this.#model, this.#ports, host.snapshot(), {
+        const model = fit.usable(this.#model);
+        const areHeard = neighbors.follow(model, fit.ports, host.snapshot(), {
           isRestarting: this.#previous.neighborsUp.length > 0,
           isForwardingPreserved: this.#isForwardingPreserved,
         });
-        this.#takeover?.keep(
-          new Set(this.#model.neighbors.map((row) => neighborKey(row.network, row.address))),
-        );
+        if (!areHeard) this.#reconciler.later();
+        const keys = model.neighbors.map((row) => neighborKey(row.network, row.address));
+        this.#takeover?.keep(new Set(keys));
         this.#evaluate();
       },
       'managed neighbors': async () => {
-        const kept = neighborsToKeep(this.#model, interfacesOf(this.#ports), host.snapshot());
+        const kept = neighborsToKeep(this.#model, interfacesOf(fit.ports), host.snapshot());
         await this.queue.pause();
         await plumbing.keepResolved(kept, host.snapshot());
       },
-      // Last: to empty a table takes seconds, and one may be refused because another program uses it.
+      // Last: to empty a table takes seconds.
       mirrors: () => mirrors.follow(this.#model, vrfs),
     };
   }
@@ -347,16 +351,17 @@ export class Appliance {
   // -- Readiness, plan, announcements -------------------------------------------------------------
 
   #evaluate(): void {
-    const { egress, host, speaker, vrfs } = this.#parts;
+    const { egress, fit, host, speaker, vrfs } = this.#parts;
     const isHeld = this.#takeover !== undefined && !this.#takeover.isDone;
     egress.evaluate({
       model: this.#model,
       generation: this.#generation,
       assignment: this.#assignment,
-      ports: this.#ports,
+      ports: fit.ports,
       vrfs,
       links: hostLinks(host.snapshot()),
       neighbors: speaker.snapshot(),
+      verdict: fit.verdict,
       heldGateways: isHeld ? previousGateways(this.#previous, this.#assignment) : [],
     });
     this.#remember();
@@ -397,6 +402,6 @@ export class Appliance {
   }
 
   get #outlook(): Outlook {
-    return { model: this.#model, ports: this.#ports, assignment: this.#assignment };
+    return { model: this.#model, ports: this.#parts.fit.ports, assignment: this.#assignment };
   }
 }

@@ -17,6 +17,9 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 /** Where reasons are made: what stands in front of the texts, in which file. */
 const reasonSources: readonly (readonly [path: string, before: RegExp])[] = [
   ['src/egress/readiness.ts', /\b(?:not|reasons\.push)\(/g],
+  ['src/appliance/host/host-faults.ts', /^const says = /gm],
+  ['src/appliance/vrf/mirrors.ts', /\btext: (?=`)/g],
+  ['src/kernel/mirror-read.ts', /const text = /g],
   ['src/health/probe.ts', /const what = isWaiting/g],
   ['src/health/target-prober.ts', /#fail\((?=')/g],
   ['src/appliance/egress/gateway-probes.ts', /\breasons\.push\(|\breason: (?=')/g],

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What status reads of the appliance. */
+import { neighborKey } from '../bgp/neighbor.ts';
 import type { Speaker } from '../bgp/speaker.ts';
+import { type NeighborRow, rowWithoutSession } from '../bgp/status.ts';
 import type { ArenaDataPlane } from '../dataplane/arena.ts';
 import type { Forwarder } from '../dataplane/forwarder.ts';
 import type { Trials } from '../dataplane/trials.ts';
 import type { AddressAssignment } from '../egress/addresses.ts';
-import { localAddresses, type PortChoice } from '../egress/ports.ts';
+import { localAddresses } from '../egress/ports.ts';
 import type { Readiness } from '../egress/readiness.ts';
 import { type Overlap, overlapsShownMax } from '../fib/overlaps.ts';
 import type { HostState } from '../kernel/host.ts';
@@ -20,6 +22,8 @@ import { formatIpv4Prefix } from '../net/ipv4.ts';
 import type { DaemonCounter } from '../status/daemon-counters.ts';
 import type { LiveParts } from '../status/parts.ts';
 import type { EgressControl } from './egress/egress-control.ts';
+import { faultsOf, textOf } from './host/host-faults.ts';
+import type { HostFit } from './host/host-fit.ts';
 import { hostLinks } from './host/host-view.ts';
 import type { Mirrors } from './vrf/mirrors.ts';
 import type { Vrfs } from './vrf/vrfs.ts';
@@ -36,18 +40,18 @@ export interface Running {
   readonly loopDelay: LoopDelay;
   readonly host: HostState;
   readonly plumbing: Plumbing;
-  readonly ports: readonly PortChoice[];
   readonly assignment: AddressAssignment;
   readonly egress: EgressControl;
   readonly vrfs: Vrfs;
   readonly speaker: Speaker;
+  readonly fit: HostFit;
   readonly mirrors: Mirrors;
   readonly dataPlane: ArenaDataPlane;
   readonly forwarder: Forwarder;
 }
 
 export function liveParts(appliance: Running): LiveParts {
-  const { model, queue, ports, assignment, egress, dataPlane, plumbing } = appliance;
+  const { model, queue, fit, assignment, egress, dataPlane, plumbing } = appliance;
   const links = hostLinks(appliance.host.snapshot());
   return {
     clock: appliance.clock,
@@ -58,13 +62,13 @@ export function liveParts(appliance: Running): LiveParts {
     queue,
     links,
     localAddresses: localAddresses(links),
-    ports,
+    ports: fit.ports,
     assignment,
     networkReadiness: egress.readinesses.networks,
     gatewayReadiness: gatewayReadiness(appliance),
     ribs: appliance.vrfs.ribs(),
     dataPlane,
-    neighbors: () => appliance.speaker.snapshot(),
+    neighbors: () => neighborRows(appliance),
     routesRefused: ({ name }) => appliance.vrfs.find(name)?.fib.refusedCount ?? 0,
     mirroredCount: (network) => appliance.mirrors.mirroredCount(network),
     rpFilter: (name) => plumbing.rpFilter(name),
@@ -93,6 +97,20 @@ function gatewayReadiness(appliance: Running): ReadonlyMap<string, Readiness> {
       return [key, { ...readiness, reason: `${readiness.reason}; ${text}` }];
     }),
   );
+}
+
+/** The speaker's rows, and those of neighbors that the host keeps from having a session. */
+function neighborRows({ model, speaker, fit }: Running): NeighborRow[] {
+  const rows = new Map(
+    speaker.snapshot().map((row) => [neighborKey(row.network, row.address), row]),
+  );
+  return model.neighbors.map((neighbor): NeighborRow => {
+    const row = rows.get(neighborKey(neighbor.network, neighbor.address));
+    const found = faultsOf(fit.verdict, neighbor);
+    const warning = found.length > 0 ? textOf(found) : row?.warning;
+    if (row) return { ...row, warning };
+    return { ...rowWithoutSession(neighbor, fit.faults.lastedMs(found)), warning };
+  });
 }
 
 const starting: Readiness = { isReady: false, reason: 'starting' };

@@ -29,6 +29,7 @@ import { parseIpv4 } from '../net/ipv4.ts';
 import { EgressControl } from './egress/egress-control.ts';
 import { Publication } from './egress/publication.ts';
 import { BgpNeighbors } from './host/bgp-neighbors.ts';
+import { HostFit } from './host/host-fit.ts';
 import { plumbingWanted } from './host/host-view.ts';
 import { Memory } from './host/memory.ts';
 import { bgpSockets, mirrorNative, probeSockets } from './host/native-sockets.ts';
@@ -61,6 +62,8 @@ export interface PartsListener {
   speakerChanged(event: SpeakerEvent, key: string): void;
   /** Something that readiness depends on may have changed. */
   readinessChanged(): void;
+  /** A fact of the host may have changed that the host's snapshot does not show. */
+  hostChanged(): void;
   /** The state file is to be written. */
   remember(): void;
 }
@@ -106,7 +109,10 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
   const { protocol } = model.appliance.mirror;
   const native = mirrorNative;
   const mirror = new Mirror({ native, rtnetlink, host, clock, queue, log, protocol });
-  const mirrors = new Mirrors({ mirror, protocol, log, state, remember });
+  const { hostChanged: foreignChanged } = listener;
+  const mirrors = new Mirrors({
+    ...{ mirror, host, clock, protocol, log, state, remember, foreignChanged },
+  });
   const memory = new Memory({ clock, queue, tables: vrfs, mirrors, dataPlane, shrinkHeap });
   const publication = new Publication({
     dataPlane,
@@ -131,6 +137,7 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
     clock,
     random,
     trials,
+    log,
     queue,
     loopDelay,
     rtnetlink,
@@ -148,6 +155,7 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
     vrfs,
     speaker,
     neighbors: new BgpNeighbors(speaker, parseIpv4(state.routerId)),
+    fit: new HostFit({ host, mirrors, dataPlane, vrfs, clock, log }),
     mirrors,
     memory,
     publication,

@@ -93,7 +93,7 @@ describe('a reconciler', () => {
       short: () => {},
       long: () => sleep(120),
     });
-    await reconciler.run();
+    await reconciler.begin();
     expect(logged).toMatchObject([{ step: 'long', msg: 'reconciliation waits' }]);
   });
 

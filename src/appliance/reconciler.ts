@@ -45,10 +45,9 @@ export class Reconciler {
     this.soon = coalesced(() => this.#runOrRetry());
   }
 
-  /** All steps, once. @throws whatever one of them throws; those behind it are not taken */
-  run(): Promise<void> {
-    this.#running = this.#runSteps();
-    return this.#running;
+  /** All steps for the first time. What is refused is tried again, as ever. */
+  begin(): Promise<void> {
+    return this.#runOrRetry();
   }
 
   /**
@@ -99,7 +98,8 @@ export class Reconciler {
     const waiting = this.#waiting;
     this.#waiting = [];
     try {
-      await this.run();
+      this.#running = this.#runSteps();
+      await this.#running;
       for (const resolve of waiting) resolve(undefined);
     } catch (error) {
       for (const resolve of waiting) resolve(error instanceof Error ? error.message : `${error}`);

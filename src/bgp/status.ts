@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a session says of itself: the rows behind `egret show neighbors`. */
+import type { Neighbor } from '../model/model.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { FsmName } from './connection/fsm-step.ts';
 import type { AttributeOutcome } from './wire/path-attribute.ts';
@@ -50,7 +51,8 @@ export interface NeighborRow {
   readonly state: FsmName;
   /** How long in this state. */
   readonly sinceMs: number;
-  readonly localId: Ipv4;
+  /** undefined: there is no session. */
+  readonly localId: Ipv4 | undefined;
   readonly remoteId: Ipv4 | undefined;
   readonly localAddress: Ipv4 | undefined;
   readonly localPort: number | undefined;
@@ -90,4 +92,25 @@ export interface NeighborRow {
   readonly refusedCount: number;
   /** Oldest first. */
   readonly events: readonly SessionEvent[];
+}
+
+/** The row of a neighbor for which there is no session, e.g. since no interface leads to it. */
+export function rowWithoutSession(neighbor: Neighbor, sinceMs: number): NeighborRow {
+  const { name, network, address, remoteAs, localAs, holdTimeMs } = neighbor;
+  return {
+    ...{ name, network, address, remoteAs, localAs, state: 'Idle', sinceMs },
+    ...{ localId: undefined, remoteId: undefined },
+    ...{ localAddress: undefined, localPort: undefined, remotePort: undefined },
+    ...{ holdTimeConfiguredMs: holdTimeMs, holdTimeMs: undefined, keepaliveTimeMs: undefined },
+    ...{ holdRemainingMs: undefined, connectRetryRemainingMs: undefined },
+    idleHoldRemainingMs: undefined,
+    ...{ capabilitiesAdvertised: [], capabilitiesReceived: [], capabilitiesNegotiated: [] },
+    ...{ received: 0, accepted: 0, announced: 0 },
+    ...{ messagesSent: zeroCounts(), messagesReceived: zeroCounts() },
+    attributeFaults: { 'attribute-discard': 0, 'treat-as-withdraw': 0, 'session-reset': 0 },
+    ...{ lastRefusal: undefined, droppedCount: 0, warning: undefined },
+    ...{ lastError: undefined, lastDown: undefined },
+    ...{ isEndOfRibReceived: false, isStale: false, staleRemainingMs: undefined },
+    ...{ establishedCount: 0, downCount: 0, refusedCount: 0, events: [] },
+  };
 }

@@ -6,10 +6,13 @@
  * static next hop or VRF device, to a neighbor or static next hop of the main table, or to a client. Loopback and
  * Management interfaces never are. An interface of a network has role Networks whatever the Appliance
  * says, so that it never starts a client session; the main table never leads out of it.
+ *
+ * What should be a port and cannot be one is listed with the fault: the guard drops what comes by it.
  */
 import type { Model, Network } from '../model/model.ts';
-import { type Ipv4, type Ipv4Prefix, maskOf, prefixHolds } from '../net/ipv4.ts';
+import { type Ipv4, type Ipv4Prefix, maskOf } from '../net/ipv4.ts';
 import type { PlanLocal, PlanPort } from './plan.ts';
+import { prefixOf, waysOf } from './ways.ts';
 
 /** What the kernel says of an interface. */
 export interface HostLink {
@@ -17,6 +20,8 @@ export interface HostLink {
   readonly ifindex: number;
   readonly isUp: boolean;
   readonly isLoopback: boolean;
+  /** Kind of a device whose packets have no Ethernet header, e.g. a tunnel; undefined: they have one. */
+  readonly layer3?: string;
   readonly mac: Uint8Array;
   readonly mtu: number;
   /** The VRF device that it belongs to, if there is one. */
@@ -42,6 +47,8 @@ export interface PortChoice {
   readonly networks: readonly string[];
   /** Why it is a port. */
   readonly reason: string;
+  /** Why it cannot be one on this host. */
+  readonly fault?: string;
 }
 
 /** @returns by name; an interface that does not exist is listed when the configuration names it */
@@ -54,8 +61,9 @@ export function choosePorts(
   const isManagement = (name: string): boolean => listed.get(name)?.role === 'Management';
   const chosen = new Map<string, { role: PlanPort['role']; networks: string[]; reason: string }>();
 
+  const unclear = new Map<string, string>();
   for (const network of model.networks) {
-    for (const [name, reason] of networkInterfaces(model, network, links)) {
+    for (const [name, reason] of networkInterfaces(model, network, links, unclear)) {
       if (isManagement(name)) continue;
       const port = chosen.get(name);
       if (port) port.networks.push(network.name);
@@ -87,20 +95,34 @@ export function choosePorts(
         offer(name, 'Clients', `leads to client ${client.name}`);
     }
   }
-  for (const link of links) if (link.isLoopback) chosen.delete(link.name);
+  // Last: what is a port for another reason stays that.
+  for (const [name, reason] of unclear) offer(name, 'Networks', reason);
+  const found = new Map(links.map((link) => [link.name, link]));
   return [...chosen]
-    .map(([name, port]) => ({ name, ...port }))
+    .filter(([name]) => !found.get(name)?.isLoopback)
+    .map(([name, port]): PortChoice => {
+      const isUnclear = port.reason === unclear.get(name);
+      const fault = isUnclear ? 'the network is not clear' : linkFault(found.get(name));
+      return { name, ...port, ...(fault === undefined ? {} : { fault }) };
+    })
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** Why an interface cannot be a port, whatever it leads to. */
+const linkFault = (link: HostLink | undefined): string | undefined =>
+  link?.layer3 === undefined ? undefined : `it is a layer-3 device (${link.layer3})`;
+
 /**
- * The interfaces of a network: as written, or those of its VRF device, or those on whose link its next
- * hops are.
+ * The interfaces of a network: as written, or those of its VRF device, or those on whose link
+ * its next hops are.
+ *
+ * @param unclear - filled with those that lead to a next hop of which it is not clear whose it is
  */
 function networkInterfaces(
   model: Model,
   network: Network,
   links: readonly HostLink[],
+  unclear: Map<string, string>,
 ): Map<string, string> {
   const found = new Map<string, string>();
   if (network.interfaces.length > 0) {
@@ -114,24 +136,19 @@ function networkInterfaces(
     }
     return found;
   }
-  for (const neighbor of model.neighbors) {
-    if (neighbor.network !== network.name) continue;
-    const target = neighbor.reachableBy ?? neighbor.address;
-    for (const link of links.filter((row) => isOnLink(row, target))) {
-      found.set(link.name, `leads to neighbor ${neighbor.name} of network ${network.name}`);
-    }
+  const wayTo = waysOf(model, network, links);
+  const add = (target: Ipv4, reason: string): void => {
+    const way = wayTo(target);
+    for (const link of way.links) (way.isUnclear ? unclear : found).set(link.name, reason);
+  };
+  for (const { network: of, name, reachableBy, address } of model.neighbors) {
+    if (of !== network.name) continue;
+    add(reachableBy ?? address, `leads to neighbor ${name} of network ${network.name}`);
   }
-  for (const route of network.staticRoutes) {
-    for (const link of links.filter((row) => isOnLink(row, route.nextHop))) {
-      found.set(link.name, `leads to a static next hop of network ${network.name}`);
-    }
+  for (const { nextHop } of network.staticRoutes) {
+    add(nextHop, `leads to a static next hop of network ${network.name}`);
   }
   return found;
-}
-
-/** Whether an address is directly reachable on a link. */
-export function isOnLink(link: HostLink, address: Ipv4): boolean {
-  return link.addresses.some((own) => prefixHolds(prefixOf(own), address));
 }
 
 /**
@@ -169,17 +186,14 @@ function mainInterfaces(
   };
 }
 
-const prefixOf = (own: { address: Ipv4; length: number }): Ipv4Prefix => ({
-  address: (own.address & maskOf(own.length)) >>> 0,
-  length: own.length,
-});
-
 /** Interfaces by network name; undefined: those of no network. */
 export type InterfacesOf = ReadonlyMap<string | undefined, readonly string[]>;
 
+/** Without those that cannot be ports. */
 export function interfacesOf(ports: readonly PortChoice[]): InterfacesOf {
   const found = new Map<string | undefined, string[]>([[undefined, []]]);
   for (const port of ports) {
+    if (port.fault !== undefined) continue;
     for (const name of port.networks.length > 0 ? port.networks : [undefined]) {
       found.set(name, [...(found.get(name) ?? []), port.name]);
     }
@@ -187,14 +201,15 @@ export function interfacesOf(ports: readonly PortChoice[]): InterfacesOf {
   return found;
 }
 
-/** Ports as the plan takes them; an interface that does not exist has ifindex 0. */
+/** Ports as the plan takes them; an interface that does not exist has ifindex 0. Without faults. */
 export function planPorts(
   model: Model,
   choices: readonly PortChoice[],
   links: readonly HostLink[],
 ): PlanPort[] {
   const tables = new Map(model.networks.map((network) => [network.name, network.routeTableIndex]));
-  return choices.map((choice) => {
+  const usable = choices.filter((choice) => choice.fault === undefined);
+  return usable.map((choice) => {
     const link = links.find((candidate) => candidate.name === choice.name);
     const only = choice.networks.length === 1 ? choice.networks[0] : undefined;
     return {

@@ -10,6 +10,8 @@ const facts = (more: Partial<NetworkFacts>): NetworkFacts => ({
   neighbors: [],
   staticRoutesResolved: 0,
   routesRefused: 0,
+  hostFaults: '',
+  isHindered: false,
   ...more,
 });
 

@@ -5,7 +5,8 @@
  * A network is ready when one of its interfaces is up and either a neighbor is Established and has
  * sent End-of-RIB (or nothing for 2 s), or a static route resolves; and when all its routes fit the
  * FIB: a packet to one that does not would leave by a shorter prefix, or not at all. A gateway is ready when it has an
- * address, one of its networks is ready, and its probes do not say otherwise.
+ * address, one of its networks is ready, and its probes do not say otherwise. What of the host does
+ * not fit the configuration (appliance/host/host-faults.ts) keeps a network from it, or is named too.
  */
 import type { Gateway } from '../model/model.ts';
 
@@ -27,9 +28,20 @@ export interface NetworkFacts {
   readonly staticRoutesResolved: number;
   /** Routes that the FIB has no room for. */
   readonly routesRefused: number;
+  /** What of the host does not fit; empty: it does. */
+  readonly hostFaults: string;
+  /** It cannot be ready because of them. */
+  readonly isHindered: boolean;
 }
 
 export function networkReadiness(facts: NetworkFacts): Readiness {
+  const { hostFaults, isHindered } = facts;
+  if (isHindered) return not(hostFaults);
+  const { isReady, reason } = readinessByNeighbors(facts);
+  return { isReady, reason: hostFaults === '' ? reason : `${reason}; ${hostFaults}` };
+}
+
+function readinessByNeighbors(facts: NetworkFacts): Readiness {
   const { interfaces, neighbors, staticRoutesResolved } = facts;
   if (interfaces.length === 0) return not('no interface leads to it');
   if (!interfaces.some((row) => row.isUp)) {
@@ -51,16 +63,21 @@ export function networkReadiness(facts: NetworkFacts): Readiness {
   return not('it has neither a neighbor nor a static route that resolves');
 }
 
+/** @param networks - by name; undefined: the main table, which is ready unless it is there */
 export function gatewayReadiness(
   gateway: Gateway,
   addressCount: number,
-  networks: ReadonlyMap<string, Readiness>,
+  networks: ReadonlyMap<string | undefined, Readiness>,
   probes: Readiness | undefined,
 ): Readiness {
   if (gateway.replicas === 0) return not('it has no replicas');
   if (addressCount === 0) return not('its pools have no free address');
   const probed = (reason: string): Readiness => (probes?.isReady === false ? probes : yes(reason));
-  if (gateway.networks.length === 0) return probed('it uses the main table');
+  if (gateway.networks.length === 0) {
+    const main = networks.get(undefined);
+    if (main?.isReady === false) return main;
+    return probed('it uses the main table');
+  }
   const reasons: string[] = [];
   for (const name of gateway.networks) {
     const network = networks.get(name);

@@ -221,9 +221,11 @@ function namesOf(
 
 const set = (items: readonly string[]): string => `{ ${items.join(', ')} }`;
 
-/** The kernel allows almost anything in an interface's name; nft strings have no escapes. */
+/** Whether nft can name an interface: the kernel allows almost anything, nft's strings have no escapes. */
+export const isGuardable = (name: string): boolean => /^[^"\s/]{1,15}$/.test(name);
+
 function quoted(name: string): string {
-  if (!/^[^"\s/]{1,15}$/.test(name))
+  if (!isGuardable(name))
     throw new EgretError('NFT_FAILED', { reason: `interface name ${JSON.stringify(name)}` });
   return `"${name}"`;
 }

@@ -68,6 +68,8 @@ export class HostState {
   #routes = new Map<string, RouteMessage>();
   readonly #downCounts = new Map<string, number>();
   readonly #listeners = new Set<(snapshot: HostSnapshot) => void>();
+  /** Of routes in other tables than main. */
+  readonly #routeListeners = new Set<(table: number, protocol: number) => void>();
   #generation = 0;
   #current: HostSnapshot | undefined;
   #overrunCount = 0;
@@ -122,6 +124,14 @@ export class HostState {
   onChanged(listener: (snapshot: HostSnapshot) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * The listener is called for each route that another program adds to a table other than main, or
+   * removes from it. The kernel does not announce what it removes itself, with a link or an address.
+   */
+  onOtherRoute(listener: (table: number, protocol: number) => void): void {
+    this.#routeListeners.add(listener);
   }
 
   /** Times that notifications were lost and everything was read again. */
@@ -201,7 +211,10 @@ export class HostState {
   }
 
   #applyRoute(isRemoval: boolean, flags: number, route: RouteMessage): void {
-    if (!isInMainTable(route)) return;
+    if (!isInMainTable(route)) {
+      for (const listener of this.#routeListeners) listener(route.table, route.protocol);
+      return;
+    }
     const key = routeKey(route);
     if (isRemoval) this.#routes.delete(key);
     else {

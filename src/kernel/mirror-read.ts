@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Reads a kernel table for the mirror, in slices, and knows ours from others' routes. */
-import { EgretError } from '../lib/errors.ts';
 import type { HostSnapshot } from './host-snapshot.ts';
 import { plumbingProtocol } from './identity.ts';
 import type { MirrorTable, PathSets } from './mirror-table.ts';
@@ -36,36 +35,88 @@ export async function readMirrorTable(
     (_type, bytes, start, end) => {
       const route = decodeRoute(bytes, start, end);
       if (!route || route.table !== table.table) return;
-      if (route.protocol !== protocol || route.metric !== 0 || route.type !== routeUnicast)
-        visitOther(route);
+      if (!isMirrored(route, protocol)) visitOther(route);
       else table.seen(route.prefix, route.prefixLength, pathSets.numberOf(route.nextHops));
     },
   );
 }
 
+/** Routes of other programs in a table. */
+export interface Foreign {
+  readonly count: number;
+  /** That they are there. */
+  readonly text: string;
+  /** Some of them, as `ip route` prints them. */
+  readonly more: string;
+}
+
+/**
+ * Reads which routes of a table are not ours.
+ *
+ * @param ours - protocols of routes that this or a previous instance mirrored there
+ * @returns undefined: there are none
+ * @throws EgretError NETLINK_REFUSED
+ */
+export async function readForeignRoutes(
+  rtnetlink: Pick<Rtnetlink, 'dumpEach'>,
+  table: number,
+  ours: readonly number[],
+  snapshot: HostSnapshot,
+): Promise<Foreign | undefined> {
+  const foreign = new ForeignRoutes(table, snapshot);
+  await rtnetlink.dumpEach(
+    `the routes of table ${table}`,
+    encodeRouteDump(table),
+    () => foreign.clear(),
+    (_type, bytes, start, end) => {
+      const route = decodeRoute(bytes, start, end);
+      if (route?.table === table && !ours.some((protocol) => isMirrored(route, protocol)))
+        foreign.add(route);
+    },
+  );
+  return foreign.found();
+}
+
+/** Whether a route is of the shape that the mirror writes. */
+const isMirrored = (route: RouteMessage, protocol: number | undefined): boolean =>
+  route.protocol === protocol && route.metric === 0 && route.type === routeUnicast;
+
+/** Whether a route in a network's table is no mirrored one, nor the kernel's own or our plumbing's. */
+export const isForeignProtocol = (protocol: number): boolean =>
+  protocol !== protocolKernel && protocol !== plumbingProtocol;
+
 /** Counts the routes of other daemons, and keeps a few to show. */
 export class ForeignRoutes {
+  readonly #table: number;
   readonly #snapshot: HostSnapshot;
   readonly #shown = new Set<string>();
   #count = 0;
 
-  constructor(snapshot: HostSnapshot) {
+  constructor(table: number, snapshot: HostSnapshot) {
+    this.#table = table;
     this.#snapshot = snapshot;
   }
 
   /** Counts a route, unless it is the kernel's own (a VRF device adds some) or our plumbing's. */
   add(route: RouteMessage): void {
-    if (route.protocol === protocolKernel || route.protocol === plumbingProtocol) return;
+    if (!isForeignProtocol(route.protocol)) return;
     this.#count += 1;
     if (this.#shown.size < routesShownMax) this.#shown.add(this.#describe(route));
   }
 
-  /** @throws EgretError MIRROR_TABLE_FOREIGN when there are any */
-  refuse(table: number): void {
-    if (this.#count === 0) return;
+  /** @returns undefined when there are none */
+  found(): Foreign | undefined {
+    if (this.#count === 0) return undefined;
     const more = this.#count - this.#shown.size;
     const routes = [...this.#shown, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
-    throw new EgretError('MIRROR_TABLE_FOREIGN', { table, routes });
+    const text = `table ${this.#table} holds routes that are not ours`;
+    return { count: this.#count, text, more: routes };
+  }
+
+  /** A dump starts over. */
+  clear(): void {
+    this.#count = 0;
+    this.#shown.clear();
   }
 
   #describe({ prefix, prefixLength, nextHops, ...route }: RouteMessage): string {

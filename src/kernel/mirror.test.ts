@@ -28,6 +28,7 @@ const link: HostLink = {
   isUp: true,
   hasCarrier: true,
   isLoopback: false,
+  hardwareType: 1,
   masterIfindex: 0,
   kind: 'veth',
   downCount: 0,

@@ -22,7 +22,7 @@ import type { Ipv4 } from '../net/ipv4.ts';
 import type { HostState } from './host.ts';
 import type { HostSnapshot } from './host-snapshot.ts';
 import { MirrorPump } from './mirror-pump.ts';
-import { ForeignRoutes, readMirrorTable } from './mirror-read.ts';
+import { type Foreign, ForeignRoutes, readForeignRoutes, readMirrorTable } from './mirror-read.ts';
 import { type MirrorSource, MirrorTable, PathSets, tableShards } from './mirror-table.ts';
 import type { MirrorNative } from './native.ts';
 import { encodeDelRoute, type RouteMessage } from './route-codec.ts';
@@ -114,30 +114,39 @@ export class Mirror {
   /**
    * Adds a table and reads what a previous instance left there.
    *
-   * @throws EgretError MIRROR_TABLE_FOREIGN when it holds routes of others
+   * @returns routes of others that it holds: then nothing was done, and it can be tried again
+   * @throws EgretError NETLINK_REFUSED
    */
   async open(
     number: number,
     source: MirrorSource,
     { isShared = false, isNew = false, previousProtocols = [] }: MirrorTableOptions = {},
-  ): Promise<void> {
+  ): Promise<Foreign | undefined> {
     assert(!this.#tables.has(number), 'a table is mirrored once');
     const { rtnetlink, protocol } = this.#parts;
     const table = new MirrorTable(number, source);
     const previous: RouteMessage[] = [];
-    const foreign = new ForeignRoutes(this.#snapshot);
+    const foreign = new ForeignRoutes(number, this.#snapshot);
     const ours = isNew ? undefined : protocol;
     await readMirrorTable(rtnetlink, table, ours, this.#pathSets, (route) => {
       if (previousProtocols.includes(route.protocol)) previous.push(route);
       else foreign.add(route);
     });
-    if (!isShared) foreign.refuse(number);
+    const refused = isShared ? undefined : foreign.found();
+    if (refused) return refused;
     await rtnetlink.requestAll(previous.map(encodeDelRoute));
     // An interrupted dump was read twice. A route that only the first reading had was removed since.
     await this.#eachShard((shard) => table.forgetUnseen(shard));
     this.#tables.set(number, table);
     table.isDirty = true;
     this.#pump.wake(table);
+    return undefined;
+  }
+
+  /** Routes of others in a table that is mirrored. @throws EgretError NETLINK_REFUSED */
+  readForeign(number: number): Promise<Foreign | undefined> {
+    const { rtnetlink, protocol } = this.#parts;
+    return readForeignRoutes(rtnetlink, number, [protocol], this.#snapshot);
   }
 
   /** The table's source has changes. */

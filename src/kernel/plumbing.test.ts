@@ -29,6 +29,7 @@ const link = (name: string, ifindex: number, isUp = true): [string, HostLink] =>
     permanentMac: '',
     mtu: 1500,
     isLoopback: false,
+    hardwareType: 1,
     masterIfindex: 0,
     kind: '',
     downCount: 0,

@@ -69,6 +69,8 @@ export interface LinkMessage {
   /** IFF_LOWER_UP: the carrier. */
   readonly hasCarrier: boolean;
   readonly isLoopback: boolean;
+  /** ARPHRD_*: 1 is Ethernet; tunnels have others. */
+  readonly hardwareType: number;
   /** The bridge or VRF device that it belongs to; 0: none. */
   readonly masterIfindex: number;
   /** IFLA_INFO_KIND, e.g. "veth"; empty for plain hardware. */
@@ -111,6 +113,7 @@ export function decodeLink(bytes: Buffer, start: number, end: number): LinkMessa
     isUp: (flags & 0x1) !== 0,
     hasCarrier: (flags & 0x10000) !== 0,
     isLoopback: (flags & 0x8) !== 0,
+    hardwareType: bytes.readUInt16LE(start + 2),
     masterIfindex,
     kind,
   };

@@ -125,11 +125,6 @@ const registry = {
     hint: 'Install nftables; egretd does not forward without its guard.',
     exit: 1,
   },
-  MIRROR_TABLE_FOREIGN: {
-    message: ({ table, routes }) => `Table ${table} holds routes that are not ours: ${routes}.`,
-    hint: 'Remove them, choose another routeTableIndex, or set routes.mirror: false.',
-    exit: 1,
-  },
   NEIGHBOR_NOT_CLEARED: {
     message: ({ neighbor, reason }) => `Neighbor ${neighbor} was not cleared: ${reason}.`,
     hint: 'See its row in egret show neighbors.',

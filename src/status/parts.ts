@@ -28,7 +28,7 @@ export interface LiveParts {
   readonly localAddresses: readonly Ipv4[];
   readonly ports: readonly PortChoice[];
   readonly assignment: AddressAssignment;
-  readonly networkReadiness: ReadonlyMap<string, Readiness>;
+  readonly networkReadiness: ReadonlyMap<string | undefined, Readiness>;
   readonly gatewayReadiness: ReadonlyMap<string, Readiness>;
   /** By network name; undefined is the main table. */
   readonly ribs: ReadonlyMap<string | undefined, Rib>;

@@ -11,6 +11,7 @@ const model = { networks: [], gateways: [], policies: [], clients: [], appliance
 const input = {
   ...{ model, generation: 1, ports: [], links: [], neighbors: [], heldGateways: [] },
   assignment: new Map(),
+  verdict: { faults: [], notReady: new Set(), cutOff: new Set() },
 } as unknown as EgressInput;
 
 test('a plan is published once, and one that was refused again', () => {

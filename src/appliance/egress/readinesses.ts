@@ -10,6 +10,7 @@ import { gatewayReadiness, networkReadiness, type Readiness } from '../../egress
 import { gatewayKey } from '../../model/gateway-key.ts';
 import type { Model } from '../../model/model.ts';
 import { formatIpv4, type Ipv4 } from '../../net/ipv4.ts';
+import { type HostVerdict, textOf } from '../host/host-faults.ts';
 import type { Vrfs } from '../vrf/vrfs.ts';
 import { GatewayProbes, type GatewayProbesOptions } from './gateway-probes.ts';
 
@@ -20,12 +21,14 @@ export interface ReadinessInput {
   readonly assignment: AddressAssignment;
   readonly vrfs: Vrfs;
   readonly neighbors: readonly NeighborRow[];
+  readonly verdict: HostVerdict;
   /** Gateways that stay in use whatever is found: the previous instance's, until the takeover. */
   readonly heldGateways: readonly string[];
 }
 
 export class Readinesses {
-  networks: ReadonlyMap<string, Readiness> = new Map();
+  /** By name; undefined: the main table. */
+  networks: ReadonlyMap<string | undefined, Readiness> = new Map();
   readonly #probes: GatewayProbes;
   #model: Model | undefined;
   #assignment: AddressAssignment = new Map();
@@ -75,32 +78,38 @@ export class Readinesses {
     const held = new Set(input.heldGateways);
     const inUse = new Set([...held, ...this.readyGateways()]);
     const isUp = new Map(links.map((link) => [link.name, link.isUp]));
-    this.networks = new Map(
-      model.networks.map((network) => {
-        const { rib, fib } = vrfs.get(network.name);
-        const readiness = networkReadiness({
-          interfaces: ports
-            .filter((port) => port.networks.includes(network.name))
-            .map(({ name }) => ({ name, isUp: isUp.get(name) ?? false })),
-          neighbors: neighbors
-            .filter((row) => row.network === network.name)
-            .map((row) => ({
-              address: formatIpv4(row.address),
-              state: row.state,
-              isSynchronized:
-                row.state === 'Established' &&
-                (this.#neighbors.get(neighborKey(row.network, row.address)) ?? false),
-              isStale: row.isStale,
-            })),
-          staticRoutesResolved: network.staticRoutes.filter(({ destination }) => {
-            const route = rib.lookup(destination.address, destination.length);
-            return route !== undefined && route.nextHops.length > 0;
-          }).length,
-          routesRefused: fib.refusedCount,
-        });
-        return [network.name, readiness];
-      }),
-    );
+    const { verdict } = input;
+    const faultsOf = (name: string | undefined): string =>
+      textOf(verdict.faults.filter((fault) => fault.network === name));
+    const main = { isReady: !verdict.notReady.has(undefined), reason: faultsOf(undefined) };
+    const networks = new Map<string | undefined, Readiness>([[undefined, main]]);
+    for (const network of model.networks) {
+      const { rib, fib } = vrfs.get(network.name);
+      const readiness = networkReadiness({
+        interfaces: ports
+          .filter((port) => port.fault === undefined && port.networks.includes(network.name))
+          .map(({ name }) => ({ name, isUp: isUp.get(name) ?? false })),
+        neighbors: neighbors
+          .filter((row) => row.network === network.name)
+          .map((row) => ({
+            address: formatIpv4(row.address),
+            state: row.state,
+            isSynchronized:
+              row.state === 'Established' &&
+              (this.#neighbors.get(neighborKey(row.network, row.address)) ?? false),
+            isStale: row.isStale,
+          })),
+        staticRoutesResolved: network.staticRoutes.filter(({ destination }) => {
+          const route = rib.lookup(destination.address, destination.length);
+          return route !== undefined && route.nextHops.length > 0;
+        }).length,
+        routesRefused: fib.refusedCount,
+        hostFaults: faultsOf(network.name),
+        isHindered: verdict.notReady.has(network.name),
+      });
+      networks.set(network.name, readiness);
+    }
+    this.networks = networks;
     this.#model = model;
     this.#assignment = assignment;
     const routes = {

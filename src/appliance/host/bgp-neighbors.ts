@@ -34,12 +34,13 @@ export class BgpNeighbors {
     return this.#routerId;
   }
 
+  /** @returns what Speaker.apply returns */
   follow(
     model: Model,
     ports: readonly PortChoice[],
     snapshot: HostSnapshot,
     restart: RestartFlags,
-  ): void {
+  ): boolean {
     const links = hostLinks(snapshot);
     this.#routerId ??= chooseRouterId(links);
     const config = speakerConfig(model, ports, links, restart, this.#routerId ?? noAddress);
@@ -52,6 +53,6 @@ export class BgpNeighbors {
     this.#ifindexes = new Map(
       [...snapshot.links.values()].map((link) => [link.name, link.ifindex]),
     );
-    this.#speaker.apply(config);
+    return this.#speaker.apply(config);
   }
 }

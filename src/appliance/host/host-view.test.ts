@@ -28,6 +28,7 @@ const snapshot = {
         isUp: true,
         hasCarrier: true,
         isLoopback: i === 0,
+        hardwareType: 1,
       },
     ]),
   ),

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The kernel's snapshot in the shapes that configuration checks, ports and RIBs read. Pure. */
-import { checkAgainstHost } from '../../config/host.ts';
-import { formatErrors } from '../../config/yaml/located.ts';
 import {
   choosePorts,
   type HostLink,
@@ -10,13 +8,13 @@ import {
   interfacesOf,
   type PortChoice,
 } from '../../egress/ports.ts';
-import type { GuardInput } from '../../kernel/guard-script.ts';
+import { type GuardInput, isGuardable } from '../../kernel/guard-script.ts';
 import { connectedRoutes, type HostSnapshot } from '../../kernel/host-snapshot.ts';
 import type { PlumbingWanted } from '../../kernel/plumbing.ts';
-import { EgretError } from '../../lib/errors.ts';
 import { type Model, managementVrf, type Network } from '../../model/model.ts';
 import { prefixHolds } from '../../net/ipv4.ts';
 import type { LocalRoute } from '../vrf/vrf.ts';
+import { type HostFacts, type HostVerdict, judgeHost } from './host-faults.ts';
 
 const linksOf = new WeakMap<HostSnapshot, readonly HostLink[]>();
 
@@ -29,6 +27,9 @@ export function hostLinks(snapshot: HostSnapshot): readonly HostLink[] {
   return links;
 }
 
+/** ARPHRD_ETHER. */
+const hardwareEthernet = 1;
+
 function makeLinks(snapshot: HostSnapshot): HostLink[] {
   const addresses = Map.groupBy(snapshot.addresses, (row) => row.interface);
   return [...snapshot.links.values()].map((link) => ({
@@ -36,6 +37,9 @@ function makeLinks(snapshot: HostSnapshot): HostLink[] {
     ifindex: link.ifindex,
     isUp: link.isUp && link.hasCarrier,
     isLoopback: link.isLoopback,
+    ...(link.hardwareType === hardwareEthernet || link.isLoopback
+      ? {}
+      : { layer3: link.kind === '' ? `type ${link.hardwareType}` : link.kind }),
     mac: macBytes(link.mac),
     mtu: link.mtu,
     vrfDevice: link.vrfDevice,
@@ -57,7 +61,10 @@ const macBytes = (text: string): Uint8Array => {
 
 /** The ports that this Model needs on this host. */
 export function portsOf(model: Model, snapshot: HostSnapshot): PortChoice[] {
-  return choosePorts(model, hostLinks(snapshot), snapshot.mainRoutes);
+  const chosen = choosePorts(model, hostLinks(snapshot), snapshot.mainRoutes);
+  return chosen.map((port) =>
+    isGuardable(port.name) ? port : { ...port, fault: 'nftables cannot name it' },
+  );
 }
 
 /** Routes of the main table with a gateway. */
@@ -67,24 +74,15 @@ function gatewayRoutes(snapshot: HostSnapshot): HostRoute[] {
     .map(({ prefix, nextHops }) => ({ prefix, nextHops }));
 }
 
-/** @throws EgretError CONFIG_INVALID, with every error where it stands */
-export function checkHost(model: Model, snapshot: HostSnapshot): void {
-  const interfaces = hostLinks(snapshot).map(({ name, addresses, isUp, vrfDevice }) => ({
-    name,
-    addresses,
-    isUp,
-    vrfDevice,
-  }));
-  const routes = gatewayRoutes(snapshot).flatMap(({ prefix, nextHops }) =>
-    nextHops.map((hop) => ({ destination: prefix, interface: hop.interface })),
-  );
-  const errors = checkAgainstHost(model, interfaces, routes);
-  if (errors.length === 0) return;
-  throw new EgretError(
-    'CONFIG_INVALID',
-    { errors: errors.length },
-    { at: formatErrors(errors).trimEnd() },
-  );
+/** How the host fits the Model. @param foreign - what is wrong with tables of networks */
+export function verdictOn(
+  model: Model,
+  snapshot: HostSnapshot,
+  ports: readonly PortChoice[],
+  foreign: HostFacts['foreign'],
+): HostVerdict {
+  const links = hostLinks(snapshot);
+  return judgeHost(model, { links, gatewayRoutes: gatewayRoutes(snapshot), ports, foreign });
 }
 
 /** A network's routes without a neighbor: its interfaces' prefixes, static ones, reachableBy. */
@@ -176,7 +174,7 @@ export function neighborsToKeep(
 }
 
 /**
- * Guard, marks, rules and private tables for these ports.
+ * Guard, marks, rules and private tables for these ports; the guard also for those that cannot be one.
  *
  * @param isHostManaged - egretd sets up the host (`egret run --manage-host`)
  */
@@ -189,11 +187,13 @@ export function plumbingWanted(
   const tables = new Map(model.networks.map((row) => [row.name, row.routeTableIndex]));
   const interfaces = interfacesOf(ports);
   return {
-    ports: ports.map((port) => ({
-      name: port.name,
-      marks: port.networks.map((network) => tables.get(network)!),
-      vrfDevice: snapshot.links.get(port.name)?.vrfDevice,
-    })),
+    ports: ports
+      .filter(({ name }) => isGuardable(name))
+      .map((port) => ({
+        name: port.name,
+        marks: port.networks.map((network) => tables.get(network)!),
+        vrfDevice: snapshot.links.get(port.name)?.vrfDevice,
+      })),
     input: guardInput(model, ports, snapshot, isHostManaged),
     networks: model.networks.map((network) => ({
       routeTableIndex: network.routeTableIndex,

@@ -16,6 +16,9 @@ import { fibShares, pliesReserved } from '../vrf/fib-shares.ts';
  */
 const routesPerPly = 16;
 
+/** Of any arena. */
+export const networksMax = 256;
+
 /** Room for what may come by SIGHUP: the plan's rows are small, some 40 bytes a client. */
 const clientsMin = 65_536;
 const rulesMin = 16_384;
@@ -65,7 +68,7 @@ function limitsOf(model: Model, sessions: number, routes: number): Limits {
     sessions,
     // Quarantined bindings (RFC 6888 REQ-8) outlive their sessions.
     bindings: sessions + Math.ceil(sessions / 4),
-    networks: Math.min(256, 2 * (needs.networks + 7)),
+    networks: Math.min(networksMax, 2 * (needs.networks + 7)),
     plies: Math.max(1024, Math.ceil(routes / routesPerPly)) + pliesReserved(model),
     groups: 16_384,
     neighbors: 16_384,
@@ -123,6 +126,17 @@ export function takeRoom(model: Model, dataPlane: ArenaDataPlane): void {
     throw tooSmall('networks', cause);
   }
   dataPlane.sharePlies(fibShares(model, dataPlane.limits));
+}
+
+/** Whether takeRoom would succeed. Slots that it takes are kept. */
+export function hasRoom(model: Model, dataPlane: ArenaDataPlane): boolean {
+  try {
+    takeRoom(model, dataPlane);
+    return true;
+  } catch (error) {
+    if (error instanceof EgretError && error.code === 'ARENA_TOO_SMALL') return false;
+    throw error;
+  }
 }
 
 /** What a new Model changes of what is fixed while egretd runs. */

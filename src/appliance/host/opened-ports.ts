@@ -6,21 +6,22 @@ import type { PortChoice } from '../../egress/ports.ts';
 import type { HostSnapshot } from '../../kernel/host-snapshot.ts';
 import type { Log } from '../../lib/log.ts';
 
+interface Surroundings {
+  readonly dataPlane: ArenaDataPlane;
+  readonly forwarder: Forwarder;
+  readonly log: Log;
+}
+
 /** @returns whether all of them are open; those that are not are to be tried again */
 export function openPorts(
   choices: readonly PortChoice[],
   { links }: HostSnapshot,
-  dataPlane: ArenaDataPlane,
-  forwarder: Forwarder,
-  log: Log,
+  { dataPlane, forwarder, log }: Surroundings,
 ): boolean {
   const wanted = new Map<number, number>();
-  for (const { name } of choices) {
+  for (const { name, fault } of choices) {
     const link = links.get(name);
-    if (!link) continue;
-    if (!dataPlane.hasPortSlot(name)) {
-      log.error({ interface: name }, 'port not opened: too many interfaces since the last stop');
-    } else wanted.set(dataPlane.portSlot(name), link.ifindex);
+    if (link && fault === undefined) wanted.set(dataPlane.portSlot(name), link.ifindex);
   }
   for (const slot of forwarder.openPorts().keys()) {
     if (!wanted.has(slot)) forwarder.closePort(slot);

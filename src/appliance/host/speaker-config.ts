@@ -3,7 +3,8 @@
 import type { RestartFlags } from '../../bgp/connection/negotiate.ts';
 import type { SpeakerNeighbor } from '../../bgp/neighbor.ts';
 import type { SpeakerConfig } from '../../bgp/speaker.ts';
-import { type HostLink, interfacesOf, isOnLink, type PortChoice } from '../../egress/ports.ts';
+import { type HostLink, interfacesOf, type PortChoice } from '../../egress/ports.ts';
+import { isOnLink } from '../../egress/ways.ts';
 import type { Model } from '../../model/model.ts';
 import type { Ipv4 } from '../../net/ipv4.ts';
 
@@ -19,7 +20,9 @@ export function speakerConfig(
   ownRouterId: Ipv4,
 ): SpeakerConfig {
   const tables = new Map(model.networks.map((row) => [row.name, row.routeTableIndex]));
-  const present = ports.filter((port) => links.some((link) => link.name === port.name));
+  const present = ports.filter(
+    (port) => port.fault === undefined && links.some((link) => link.name === port.name),
+  );
   return {
     listenPort: model.bgp.listenPort,
     filters: model.filters,

@@ -135,8 +135,7 @@ export class RunDir {
   /** @returns what the previous instance left; emptyState when there is none or it cannot be read */
   readState(): State {
     try {
-      const read = readJson(stateSchema, JSON.parse(readFileSync(this.file('state.json'), 'utf8')));
-      return read.ok ? read.value : emptyState;
+      return readStateFile(this.path);
     } catch {
       return emptyState;
     }
@@ -172,5 +171,23 @@ export class RunDir {
     } catch {
       // It was never written.
     }
+  }
+}
+
+/**
+ * Reads what an instance left in its run directory.
+ *
+ * @returns emptyState when there is none, or none that this build can read
+ * @throws EgretError ACCESS_DENIED
+ */
+export function readStateFile(runDir: string): State {
+  const path = join(runDir, 'state.json');
+  try {
+    const read = readJson(stateSchema, JSON.parse(readFileSync(path, 'utf8')));
+    return read.ok ? read.value : emptyState;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EACCES')
+      throw new EgretError('ACCESS_DENIED', { path }, { cause });
+    return emptyState;
   }
 }

@@ -94,8 +94,17 @@ export class Vrfs {
     return new Map([...this.#vrfs].map(([name, vrf]) => [name, vrf.rib]));
   }
 
-  /** Makes the VRFs those of the Model, and their local routes those of the host. */
-  follow(model: Model, interfacesOf: InterfacesOf, snapshot: HostSnapshot): void {
+  /**
+   * Makes the VRFs those of the Model, and their local routes those of the host.
+   *
+   * @param cutOff - networks that have none: nothing resolves in them, so that nothing is forwarded
+   */
+  follow(
+    model: Model,
+    interfacesOf: InterfacesOf,
+    snapshot: HostSnapshot,
+    cutOff: ReadonlySet<string>,
+  ): void {
     const tables = new Map<string | undefined, number | undefined>([[undefined, undefined]]);
     for (const network of model.networks) tables.set(network.name, network.routeTableIndex);
     for (const [name, vrf] of this.#vrfs) {
@@ -111,7 +120,7 @@ export class Vrfs {
     for (const network of model.networks) {
       const interfaces = interfacesOf.get(network.name) ?? [];
       const routes = networkRoutes(model, network, interfaces, snapshot);
-      this.get(network.name).setLocalRoutes(routes);
+      this.get(network.name).setLocalRoutes(cutOff.has(network.name) ? [] : routes);
     }
     this.overlaps.watch(
       model.gateways.map((gateway) => gateway.networks.map((name) => this.get(name).rib)),

@@ -4,17 +4,31 @@ import { type Command, usage } from '../command.ts';
 
 export const check: Command = {
   name: 'check',
-  usage: ['check PATH...'],
+  usage: ['check [--on-box] PATH...'],
   help: 'Check configurations and print every error.',
-  options: [],
+  options: [
+    {
+      name: '--on-box',
+      help: 'Note also what would not be ready on this host now; that is no error.',
+    },
+  ],
   takesJson: true,
   shell: 'none',
   words: [],
-  run: async ({ words, isJson, io }) => {
+  run: async ({ words, options, isJson, runDir, io }) => {
     if (words.length === 0) throw usage('check needs a PATH');
     const { checkConfigs } = await import('../../config/check.ts');
-    const report = checkConfigs(words, isJson);
-    io.out.write(report.text);
-    return report.isValid ? 0 : 2;
+    const box = options.has('--on-box')
+      ? await import('../../on-box.ts').then(({ Box }) => Box.open(runDir))
+      : undefined;
+    try {
+      const report = await checkConfigs(words, isJson, (model) => box?.notesOn(model) ?? none);
+      io.out.write(report.text);
+      return report.isValid ? 0 : 2;
+    } finally {
+      box?.close();
+    }
   },
 };
+
+const none = Promise.resolve([]);

@@ -53,11 +53,17 @@ function rows(parts: LiveParts): JsonValue<typeof row>[] {
   const { model, links, ports, rpFilter, forwarderTrouble } = parts;
   const managed = model.appliance.interfaces
     .filter(({ role }) => role === 'Management')
-    .map(({ name, role }) => ({ name, role, networks: [], reason: 'never a port' }));
+    .map(({ name, role }) => ({
+      ...{ name, role, networks: [], reason: 'never a port', fault: undefined },
+    }));
   return [...ports, ...managed].map((port) => {
     const link = links.find((candidate) => candidate.name === port.name);
-    const isPort = port.role !== 'Management';
-    const troubles = [link ? [] : 'it does not exist', (isPort && forwarderTrouble) || []].flat();
+    const isPort = port.role !== 'Management' && port.fault === undefined;
+    const troubles = [
+      link ? [] : 'it does not exist',
+      port.fault === undefined ? [] : `not a port: ${port.fault}`,
+      (isPort && forwarderTrouble) || [],
+    ].flat();
     return {
       name: port.name,
       role: port.role,
