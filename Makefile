@@ -207,9 +207,10 @@ build/fuzzed/%.o: native/%.c Makefile | node_modules
 # What both processes read in shared memory. Only one object knows its hash.
 objects = $(patsubst native/%.c,build/$(1)/%.o,$(2))
 
+# Node unloads it at its exit, while threads of it may still run, so it stays mapped.
 build/libegret.so: $(call objects,o,$(LIBRARY))
 	@echo '  link      $@'
-	@$(CC) $(CFLAGS) $(LDFLAGS) -shared $^ -o $@
+	@$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-z,nodelete $^ -o $@
 
 build/egret-forwarder: $(call objects,o,$(FORWARDER))
 	@echo '  link      $@'
