@@ -12,6 +12,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
+import { measureApplies } from './applies.ts';
 import { measureBuild } from './build.ts';
 import { measureEngine } from './engine.ts';
 import { measureForwarderKilled } from './forwarder-killed.ts';
@@ -27,6 +28,7 @@ const benches: Readonly<Record<string, Bench>> = {
   'loop-delay': measureLoopDelay,
   'forwarder-killed': measureForwarderKilled,
   reload: measureReload,
+  applies: measureApplies,
   tcp: measureTcp,
   engine: measureEngine,
   idle: measureIdle,
