@@ -223,9 +223,7 @@ export class Appliance {
 
   /** What a Model would change, on the box as it is. */
   whatIf(model: Model): WhatIf {
-    const ports = portsOf(model, this.#parts.host.snapshot());
-    const after = { model, ports, assignment: this.#assign(model, this.#assignment) };
-    return whatIf(this.#parts, this.#outlook, after);
+    return whatIf(this.#parts, this.#outlook, model, this.#assign(model, this.#assignment));
   }
 
   refuseConfig(errors: readonly string[]): void {

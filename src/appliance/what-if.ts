@@ -10,6 +10,7 @@ import {
   type WhatIf,
 } from '../apply/effects.ts';
 import type { NatSession } from '../dataplane/dataplane.ts';
+import type { AddressAssignment } from '../egress/addresses.ts';
 import { PlanDecider } from '../egress/decide.ts';
 import type { EgressPlan } from '../egress/plan.ts';
 import { makePlan } from '../egress/planner.ts';
@@ -17,6 +18,7 @@ import { gatewayKey } from '../model/gateway-key.ts';
 import type { Client, Model } from '../model/model.ts';
 import { formatIpv4, type Ipv4 } from '../net/ipv4.ts';
 import { type Running as EffectParts, effectsOf, type Outlook } from './effects.ts';
+import { portsOf } from './host/host-view.ts';
 import type { Parts } from './parts.ts';
 
 const sessionsInStep = 1000;
@@ -28,7 +30,14 @@ interface Count {
   stalling: number;
 }
 
-export function whatIf(parts: Running & EffectParts, before: Outlook, after: Outlook): WhatIf {
+/** @param assignment - addresses that the Model's gateways would have */
+export function whatIf(
+  parts: Running & EffectParts,
+  before: Outlook,
+  model: Model,
+  assignment: AddressAssignment,
+): WhatIf {
+  const after = { model, ports: portsOf(model, parts.host.snapshot()), assignment };
   const effects = effectsOf(parts, before, after);
   return { effects, sessions: () => sessionEffectsOf(parts, before, after, effects) };
 }
