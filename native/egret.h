@@ -196,13 +196,13 @@ int egret_echo_receive(int fd, uint16_t id, uint16_t sequence);
 
 // -- Netlink for the control plane (netlink.c) ----------------------------------------------------
 
-// Opens NETLINK_ROUTE with extended acknowledgements and the given multicast groups; a thread frames
+// Opens NETLINK_ROUTE, or another netlink_protocol, with extended acknowledgements and the given multicast groups; a thread frames
 // every datagram as a 32-bit length and its bytes into a socket pair; a length of 0 says that
 // messages were lost (ENOBUFS). *events is the end that Node reads; returns the netlink descriptor.
 // filter_protocol: route notifications of this protocol stay in the kernel, by a socket filter, but
 // for those of the main table, where others may use it too; 0: none.
-int egret_netlink_open(const uint32_t *groups, uint32_t group_count, uint32_t receive_bytes,
-	uint8_t filter_protocol, int *events);
+int egret_netlink_open(uint8_t netlink_protocol, const uint32_t *groups, uint32_t group_count,
+	uint32_t receive_bytes, uint8_t filter_protocol, int *events);
 // Sends bytes that hold whole netlink messages.
 int egret_netlink_send(int fd, const void *bytes, uint32_t n);
 

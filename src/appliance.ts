@@ -193,6 +193,7 @@ export class Appliance {
     await mirrors.open(this.#model);
     await this.#reconciler.begin();
     host.onChanged(() => this.#reconciler.soon());
+    plumbing.watchGuard(netlinkSockets, this.#parts.clock, this.queue, this.#reconciler.soon);
     const ports = fit.ports.map(({ name }) => name);
     this.#log.info({ generation: this.#generation, ports }, 'egretd runs');
   }

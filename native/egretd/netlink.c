@@ -107,10 +107,10 @@ static int filter_protocol_out(int fd, uint8_t protocol)
 	return route_socket_filter(fd, program, sizeof program / sizeof *program);
 }
 
-static int open_socket(const uint32_t *groups, uint32_t group_count, uint32_t receive_bytes,
-	uint8_t filter_protocol)
+static int open_socket(uint8_t netlink_protocol, const uint32_t *groups, uint32_t group_count,
+	uint32_t receive_bytes, uint8_t filter_protocol)
 {
-	int fd = route_socket_open(0, receive_bytes);
+	int fd = route_socket_open_of(netlink_protocol, 0, receive_bytes);
 	if (fd < 0)
 		return error_system();
 	if (setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &(int){1}, sizeof(int)) == 0 &&
@@ -140,12 +140,12 @@ static int start_reader(struct reader *reader)
 	return error == 0 ? 0 : error_system();
 }
 
-int egret_netlink_open(const uint32_t *groups, uint32_t group_count, uint32_t receive_bytes,
-	uint8_t filter_protocol, int *events)
+int egret_netlink_open(uint8_t netlink_protocol, const uint32_t *groups, uint32_t group_count,
+	uint32_t receive_bytes, uint8_t filter_protocol, int *events)
 {
 	if (!events || (group_count > 0 && !groups))
 		return -EGRET_STATUS_BAD_ARGUMENT;
-	int fd = open_socket(groups, group_count, receive_bytes, filter_protocol);
+	int fd = open_socket(netlink_protocol, groups, group_count, receive_bytes, filter_protocol);
 	if (fd < 0)
 		return fd;
 	int pair[2] = {-1, -1}, status = 0;

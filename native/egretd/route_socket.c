@@ -10,7 +10,12 @@
 
 int route_socket_open(int flags, uint32_t queue_bytes)
 {
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags, NETLINK_ROUTE);
+	return route_socket_open_of(NETLINK_ROUTE, flags, queue_bytes);
+}
+
+int route_socket_open_of(int protocol, int flags, uint32_t queue_bytes)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags, protocol);
 	if (fd < 0)
 		return -1;
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK};

@@ -16,6 +16,8 @@
 // CAP_NET_ADMIN in the first user namespace net.core.rmem_max limits it.
 // Returns the descriptor, or -1 with errno.
 int route_socket_open(int flags, uint32_t queue_bytes);
+// The same for another protocol: NETLINK_NETFILTER tells of nftables.
+int route_socket_open_of(int protocol, int flags, uint32_t queue_bytes);
 
 // Lets through what the program accepts. To be called before joining: nothing else is then queued.
 // Returns 0, or -1 with errno. BPF loads convert from network order; netlink headers are in host order.

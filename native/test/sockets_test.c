@@ -233,7 +233,7 @@ static void test_netlink_events(void)
 {
 	uint32_t groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_ROUTE};
 	int events = -1;
-	int fd = egret_netlink_open(groups, 2, 1 << 20, ROUTE_PROTOCOL, &events);
+	int fd = egret_netlink_open(NETLINK_ROUTE, groups, 2, 1 << 20, ROUTE_PROTOCOL, &events);
 	tap_ok(fd >= 0 && events >= 0, "a netlink socket opens");
 	netns_run("ip link add v0 type veth peer name v1 && ip link set v0 up && "
 		  "ip link set v1 up && ip address add 10.0.0.1/24 dev v0");
@@ -278,7 +278,7 @@ static void test_netlink_overrun(void)
 {
 	uint32_t group = RTNLGRP_IPV4_ROUTE;
 	int events = -1;
-	int fd = egret_netlink_open(&group, 1, 8192, 0, &events);
+	int fd = egret_netlink_open(NETLINK_ROUTE, &group, 1, 8192, 0, &events);
 	netns_run("for i in $(seq 4000); do echo route replace 203.0.113.$((i %% 200))/32 via "
 		  "10.0.0.2 mtu $((1000 + i %% 400)); done | ip -batch -");
 	int overruns = 0, frames = 0;

@@ -127,7 +127,7 @@ export const c = {
   close: library.func('int egret_close(int)'),
   lock: library.func('int egret_lock(const char *)'),
   netlinkOpen: library.func(
-    'int egret_netlink_open(const uint32_t *, uint32_t, uint32_t, uint8_t, _Out_ int *)',
+    'int egret_netlink_open(uint8_t, const uint32_t *, uint32_t, uint32_t, uint8_t, _Out_ int *)',
   ),
   netlinkSend: library.func('int egret_netlink_send(int, const void *, uint32_t)'),
   mirrorOpen: library.func('int egret_mirror_open(uint8_t, _Out_ void **, _Out_ int *)'),

@@ -24,7 +24,8 @@
  * a forged source address makes the box send replies into the sender's own network only.
  *
  * Nothing here depends on ip_forward. The tables are named after the run directory, replaced in one
- * transaction, and removed only when egretd is stopped in order: they survive a crash.
+ * transaction, and removed only when egretd is stopped in order: they survive a crash. What another
+ * program removes is put back (guard-watch.ts).
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -45,6 +46,11 @@ export interface Guard {
   set(ports: readonly GuardPort[], input: GuardInput, snapshot: HostSnapshot): Promise<void>;
   /** Whether it is in the kernel, e.g. because the previous instance installed it. */
   stands(): Promise<boolean>;
+  /**
+   * Whether what `set` installed is in the kernel, rule by rule. If not, the next `set` installs it,
+   * whatever it is called with.
+   */
+  isWhole(): Promise<boolean>;
   /** Removes it: the last step of an orderly stop. */
   remove(): Promise<void>;
 }
@@ -52,16 +58,24 @@ export interface Guard {
 /** Of one transaction, which takes milliseconds. */
 const nftTimeoutMs = 10_000;
 
-/** Hands a script to nft, one transaction. @throws EgretError NFT_FAILED */
-export type RunNft = (script: string) => Promise<void>;
+/** Hands a script to nft, one transaction. @returns what it prints. @throws EgretError NFT_FAILED */
+export type RunNft = (script: string) => Promise<string>;
 
 export function makeGuard(runDir: string, runNft: RunNft = systemNft): Guard {
   const table = guardTable(runDir);
+  // nft knows tables of one family at a time.
+  const list = async (): Promise<string> =>
+    (await runNft(`list table netdev ${table}\n`)) + (await runNft(`list table inet ${table}\n`));
   let standing: string | undefined;
+  /** As nft printed it once it stood. */
+  let printed = '';
   let last: Promise<void> = Promise.resolve();
-  const inOrder = (step: () => Promise<void>): Promise<void> => {
+  const inOrder = <T>(step: () => Promise<T>): Promise<T> => {
     const run = last.then(step);
-    last = run.catch(() => {});
+    last = run.then(
+      () => {},
+      () => {},
+    );
     return run;
   };
   return {
@@ -77,7 +91,17 @@ export function makeGuard(runDir: string, runNft: RunNft = systemNft): Guard {
         if (standing === wanted) return;
         standing = undefined;
         await runNft(script);
+        printed = await list();
         standing = wanted;
+      });
+    },
+    isWhole() {
+      return inOrder(async () => {
+        if (standing === undefined) return true;
+        const now = await list().catch(() => '');
+        if (now === printed) return true;
+        standing = undefined;
+        return false;
       });
     },
     stands() {
@@ -103,18 +127,23 @@ export function guardTable(runDir: string): string {
 const systemNft: RunNft = (script) =>
   new Promise((done, failed) => {
     const fail = (reason: string): void => failed(new EgretError('NFT_FAILED', { reason }));
-    const nft = spawn('nft', ['-f', '-'], {
-      stdio: ['pipe', 'ignore', 'pipe'],
+    // -s: without counters.
+    const nft = spawn('nft', ['-s', '-f', '-'], {
+      stdio: ['pipe', 'pipe', 'pipe'],
       timeout: nftTimeoutMs,
     });
     let complaint = '';
+    let output = '';
+    nft.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
     nft.stderr.setEncoding('utf8').on('data', (text: string) => {
       complaint += text;
     });
     nft.stdin.on('error', () => {}); // nft's exit says more
     nft.on('error', (error) => fail(error.message));
     nft.on('close', (status, signal) => {
-      if (status === 0) done();
+      if (status === 0) done(output);
       else fail(complaint.split('\n')[0] || `nft exited with ${status ?? signal}`);
     });
     nft.stdin.end(script);

@@ -5,12 +5,16 @@
  * own.
  */
 
+/** Protocols of netlink (linux/netlink.h): NETLINK_ROUTE, NETLINK_NETFILTER. */
+export const netlinkRoute = 0;
+export const netlinkNetfilter = 12;
+
 /** Netlink sockets, for which Node has no type (native/egretd/netlink.c). */
 export interface NetlinkSockets {
   /**
-   * Opens NETLINK_ROUTE.
+   * Opens NETLINK_ROUTE, or another protocol.
    *
-   * @param groups - multicast groups (RTNLGRP_*)
+   * @param groups - multicast groups (RTNLGRP_*, NFNLGRP_*)
    * @param receiveBytes - socket buffer; more than that of pending messages is an overrun
    * @param filterProtocol - route notifications of this protocol are dropped in the kernel; 0: none
    * @returns the descriptor to send on, and a stream of datagrams, each behind its length in 32
@@ -20,6 +24,7 @@ export interface NetlinkSockets {
     groups: readonly number[],
     receiveBytes: number,
     filterProtocol: number,
+    protocol?: number,
   ): { readonly fd: number; readonly events: number };
   /** Sends bytes that hold whole netlink messages. @throws EgretError when the kernel refuses */
   send(fd: number, bytes: Uint8Array): void;

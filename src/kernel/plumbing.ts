@@ -4,12 +4,16 @@
  * order that this needs: settings, guard, rules, connected routes, neighbors. The guard is installed
  * before any port opens, and removed last.
  */
+import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import type { WorkQueue } from '../lib/work-queue.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import { type ConnectedNetwork, plumbingRoutes, setPlumbingRoutes } from './connected.ts';
 import { type Guard, makeGuard } from './guard.ts';
 import type { GuardInput, GuardPort } from './guard-script.ts';
+import { watchGuard } from './guard-watch.ts';
 import type { HostSnapshot } from './host-snapshot.ts';
+import type { NetlinkSockets } from './native.ts';
 import { setNeighbors } from './neighbors.ts';
 import type { Rtnetlink } from './rtnetlink.ts';
 import { rulesFor, setRules } from './rules.ts';
@@ -37,6 +41,7 @@ export class Plumbing {
   readonly #sysctls: Sysctls;
   /** Private tables to be emptied: of a previous instance, of networks that were removed. */
   readonly #previousTables = new Set<number>();
+  #watch: { close(): void } | undefined;
   #lastNeighbors = '';
 
   /** @param found - settings as they were before the previous instance changed them (state.json) */
@@ -104,8 +109,18 @@ export class Plumbing {
     return this.#guard.stands();
   }
 
+  /**
+   * Has the guard watched: another program may remove it (`nft flush ruleset`).
+   *
+   * @param onLost - `apply` installs it again
+   */
+  watchGuard(sockets: NetlinkSockets, clock: Clock, queue: WorkQueue, onLost: () => void): void {
+    this.#watch = watchGuard({ guard: this.#guard, sockets, clock, queue, log: this.#log, onLost });
+  }
+
   /** The last step of the orderly stop. */
   async removeGuard(): Promise<void> {
+    this.#watch?.close();
     await this.#guard.remove();
   }
 }

@@ -14,7 +14,7 @@ import type { Clock, Timer } from '../lib/clock.ts';
 import { EgretError } from '../lib/errors.ts';
 import type { WorkQueue } from '../lib/work-queue.ts';
 import { ByteStream } from './byte-stream.ts';
-import type { NetlinkSockets } from './native.ts';
+import { type NetlinkSockets, netlinkRoute } from './native.ts';
 import {
   decodeError,
   encodeMessage,
@@ -239,8 +239,9 @@ export function openNotifications(
   groups: readonly number[],
   filterProtocol: number,
   listener: NotificationListener,
+  protocol = netlinkRoute,
 ): { close(): void } {
-  const { fd, events } = sockets.open(groups, notificationReceiveBytes, filterProtocol);
+  const { fd, events } = sockets.open(groups, notificationReceiveBytes, filterProtocol, protocol);
   const datagram = (bytes: Buffer, from: number, to: number): void => {
     forEachMessage(bytes, from, to, (header, start, end) =>
       listener.message(header, bytes, start, end),

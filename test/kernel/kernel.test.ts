@@ -20,7 +20,7 @@ import { connectedRoutes } from '../../src/kernel/host-snapshot.ts';
 import { privateTableOf } from '../../src/kernel/identity.ts';
 import { Mirror } from '../../src/kernel/mirror.ts';
 import type { MirrorNextHop, MirrorSource } from '../../src/kernel/mirror-table.ts';
-import type { MirrorNative, NetlinkSockets } from '../../src/kernel/native.ts';
+import { type MirrorNative, type NetlinkSockets, netlinkRoute } from '../../src/kernel/native.ts';
 import { setNeighbors } from '../../src/kernel/neighbors.ts';
 import { flagCreate, flagReplace } from '../../src/kernel/netlink-codec.ts';
 import {
@@ -41,7 +41,7 @@ import { parseIpv4, parseIpv4Prefix } from '../../src/net/ipv4.ts';
 
 const library = koffi.load(process.env['EGRET_LIBRARY'] ?? 'build/libegret.so');
 const netlinkOpen = library.func(
-  'int egret_netlink_open(const uint32_t *, uint32_t, uint32_t, uint8_t, _Out_ int *)',
+  'int egret_netlink_open(uint8_t, const uint32_t *, uint32_t, uint32_t, uint8_t, _Out_ int *)',
 );
 const netlinkSend = library.func('int egret_netlink_send(int, const void *, uint32_t)');
 const closeFd = library.func('int egret_close(int)');
@@ -58,11 +58,11 @@ const check = (result: number): number => {
 };
 
 const socketsWith = (receiveBytesMax: number): NetlinkSockets => ({
-  open(groups, receiveBytes, filterProtocol) {
+  open(groups, receiveBytes, filterProtocol, protocol = netlinkRoute) {
     const events = [0];
     const bytes = Math.min(receiveBytes, receiveBytesMax);
     const fd = check(
-      netlinkOpen(new Uint32Array(groups), groups.length, bytes, filterProtocol, events),
+      netlinkOpen(protocol, new Uint32Array(groups), groups.length, bytes, filterProtocol, events),
     );
     return { fd, events: events[0]! };
   },

@@ -7,7 +7,7 @@ import { getSystemErrorMessage } from 'node:util';
 import type { BgpSocketOptions, BgpSockets } from '../../bgp/connection/transport.ts';
 import { c, checked, closeFd } from '../../dataplane/native.ts';
 import type { ProbeSockets } from '../../health/sockets.ts';
-import type { MirrorNative, NetlinkSockets } from '../../kernel/native.ts';
+import { type MirrorNative, type NetlinkSockets, netlinkRoute } from '../../kernel/native.ts';
 import { formatIpv4, type Ipv4 } from '../../net/ipv4.ts';
 
 /** struct egret_tcp_options. */
@@ -74,12 +74,12 @@ export const probeSockets: ProbeSockets = {
 };
 
 export const netlinkSockets: NetlinkSockets = {
-  open(groups, receiveBytes, filterProtocol) {
+  open(groups, receiveBytes, filterProtocol, protocol = netlinkRoute) {
     const events = [-1];
     const list = Uint32Array.from(groups.length > 0 ? groups : [0]);
     const fd = checked(
       'netlink_open',
-      c.netlinkOpen(list, groups.length, receiveBytes, filterProtocol, events),
+      c.netlinkOpen(protocol, list, groups.length, receiveBytes, filterProtocol, events),
     );
     return { fd, events: events[0]! };
   },
