@@ -6,7 +6,9 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: [
-      ...['kernel', 'bgp', 'appliance', 'scale', 'image'].map((room) => `test/${room}/**`),
+      ...['kernel', 'bgp', 'appliance', 'scale', 'image', 'debian'].map(
+        (room) => `test/${room}/**`,
+      ),
       'test/lab/laboratory.test.ts',
       'node_modules/**',
       'build/**',

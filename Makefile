@@ -98,11 +98,24 @@ image: build ## Disk images, update and list of contents to build/, as root: KER
 	scripts/bootstrap.sh image
 	@node scripts/image/build.ts
 
+.PHONY: deb
+deb: build ## build/egret_VERSION_amd64.deb, for Debian 12
+	node images/deb.ts
+
+.PHONY: container
+container: deb ## build/egret-VERSION.oci.tar, a container image as an OCI layout, as root
+	scripts/bootstrap.sh image
+	node images/container.ts
+
 ##@ Slow
 .PHONY: image-test
-image-test: image ## The image in QEMU, as an operator finds it
+image-test: image package-test ## The image in QEMU, as an operator finds it; package and container image in namespaces
 	scripts/bootstrap.sh guest
 	$(call tap_run,test/image/*.test.ts)
+
+.PHONY: package-test
+package-test: container packages ## The package on a Debian box that systemd boots in namespaces, and the container image
+	$(call tap_run,test/debian/*.test.ts)
 
 .PHONY: interop
 interop: build packages ## The kernel, real BIRD and FRR, and the lab itself, in namespaces

@@ -177,5 +177,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     process.stderr.write('usage: node images/install.ts DESTDIR PREFIX, after make build\n');
     process.exit(1);
   }
+  process.umask(0o022);
   install(destination === '' ? '/' : destination, prefix);
 }

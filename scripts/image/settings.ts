@@ -53,7 +53,8 @@ export function settingsFrom(environment: NodeJS.ProcessEnv): Settings {
   };
 }
 
-function epochFrom(text: string | undefined): number {
+/** @param text - SOURCE_DATE_EPOCH. @returns seconds: it, or the time of the last commit */
+export function epochFrom(text: string | undefined): number {
   const seconds =
     text || execFileSync('git', ['-C', source, 'log', '-1', '--format=%ct'], { encoding: 'utf8' });
   if (!/^\d+\n?$/.test(seconds)) throw new Error(`SOURCE_DATE_EPOCH: '${seconds}' is no number`);
