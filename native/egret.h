@@ -181,6 +181,8 @@ int egret_tcp_state(int fd);
 // IP_MINTTL (0: none) and IP_TTL (0: unchanged) of a socket, a listening or an accepted one.
 int egret_tcp_min_ttl(int fd, uint8_t min_ttl, uint8_t ttl);
 int egret_close(int fd);
+// Who is at the other end of a connected Unix socket, as the kernel noted at connect(2) (SO_PEERCRED).
+int egret_peer_credentials(int fd, uint32_t *pid, uint32_t *uid);
 // Takes an exclusive lock on a file (created 0600). Returns a descriptor, or -SYSTEM (EWOULDBLOCK).
 int egret_lock(const char *path);
 

@@ -10,6 +10,7 @@
  */
 import { adminCommands } from './admin/commands.ts';
 import { adminService } from './admin/service.ts';
+import { ipcSockets } from './appliance/host/native-sockets.ts';
 import { Supervisor } from './appliance/host/supervisor.ts';
 import { RunDir } from './appliance/restart/run-dir.ts';
 import { Appliance } from './appliance.ts';
@@ -112,6 +113,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       statusService(() => appliance.live()),
       appliance.queue,
       log,
+      ipcSockets,
     ),
     await RequestServer.listen(
       runDir.file('admin.sock'),
@@ -122,6 +124,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       ),
       appliance.queue,
       log,
+      ipcSockets,
     ),
   ];
   const supervisor = new Supervisor(systemClock, process.env, process.pid, notifySupervisor, () =>

@@ -248,6 +248,17 @@ int egret_close(int fd)
 	return close(fd) ? error_system() : 0;
 }
 
+int egret_peer_credentials(int fd, uint32_t *pid, uint32_t *uid)
+{
+	struct ucred peer;
+	socklen_t bytes = sizeof peer;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes))
+		return error_system();
+	*pid = (uint32_t)peer.pid;
+	*uid = (uint32_t)peer.uid;
+	return 0;
+}
+
 int egret_lock(const char *path)
 {
 	if (!path)

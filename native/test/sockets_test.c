@@ -157,6 +157,20 @@ static void test_md5(void)
 	close(listener);
 }
 
+static void test_peer(void)
+{
+	int pair[2];
+	uint32_t pid = 0, uid = EGRET_NONE;
+	tap_ok(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 &&
+			egret_peer_credentials(pair[0], &pid, &uid) == 0 &&
+			pid == (uint32_t)getpid() && uid == getuid(),
+		"who is at the other end");
+	close(pair[0]);
+	close(pair[1]);
+	tap_ok(egret_peer_credentials(pair[0], &pid, &uid) == -EGRET_STATUS_SYSTEM,
+		"not of a socket that is closed");
+}
+
 static void test_lock(void)
 {
 	char path[] = "/tmp/egret-lock-XXXXXX";
@@ -300,6 +314,7 @@ int main(void)
 	test_failures();
 	test_gtsm();
 	test_md5();
+	test_peer();
 	test_lock();
 	test_netlink_events();
 	test_netlink_overrun();

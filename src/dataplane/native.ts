@@ -125,6 +125,9 @@ export const c = {
   echoSend: library.func('int egret_echo_send(int, uint16_t, uint16_t)'),
   echoReceive: library.func('int egret_echo_receive(int, uint16_t, uint16_t)'),
   close: library.func('int egret_close(int)'),
+  peerCredentials: library.func(
+    'int egret_peer_credentials(int, _Out_ uint32_t *, _Out_ uint32_t *)',
+  ),
   lock: library.func('int egret_lock(const char *)'),
   netlinkOpen: library.func(
     'int egret_netlink_open(uint8_t, const uint32_t *, uint32_t, uint32_t, uint8_t, _Out_ int *)',

@@ -11,21 +11,29 @@ import { type Answer, endOfText, type Head } from './protocol.ts';
 
 export type Body = AsyncIterable<Uint8Array>;
 
+/** The process at the other end, as the kernel knows it. */
+export interface Peer {
+  readonly pid: number;
+  readonly uid: number;
+}
+
 export interface Service {
   /** May open the socket, as its owner may; a group that does not exist adds no one. */
   readonly group: string;
   /** Printed with each answer; undefined: nothing to warn of. */
   readonly warning: () => string | undefined;
   /** @throws EgretError before the first text: a refusal */
-  readonly answer: (line: string, body: Body) => Answer;
+  readonly answer: (line: string, body: Body, peer: Peer | undefined) => Answer;
 }
 
-/** What a connection waits for, as others see it. */
+/** What a connection waits for, as others see it, and who has made it. */
 export interface Waiting {
   /** Resolves when the answer may be made. */
   readonly turn: () => Promise<void>;
   /** It waits for its client, or no longer does. */
   readonly stalls: (isStalled: boolean) => void;
+  /** Asked once the request is there; none: no service of this connection wants to know. */
+  readonly peer?: () => Peer;
 }
 
 const requestBytesMax = 65_536;
@@ -93,7 +101,7 @@ async function answer(
     isBegun = true;
   };
   try {
-    const texts = service.answer(line, body);
+    const texts = service.answer(line, body, waiting.peer?.());
     for (;;) {
       const next = await texts.next();
       begin();

@@ -25,7 +25,9 @@ test('a refusal arrives whole, whatever of the body was not read', async () => {
     },
   };
   const log = makeLog('fatal', () => true);
-  const server = await RequestServer.listen(path, service, new WorkQueue(systemClock), log);
+  const server = await RequestServer.listen(path, service, new WorkQueue(systemClock), log, {
+    peerOf: () => ({ pid: 1, uid: 0 }),
+  });
   for (const bytes of [1, 100, 70_000, 3 << 20]) {
     for (let turn = 0; turn < 10; turn += 1) {
       let errors = '';

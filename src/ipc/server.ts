@@ -10,9 +10,15 @@ import { chmodSync, chownSync, readFileSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Log } from '../lib/log.ts';
 import type { WorkQueue } from '../lib/work-queue.ts';
-import { type Service, serveConnection } from './connection.ts';
+import { type Peer, type Service, serveConnection } from './connection.ts';
 
 const connectionsMax = 128;
+
+/** What Node has no function for. */
+export interface IpcSockets {
+  /** @param fd - of a connection; @throws EgretError */
+  peerOf(fd: number): Peer;
+}
 
 export class RequestServer {
   readonly #server: Server;
@@ -29,6 +35,7 @@ export class RequestServer {
     service: Service,
     queue: WorkQueue,
     log: Log,
+    sockets: IpcSockets,
   ): Promise<RequestServer> {
     removeSocket(path);
     const stalled = new Stalled();
@@ -38,6 +45,7 @@ export class RequestServer {
         // Before the work of routes, and each answer by itself.
         turn: () => queue.pause('urgent'),
         stalls: (isStalled) => (isStalled ? stalled.add(socket) : stalled.delete(socket)),
+        peer: () => sockets.peerOf(descriptorOf(socket)),
       }).catch((error) => log.debug({ error }, 'request failed'));
     });
     await new Promise<void>((resolve, reject) => {
@@ -90,6 +98,11 @@ function removeSocket(path: string): void {
   } catch {
     // Nothing is there.
   }
+}
+
+/** Node does not say it by a public name. */
+function descriptorOf(socket: Socket): number {
+  return (socket as unknown as { readonly _handle: { readonly fd: number } })._handle.fd;
 }
 
 /** group(5). @returns undefined when there is no such group */

@@ -7,6 +7,7 @@ import { getSystemErrorMessage } from 'node:util';
 import type { BgpSocketOptions, BgpSockets } from '../../bgp/connection/transport.ts';
 import { c, checked, closeFd } from '../../dataplane/native.ts';
 import type { ProbeSockets } from '../../health/sockets.ts';
+import type { IpcSockets } from '../../ipc/server.ts';
 import { type MirrorNative, type NetlinkSockets, netlinkRoute } from '../../kernel/native.ts';
 import { formatIpv4, type Ipv4 } from '../../net/ipv4.ts';
 
@@ -99,4 +100,12 @@ export const mirrorNative: MirrorNative = {
   submit: (handle, rows, count) => checked('mirror_submit', c.mirrorSubmit(handle, rows, count)),
   hurry: (handle) => c.mirrorHurry(handle),
   close: (handle) => c.mirrorClose(handle),
+};
+
+export const ipcSockets: IpcSockets = {
+  peerOf(fd) {
+    const [pid, uid] = [[0], [0]];
+    checked('peer_credentials', c.peerCredentials(fd, pid, uid));
+    return { pid: pid[0]!, uid: uid[0]! };
+  },
 };
