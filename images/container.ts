@@ -37,15 +37,6 @@ const entrypoint = [
 ];
 
 /**
- * What it needs of capabilities(7): an engine adds NET_ADMIN, the others are in what engines leave a
- * container by themselves.
- */
-export const capabilities = [
-  ...['NET_ADMIN', 'NET_RAW', 'NET_BIND_SERVICE', 'CHOWN', 'KILL', 'SETUID', 'SETGID'],
-  ...['SYS_CHROOT'],
-];
-
-/**
  * Engines give a container 64 MiB of shared memory. Without limits a quarter of it is taken, 4,096
  * sessions; these take some 37 MiB. A folder that is mounted over /etc/egret replaces them.
  */
