@@ -12,7 +12,7 @@
  * change is made by it or by `#evaluate` (readiness, plan, announcements).
  */
 import type { Outlook } from './appliance/effects.ts';
-import { hostLinks, neighborsToKeep, portsOf } from './appliance/host/host-view.ts';
+import { hostLinks, neighborsToKeep } from './appliance/host/host-view.ts';
 import { restartReasons, takeRoom } from './appliance/host/limits.ts';
 import { netlinkSockets } from './appliance/host/native-sockets.ts';
 import { openPorts } from './appliance/host/opened-ports.ts';
