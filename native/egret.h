@@ -113,7 +113,7 @@ uint64_t egret_forwarder_heartbeat_ns(void *arena);
 // records that it takes a few milliseconds. The end is limits.sessions.
 int egret_sessions_read(void *arena, uint32_t *cursor, struct egret_session_row *rows, uint32_t n);
 // Copies neighbors that the forwarder knows, from row *cursor on; returns rows written and moves *cursor.
-// The end is limits.neighbors.
+// The end is limits.neighbors. since_ns is how long it is in its state; 0: longer than this forwarder runs.
 int egret_neighbors_read(
 	void *arena, uint32_t *cursor, struct egret_neighbor_row *rows, uint32_t n);
 // Copies the pool of one address slot.

@@ -32,6 +32,8 @@ import { type Log, makeLog } from './lib/log.ts';
 import { systemRandom } from './lib/random.ts';
 import type { LiveParts } from './status/parts.ts';
 import { statusService } from './status/server.ts';
+import { boxFacts, systemFacts } from './status/system-facts.ts';
+import { version } from './version.ts';
 
 export interface DaemonOptions {
   readonly configPath: string;
@@ -107,10 +109,14 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     taken: (model) => watcher.follow(model),
   });
   await control.started(start);
+  const live = (): LiveParts => ({
+    ...appliance.live(),
+    facts: () => systemFacts({ ...boxFacts, version }),
+  });
   const servers = [
     await RequestServer.listen(
       runDir.file('status.sock'),
-      statusService(() => appliance.live()),
+      statusService(live),
       appliance.queue,
       log,
       ipcSockets,
@@ -119,7 +125,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       runDir.file('admin.sock'),
       adminService(
         adminCommands,
-        () => ({ control, live: appliance.live(), operations: appliance.operations }),
+        () => ({ control, live: live(), operations: appliance.operations }),
         log,
       ),
       appliance.queue,
@@ -128,7 +134,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     ),
   ];
   const supervisor = new Supervisor(systemClock, process.env, process.pid, notifySupervisor, () =>
-    stateInWords(appliance.live()),
+    stateInWords(live()),
   );
   supervisor.ready();
   return new Promise<number>((resolve) => {

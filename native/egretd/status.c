@@ -98,6 +98,7 @@ int egret_neighbors_read(
 	const struct arena *arena = handle;
 	const struct egret_neighbor_row *known = arena_at(arena, arena->header->at_neighbors);
 	uint32_t max = arena->header->limits.neighbors, written = 0;
+	uint64_t now_ns = clock_now_ns();
 	if (!cursor || !rows || n > INT32_MAX)
 		return -EGRET_STATUS_BAD_ARGUMENT;
 	for (; *cursor < max && written < n; (*cursor)++) {
@@ -106,7 +107,11 @@ int egret_neighbors_read(
 		if (state == 0)
 			continue;
 		rows[written] = *row;
-		rows[written++].state = state;
+		rows[written].state = state;
+		rows[written].since_ns = row->since_ns == 0 || row->since_ns > now_ns
+			? 0
+			: now_ns - row->since_ns;
+		written++;
 	}
 	return (int)written;
 }

@@ -50,7 +50,7 @@ export interface Running {
   readonly forwarder: Forwarder;
 }
 
-export function liveParts(appliance: Running): LiveParts {
+export function liveParts(appliance: Running): Omit<LiveParts, 'facts'> {
   const { model, queue, fit, assignment, egress, dataPlane, plumbing } = appliance;
   const links = hostLinks(appliance.host.snapshot());
   return {

@@ -10,7 +10,7 @@ import type { FibProgress } from '../fib/target.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { NextHop } from '../rib/route.ts';
 import * as abi from './abi.gen.ts';
-import type { DataPlane, Decision, NatSession, PoolUse } from './dataplane.ts';
+import type { DataPlane, Decision, LinkNeighbor, NatSession, PoolUse } from './dataplane.ts';
 import * as native from './native.ts';
 import { encodePlan } from './plan-codec.ts';
 import { RecordReader, RecordWriter } from './record.ts';
@@ -229,10 +229,34 @@ export class ArenaDataPlane implements DataPlane {
     };
   }
 
+  readNeighbors(): LinkNeighbor[] {
+    const rowsMax = 256;
+    const found: LinkNeighbor[] = [];
+    for (let cursor = 0; cursor < this.limits.neighbors; ) {
+      const bytes = new Uint8Array(rowsMax * abi.neighborRowBytes);
+      const read = native.readNeighbors(this.#arena, cursor, bytes, rowsMax);
+      const row = new RecordReader(abi.neighborRow, abi.neighborRowBytes, bytes);
+      for (let i = 0; i < read.count; i += 1) {
+        found.push({
+          address: row.get(i, 'address'),
+          portSlot: row.get(i, 'port'),
+          state: neighborStates[row.get(i, 'state')] ?? 'resolving',
+          mac: Array.from({ length: 6 }, (_, at) => row.get(i, 'mac', at)),
+          ageMs: present(row.get(i, 'since_ns') / 1e6, 0),
+        });
+      }
+      cursor = read.cursor;
+    }
+    return found;
+  }
+
   fibUsage(): { pliesUsed: number; pliesMax: number } {
     return native.fibUsage(this.#arena);
   }
 }
+
+/** enum neighbor_state of native/neighbor/neighbor.h. */
+const neighborStates = [undefined, 'resolving', 'reachable', 'failed'] as const;
 
 const present = (value: number, absent: number): number | undefined =>
   value === absent ? undefined : value;

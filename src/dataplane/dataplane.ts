@@ -35,6 +35,17 @@ export interface DataPlane extends FibTarget {
   ): { rows: NatSession[]; cursor: number; isLast: boolean };
   readPool(address: Ipv4): PoolUse | undefined;
   why(client: Ipv4, destination: Ipv4): Decision;
+  /** Next hops and hosts on links, as the forwarder knows them. */
+  readNeighbors(): LinkNeighbor[];
+}
+
+export interface LinkNeighbor {
+  readonly address: Ipv4;
+  readonly portSlot: number;
+  readonly state: 'resolving' | 'reachable' | 'failed';
+  readonly mac: readonly number[];
+  /** How long it is in this state; undefined: longer than the forwarder runs. */
+  readonly ageMs: number | undefined;
 }
 
 /** A NAT session as the forwarder keeps it. */

@@ -3,12 +3,12 @@
 import { spawn } from 'node:child_process';
 
 export interface Ran {
-  /** undefined: it could not be started, or was ended. */
+  /** undefined: it could not be started, or was killed. */
   readonly status: number | undefined;
   readonly output: string;
 }
 
-/** @param timeoutMs - then it is ended */
+/** @param timeoutMs - then it is killed */
 export function runProgram(
   name: string,
   words: readonly string[],

@@ -13,10 +13,13 @@ import type { Model, Network } from '../model/model.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { Rib } from '../rib/rib.ts';
 import type { DaemonCounter } from './daemon-counters.ts';
+import type { Fact } from './system-facts.ts';
 
 export interface LiveParts {
   readonly clock: Clock;
   readonly random: Random;
+  /** What `show system` says. */
+  readonly facts: () => Promise<readonly Fact[]>;
   /** Packets through the data plane. */
   readonly trials: { open(): TrialRun };
   /** Ascends with every configuration that was taken. */

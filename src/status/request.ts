@@ -16,7 +16,9 @@ import {
 } from '../lib/json-schema.ts';
 import { viewNames } from './views.ts';
 
-const command = object({ command: choice(['show', 'why', 'ping', 'traceroute', 'tcp-check']) });
+const command = object({
+  command: choice(['show', 'why', 'ping', 'traceroute', 'tcp-check', 'log']),
+});
 
 /** Columns of the terminal; null: no limit. */
 const width = defaulted(nullable(integer()), null);
@@ -56,7 +58,9 @@ const traceroute = object({
 
 const tcpCheck = object({ command: choice(['tcp-check']), words });
 
-const requests = { show, why, ping, traceroute, 'tcp-check': tcpCheck } as const;
+const log = object({ command: choice(['log']), isFollowing: defaulted(boolean(), false) });
+
+const requests = { log, show, why, ping, traceroute, 'tcp-check': tcpCheck } as const;
 
 export type StatusRequest = {
   [Name in keyof typeof requests]: JsonValue<(typeof requests)[Name]>;

@@ -4,6 +4,7 @@
 import type { Service } from '../ipc/connection.ts';
 import type { Answer } from '../ipc/protocol.ts';
 import { assert } from '../lib/assert.ts';
+import { showLog } from './log.ts';
 import type { LiveParts } from './parts.ts';
 import { parseRequest } from './request.ts';
 import { ping } from './trial/ping.ts';
@@ -38,6 +39,7 @@ async function* answer(line: string, parts: LiveParts): Answer {
   if (request.command === 'traceroute') {
     return yield* traceroute(parts, request.words, request.hopsMax);
   }
+  if (request.command === 'log') return yield* showLog(parts.clock, request.isFollowing);
   if (request.command === 'tcp-check') return yield* tcpCheck(parts, request.words);
   const view = viewNamed(request.view);
   assert(view !== undefined, 'a request names a view that exists');

@@ -7,20 +7,24 @@ import { gateways } from './views/gateways.ts';
 import { interfaces } from './views/interfaces.ts';
 import { neighbors } from './views/neighbors.ts';
 import { networks } from './views/networks.ts';
+import { nexthops } from './views/nexthops.ts';
 import { pools } from './views/pools.ts';
 import { route } from './views/route.ts';
 import { sessions } from './views/sessions.ts';
+import { system } from './views/system.ts';
 
 export const views: readonly View[] = [
   networks,
   gateways,
   clients,
   neighbors,
+  nexthops,
   route,
   sessions,
   pools,
   interfaces,
   counters,
+  system,
 ];
 
 export const viewNames: readonly string[] = views.map(({ name }) => name);

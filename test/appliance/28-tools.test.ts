@@ -132,4 +132,13 @@ test('ping, traceroute and tcp-check meet what a packet meets', async (t) => {
     t.equal(up.status, 0, up.stderr);
     await until('it is up', async () => (await row()).state === 'Established');
   });
+
+  await t.test('show nexthops and show system', async (t) => {
+    await say('ping', server, 'from', ada, '--count', '1');
+    const { stdout } = await say('show', 'nexthops');
+    t.match(stdout, /100\.64\.9\.77 +wan0 .*([0-9a-f]{2}:){5}[0-9a-f]{2} +reachable/);
+    const system = await say('show', 'system');
+    t.match(system.stdout, /egret +\d/, system.stderr);
+    t.match(system.stdout, /memory +\d+ MiB of/);
+  });
 });

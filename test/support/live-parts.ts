@@ -173,6 +173,16 @@ const dataPlane: Partial<DataPlane> = {
     address === ip('10.50.0.1')
       ? { tcpUsed: 1, udpUsed: 0, icmpUsed: 1, quarantined: 3 }
       : undefined,
+  readNeighbors: () => [
+    {
+      ...{ address: ip('172.16.1.140'), portSlot: 0, state: 'reachable', ageMs: 61_000 },
+      mac: [2, 1, 172, 16, 1, 140],
+    },
+    {
+      ...{ address: ip('172.16.2.1'), portSlot: 1, state: 'failed', ageMs: undefined },
+      mac: [0, 0, 0, 0, 0, 0],
+    },
+  ],
   why: (client) => ({
     client: client === ip('10.1.0.2') ? 0 : undefined,
     rule: client === ip('10.1.0.2') ? 0 : undefined,
@@ -243,6 +253,10 @@ export function makeLiveParts(): LiveParts {
   const ready = { isReady: true, reason: 'a neighbor is up' };
   const waiting = { isReady: false, reason: 'no neighbor is up: 172.16.2.1 is Idle' };
   return {
+    facts: async () => [
+      { name: 'egret', value: '0.1.0' },
+      { name: 'failed units', value: 'none' },
+    ],
     clock: systemClock,
     random: systemRandom,
     trials: {
