@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { resourcesPage } from '../src/config/resources-page.ts';
+import { configSchema } from '../src/config/schema-json.ts';
 import {
   dropMeanings,
   portCounterMeanings,
@@ -142,6 +143,7 @@ export const pages: Readonly<Record<string, () => string>> = {
   'views.md': viewsPage,
   'rfc.md': rfcPage,
   'resources.md': resourcesPage,
+  '../examples/egret.schema.json': () => `${JSON.stringify(configSchema(), null, 2)}\n`,
 };
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -16,6 +16,7 @@ import { ping } from './commands/ping.ts';
 import { poweroff, reboot } from './commands/power.ts';
 import { rollback } from './commands/rollback.ts';
 import { run } from './commands/run.ts';
+import { schema } from './commands/schema.ts';
 import { show } from './commands/show.ts';
 import { tcpCheck } from './commands/tcp-check.ts';
 import { traceroute } from './commands/traceroute.ts';
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   run,
   check,
   config,
+  schema,
   diff,
   apply,
   confirm,

@@ -4,7 +4,8 @@
  * host does not fit is no error: it is a note.
  */
 import type { Model, Note } from '../model/model.ts';
-import { loadConfig } from './load.ts';
+import type { ConfigSet } from './config-set.ts';
+import { loadConfig, resolveConfig } from './load.ts';
 import { formatErrors, formatLocation, type LocatedError } from './yaml/located.ts';
 
 export interface CheckReport {
@@ -12,23 +13,37 @@ export interface CheckReport {
   readonly text: string;
 }
 
+export interface CheckOptions {
+  readonly isJson: boolean;
+  /** Notes are errors. */
+  readonly isStrict?: boolean;
+  /** What the path `-` is. */
+  readonly input?: Uint8Array | undefined;
+}
+
+const inputSet = (bytes: Uint8Array = new Uint8Array()): ConfigSet => ({
+  path: '-',
+  files: [{ path: '-', bytes }],
+  errors: [],
+});
+
 /** A note about the host. */
 export interface HostNote extends Note {
   readonly hint: string;
 }
 
 /**
- * @param paths - each a file or a folder, and each a configuration of its own
+ * @param paths - `-`: the input; otherwise each a file or a folder, and each a configuration of its own
  * @param hostNotes - what of this host does not fit a Model
  */
 export async function checkConfigs(
   paths: readonly string[],
-  isJson: boolean,
+  { isJson, isStrict = false, input }: CheckOptions,
   hostNotes: (model: Model) => Promise<readonly HostNote[]> = async () => [],
 ): Promise<CheckReport> {
   const checks: Check[] = [];
   for (const path of paths) {
-    const result = loadConfig(path);
+    const result = path === '-' ? resolveConfig(inputSet(input)) : loadConfig(path);
     if (result.kind === 'errors') checks.push({ path, errors: result.errors, notes: [] });
     else {
       const { model } = result;
@@ -36,13 +51,15 @@ export async function checkConfigs(
       checks.push({ path, model, errors: [], notes });
     }
   }
-  const isValid = checks.every(({ model }) => model !== undefined);
+  const isValid = checks.every(
+    ({ model, notes }) => model !== undefined && !(isStrict && notes.length > 0),
+  );
   if (isJson) {
     const rows = checks.flatMap(({ errors }) => errors.map(errorRow));
     const notes = checks.flatMap((check) => check.notes.map(noteRow));
     return { isValid, text: `${JSON.stringify({ schema: 'egret.check/1', rows, notes })}\n` };
   }
-  return { isValid, text: checks.map(textOf).join('') };
+  return { isValid, text: checks.map((check) => textOf(check, isStrict)).join('') };
 }
 
 /** Of one configuration. */
@@ -54,9 +71,13 @@ interface Check {
   readonly notes: readonly (Note | HostNote)[];
 }
 
-function textOf({ path, model, errors, notes }: Check): string {
+function textOf({ path, model, errors, notes }: Check, isStrict: boolean): string {
   if (!model) return `${formatErrors(errors)}${path}: ${errors.length} error(s)\n`;
-  return `${notes.map(formatNote).join('')}${path}: ok, ${summary(model)}\n`;
+  const isRefused = isStrict && notes.length > 0;
+  const verdict = isRefused
+    ? `${notes.length} note(s), refused by --strict`
+    : `ok, ${summary(model)}`;
+  return `${notes.map(formatNote).join('')}${path}: ${verdict}\n`;
 }
 
 /** As `--json` has it. */

@@ -162,7 +162,7 @@ function oneOf<Name extends string>(
       ...(near === undefined ? {} : { hint: `Did you mean ${near}?` }),
     };
   });
-  return { ...shape, isEmptyAbsent: true };
+  return { ...shape, choices: names, isEmptyAbsent: true };
 }
 
 /** Milliseconds, from `90s`, `5m`, `2h4m`, `500ms`. */

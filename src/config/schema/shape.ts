@@ -21,6 +21,10 @@ export interface Shape<Out> {
   readonly fields: Fields | undefined;
   /** Of a list. */
   readonly item: Shape<unknown> | undefined;
+  /** What it takes and nothing else, of a text or of true and false. */
+  readonly choices?: readonly (string | boolean)[];
+  /** A mapping that may have other fields, too. */
+  readonly isPart?: boolean;
   /** An optional field with the text "" is absent: Go's empty value, as Calico takes it. */
   readonly isEmptyAbsent?: true;
   read(value: Value, path: string, report: Report): Out | undefined;
@@ -133,6 +137,7 @@ function mappingOf<F extends Fields>(owner: string, fields: F, isPart: boolean):
     says: 'mapping',
     fields,
     item: undefined,
+    isPart,
     read(value, path, report) {
       if (value.kind !== 'map') {
         report.error({ at: value.at, path }, `must be a mapping, not ${describeValue(value)}`);
