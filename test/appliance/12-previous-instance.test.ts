@@ -83,22 +83,21 @@ test('what the previous instance left', async (t) => {
   });
 
   await t.test('a start that fails leaves the guard of the previous instance', async (t) => {
-    const { table } = networks.north;
-    const foreign = `203.0.113.0/24 via ${router} dev wan0 table ${table} proto static`;
     const forwarder = await egret.forwarderPid();
     await egret.killDaemon();
     process.kill(forwarder, 'SIGKILL');
     const arena = await readlink(join(egret.runDir, 'arena'));
     await rm(arena);
-    await figure.gateway.ip(`route add ${foreign}`);
-    const argv = [egretProgram, 'run', '--config', egret.configDir, '--run-dir', egret.runDir];
+    const folders = ['--config', egret.configDir, '--run-dir', egret.runDir];
+    const states = ['--state-dir', egret.stateDir];
+    // Which no program starts.
+    const argv = [egretProgram, 'run', ...folders, ...states, '--forwarder', 'external'];
     const failed = await figure.gateway.run(argv, { statuses: 'any' });
     t.equal(failed.status, 1);
-    t.match(failed.stderr, /holds routes that are not ours/);
+    t.match(failed.stderr, /The forwarder did not start: it does not listen/);
     t.notOk(existsSync(arena), 'and no arena');
     const { stdout } = await figure.gateway.run(['nft', 'list', 'tables']);
     t.match(stdout, /table inet egret_/);
-    await figure.gateway.ip(`route del ${foreign}`);
     await egret.launch();
     await comesBack(t, scene);
   });
