@@ -59,7 +59,7 @@ export async function settle(setting: TrialSetting): Promise<TrialOutcome> {
     trouble = await setting.trouble(trial.networks);
   }
   await writeBootChoice(open, box.esp, { good: box.running, try: undefined });
-  const floor = newest(record.floor, version);
+  const floor = newest(record.floor, trial.version);
   await writeRecord(files, recordPath, { version: 1, floor, trial: null, failed: null });
   log(`slot ${trial.slot} is confirmed`);
   return 'confirmed';

@@ -21,6 +21,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { version } from '../../src/version.ts';
@@ -52,7 +53,7 @@ export interface GuestOptions {
 }
 
 export interface SshOptions {
-  readonly stdin?: string;
+  readonly stdin?: string | Readable;
   /** Statuses that are no failure; default 0. 255 is ssh's own, 124 `timeout`'s. */
   readonly statuses?: readonly number[] | 'any';
   readonly timeoutS?: number;

@@ -8,6 +8,7 @@
  * forwarder) is found by its namespace when the next lab sweeps. Programs are killed by their pid.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
@@ -27,7 +28,7 @@ export interface Captured {
 }
 
 export interface RunOptions {
-  readonly stdin?: string;
+  readonly stdin?: string | Readable;
   /** Statuses that are no failure; default only 0. `any` takes all. */
   readonly statuses?: readonly number[] | 'any';
   readonly timeoutMs?: number;
@@ -54,7 +55,8 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
       else reject(new Error(`${argv.join(' ')}: status ${status}\n${stdout}${stderr}`));
     });
     child.stdin?.on('error', () => {}); // a program that does not read its input is no failure
-    child.stdin?.end(options.stdin ?? '');
+    if (child.stdin && options.stdin instanceof Readable) options.stdin.pipe(child.stdin);
+    else child.stdin?.end(options.stdin ?? '');
   });
 }
 
