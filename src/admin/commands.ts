@@ -6,6 +6,7 @@ import type { AdminCommand } from './command.ts';
 import { config } from './config.ts';
 import { confirm } from './confirm.ts';
 import { diff } from './diff.ts';
+import { drain } from './drain.ts';
 import { history } from './history.ts';
 import { neighbor } from './neighbor.ts';
 import type { AdminParts } from './parts.ts';
@@ -23,4 +24,5 @@ export const adminCommands: readonly AdminCommand<AdminParts>[] = [
   neighbor,
   reboot,
   poweroff,
+  drain,
 ];

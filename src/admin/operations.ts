@@ -20,4 +20,6 @@ export interface Operations {
   refreshNeighbor(key: string): boolean;
   /** @param words - for the neighbor; undefined: it may come up again */
   setNeighborDown(key: string, words: string | undefined): void;
+  /** Neighbors take other ways, if they have any, until this egretd stops. @returns how many */
+  drain(): number;
 }

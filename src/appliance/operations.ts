@@ -37,6 +37,7 @@ export function makeOperations(
     },
     resetNeighbor: (key) => speaker.reset(key),
     refreshNeighbor: (key) => speaker.refresh(key),
+    drain: () => speaker.drain(),
     setNeighborDown: (key, words) => {
       speaker.setDown(key, words);
       remember();

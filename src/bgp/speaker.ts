@@ -149,6 +149,13 @@ export class Speaker {
     }
   }
 
+  /** Before an end: neighbors take other ways, if they have any. @returns how many were asked to */
+  drain(): number {
+    const up = [...this.#sessions.values()];
+    for (const session of up) session.routes.drain();
+    return up.filter((session) => session.snapshot().state === 'Established').length;
+  }
+
   snapshot(): NeighborRow[] {
     return [...this.#sessions].map(([key, session]) => {
       const words = this.#down.get(key);

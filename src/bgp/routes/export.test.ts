@@ -59,3 +59,17 @@ test('many addresses are announced in UPDATEs of at most 4096 bytes', () => {
     expect(longest).toBeLessThanOrEqual(messageBytesMax);
   }
 });
+
+test('while draining, everything is announced as a last resort (RFC 8326 §4.1)', () => {
+  for (const isExternal of [true, false]) {
+    const out = open(isExternal);
+    out.setAddresses([ip('10.50.0.2')]);
+    const [body, ...more] = out.drain();
+    expect(more).toEqual([]);
+    const { attributes } = decoded(body!, isExternal);
+    expect(attributes.communities).toEqual([0xffff_0000]);
+    expect(attributes.localPref).toBe(isExternal ? undefined : 0);
+    const [next] = out.setAddresses([ip('10.50.0.2'), ip('10.50.0.3')]);
+    expect(decoded(next!, isExternal).attributes.communities).toEqual([0xffff_0000]);
+  }
+});

@@ -27,6 +27,8 @@ export interface ExportSession {
 }
 
 const localPrefSelf = 100;
+/** RFC 8326 §5: GRACEFUL_SHUTDOWN. */
+const gracefulShutdown = 0xffff_0000;
 /** A /32 takes 5 bytes; two length fields of 2 bytes are in every UPDATE. */
 const hostRouteBytes = 5;
 const updateBytesMax = messageBytesMax - headerBytes - 4;
@@ -37,6 +39,7 @@ export class AdjRibOut {
   /** Announced addresses with the attributes they were announced with, as text. */
   readonly #announced = new Map<Ipv4, string>();
   #wanted: readonly Ipv4[] = [];
+  #isDraining = false;
 
   constructor(session: ExportSession, rules: readonly FilterRule[]) {
     this.#session = session;
@@ -56,6 +59,16 @@ export class AdjRibOut {
   /** @returns bodies of the UPDATEs that the new rules make necessary */
   setRules(rules: readonly FilterRule[]): Uint8Array[] {
     this.#rules = rules;
+    return this.#difference();
+  }
+
+  /**
+   * The neighbor is to take other ways while ours still works (RFC 8326 §4.1).
+   *
+   * @returns bodies of UPDATEs with everything again, as a last resort
+   */
+  drain(): Uint8Array[] {
+    this.#isDraining = true;
     return this.#difference();
   }
 
@@ -103,7 +116,8 @@ export class AdjRibOut {
     const attributes: PathAttributes = {
       ...rest,
       asPath: isExternal ? prepended(asPath, [localAs]) : asPath,
-      localPref: isExternal ? undefined : localPrefSelf,
+      localPref: isExternal ? undefined : this.#isDraining ? 0 : localPrefSelf,
+      communities: this.#isDraining ? [...rest.communities, gracefulShutdown] : rest.communities,
     };
     return encodePathAttributes(attributes, { isFourOctet });
   }

@@ -68,6 +68,7 @@ export class NeighborRoutes {
   #imported: ImportedRoutes | undefined;
   #exported: AdjRibOut | undefined;
   #exportAddresses: readonly Ipv4[] = [];
+  #isDraining = false;
   #isStale = false;
   /** No restart of the neighbor, nor several in a row, keeps a stale route longer. */
   #staleUntilMs = 0;
@@ -146,6 +147,12 @@ export class NeighborRoutes {
   setExports(addresses: readonly Ipv4[]): void {
     this.#exportAddresses = addresses;
     if (this.#exported) this.#sendUpdates(this.#exported.setAddresses(addresses));
+  }
+
+  /** What is announced from now on is a last resort for the neighbor, also in a new session. */
+  drain(): void {
+    this.#isDraining = true;
+    if (this.#exported) this.#sendUpdates(this.#exported.drain());
   }
 
   /** @returns false when the neighbor cannot be asked to repeat what new rules may judge otherwise */
@@ -310,6 +317,7 @@ export class NeighborRoutes {
         { isExternal: isExternal(this.#neighbor), isFourOctet, localAs, nextHop, med },
         this.#policy.exportRules,
       );
+      if (this.#isDraining) this.#exported.drain();
       this.#sendUpdates(this.#exported.setAddresses(this.#exportAddresses));
     }
     if (gracefulRestart && this.#exported) this.#sendUpdates([encodeEndOfRib()]);
