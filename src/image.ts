@@ -41,6 +41,8 @@ const consoleUnit = /\/egret-console@[^/]+\.service$/m;
 /** Seconds from the start of the kernel; the watchdog restarts the box soon after. */
 const healthyWithinS = 270;
 const askAgainMs = 2_000;
+/** Neighbors find other ways in a few seconds; packets that are under way still arrive. */
+const drainMs = 10_000;
 const sshPort = 22;
 
 const storage = { open: openStorage, files: systemFiles, recordPath };
@@ -81,7 +83,11 @@ async function serve(instance: string): Promise<void> {
     }),
     isConsole: pid !== undefined && isOfConsole(pid),
     takeLock: () => lock(lockPath) !== undefined,
-    drain: (by) => drain(runDir, by),
+    drain: async (by) => {
+      const result = await drain(runDir, by);
+      await sleep(drainMs);
+      return result;
+    },
     restart: () => {
       isToRestart = true;
     },
