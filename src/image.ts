@@ -4,7 +4,7 @@
  * from a slot (docs/image.md).
  *
  *   node image.js serve INSTANCE   answers the connection on standard input (egret-image@.service)
- *   node image.js settle           at each start: confirms a slot, or goes back (egret-confirm.service)
+ *   node image.js settle           at each start: confirms a slot, or restarts into the other (egret-confirm.service)
  *
  * INSTANCE is systemd's name for a connection: NUMBER-PID-UID of a Unix socket's other end.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * What is kept of updates on /data: the oldest version that is taken, what the slot that is tried must
- * show, and how the last trial ended. Written whole or not at all.
+ * show, and why the last trial failed. Written whole or not at all.
  */
 import { dirname } from 'node:path';
 import { type FileOperations, replaceFile } from '../lib/durable-files.ts';

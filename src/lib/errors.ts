@@ -172,7 +172,7 @@ const registry = {
   },
   UPDATE_TOO_OLD: {
     message: ({ version, floor }) => `Version ${version} is older than ${floor}.`,
-    hint: 'A box never goes back behind a version that it has confirmed.',
+    hint: 'No version before one that this box has confirmed is taken again.',
     exit: 5,
   },
   CONSOLE_ONLY: {
