@@ -30,7 +30,9 @@ test('a refusal arrives, although the client sends its body only afterwards', as
     },
   };
   const log = makeLog('fatal', () => true);
-  const server = await RequestServer.listen(path, service, new WorkQueue(systemClock), log);
+  const sockets = { peerOf: () => ({ pid: 0, uid: 0 }) };
+  const queue = new WorkQueue(systemClock);
+  const server = await RequestServer.listen(path, service, queue, log, sockets);
   const socket = createConnection(path);
   let answer = '';
   let error: Error | undefined;

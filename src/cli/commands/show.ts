@@ -5,10 +5,11 @@ import type { StatusRequest } from '../../status/request.ts';
 import { viewNamed, viewNames, views } from '../../status/views.ts';
 import { askStatus } from '../ask.ts';
 import { type Call, type Command, takesNoWords, usage } from '../command.ts';
+import { printVersion } from './version.ts';
 
 export const show: Command = {
   name: 'show',
-  usage: [`show ${viewNames.join(' | ')} [--json]`, 'show log [-f]'],
+  usage: [`show ${[...viewNames, 'version'].join(' | ')} [--json]`, 'show log [-f]'],
   help: [
     'Show what egretd does now.',
     ...views.flatMap(({ name, usage }) => (usage ? [`${name} takes: ${usage}.`] : [])),
@@ -17,16 +18,25 @@ export const show: Command = {
   takesJson: true,
   takesOutput: true,
   shell: 'status',
-  words: [...viewNames, 'log', ...views.flatMap(({ words }) => words)],
+  words: [...viewNames, 'version', 'log', ...views.flatMap(({ words }) => words)],
   forms: [
     ...views.map(({ name, usage }) => `show ${name}${usage ? ` ${usage}` : ''}`),
+    'show version',
     'show log [-f]',
   ],
   wordHelp: new Map([
     ...views.map(({ name, help }) => [name, help] as const),
+    ['version', 'Versions of the program and of the image, and the keys of updates.'],
     ['log', 'The log of egretd and of the forwarder.'],
   ]),
-  run: (call) => askStatus(call, call.words[0] === 'log' ? logRequest(call) : showRequest(call)),
+  run: async (call) => {
+    const [name, ...more] = call.words;
+    if (name === 'log') return askStatus(call, logRequest(call));
+    if (name !== 'version') return askStatus(call, showRequest(call));
+    // Of the program, not of egretd: known also when that does not run.
+    takesNoWords('show version', more);
+    return printVersion(call);
+  },
 };
 
 function logRequest({ words, options }: Call): StatusRequest {
@@ -39,7 +49,7 @@ function showRequest({ words: [name, ...words], options, isJson, width }: Call):
   if (options.has('--follow')) throw usage('--follow is of show log');
   const view = name ? viewNamed(name) : undefined;
   if (!name) throw usage('show needs a view');
-  if (!view) throw usage(`show has no view ${name}${didYouMean(name, [...viewNames, 'log'])}`);
+  if (!view) throw usage(`show has no view ${name}${didYouMean(name, [...viewNames, 'version', 'log'])}`);
   view.check(words);
   return { command: 'show', view: view.name, isJson, width, words };
 }
