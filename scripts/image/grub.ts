@@ -12,7 +12,7 @@ import type { Tools } from './tool.ts';
 
 const modules = [
   ...['part_gpt', 'fat', 'squash4', 'normal', 'linux', 'loadenv', 'test', 'regexp', 'configfile'],
-  ...['echo', 'serial', 'terminal', 'boot', 'minicmd', 'reboot', 'sleep'],
+  ...['hashsum', 'gcry_sha256', 'echo', 'serial', 'terminal', 'boot', 'minicmd', 'reboot', 'sleep'],
 ];
 const sectorBytes = 512;
 /** A grubenv has this size for all its life: GRUB and `egret image` write it in place. */
@@ -32,7 +32,9 @@ export function makeGrub(esp: string, tools: Tools): BiosBoot {
   cpSync(join(source, 'images/grub/grub.cfg'), join(esp, 'grub/grub.cfg'));
   writeFileSync(join(esp, 'grub/grubenv'), grubenv({ good: 'a' }));
   const efi = join(esp, 'EFI/BOOT/BOOTX64.EFI');
-  tools.run('grub-mkimage', ['-O', 'x86_64-efi', '-p', '/grub', '-o', efi, ...modules]);
+  // With the firmware's screen, which the kernel takes over.
+  const uefi = ['-O', 'x86_64-efi', '-p', '/grub', '-o', efi];
+  tools.run('grub-mkimage', [...uefi, ...modules, 'efi_gop', 'efi_uga']);
   const core = join(esp, 'core.img');
   const bios = ['-O', 'i386-pc', '-p', '(,gpt2)/grub', '-o', core];
   tools.run('grub-mkimage', [...bios, ...modules, 'biosdisk']);
