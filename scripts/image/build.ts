@@ -39,7 +39,7 @@ const debian = debianPackages(root, tools);
 const keys = updateKeys(settings.signingKey);
 step('the root of a slot', () => furnishRoot(root, keys.trusted, tools));
 step('kernel and initramfs', () => packBoot(root, join(work, 'boot'), slot.boot, tools));
-step('the root as squashfs', () => packRoot(root, slot.root, tools));
+step('the root as squashfs', () => packRoot(root, slot.root, settings.level, tools));
 const bios = step('GRUB', () => makeGrub(esp, tools));
 const head = await makeHead(version, slot, keys.privateKey);
 step('the disk', () => makeDisk(disk, { bios, esp, label: head, ...slot }, epoch, tools));

@@ -18,11 +18,11 @@ const packages = [
   // In the place of `unneeded`, which would do it by scripts.
   'usr-is-merged',
   // Disks: growing and checking /data.
-  ...['e2fsprogs', 'fdisk', 'dosfstools'],
+  ...['e2fsprogs', 'fdisk'],
   // What egretd calls and what Node links.
   ...['iproute2', 'nftables', 'procps', 'libstdc++6', 'netbase'],
   // Names, time, SSH.
-  ...['systemd-resolved', 'systemd-timesyncd', 'openssh-server', 'ca-certificates'],
+  ...['systemd-resolved', 'systemd-timesyncd', 'openssh-server'],
 ];
 
 /** Perl, and what drew it in: removed once all is configured. */
@@ -48,7 +48,12 @@ const modules = [
 /** Files of packages that a box without a shell never reads; copyrights stay. */
 const excluded = [
   ...['/usr/share/man/*', '/usr/share/info/*', '/usr/share/locale/*', '/usr/share/doc/*'],
-  ...['/usr/share/bash-completion/*', '/usr/share/zoneinfo/*', '/lib/udev/hwdb.d/*'],
+  ...[
+    '/usr/share/bash-completion/*',
+    '/usr/share/zoneinfo/*',
+    '/lib/udev/hwdb.d/*',
+    '/usr/include/*',
+  ],
   '/usr/lib/x86_64-linux-gnu/gconv/*',
   ...modules.map((folder) => `/lib/modules/*/kernel/${folder}/*`),
 ];
@@ -56,6 +61,11 @@ const included = [
   ...['/usr/share/doc/*/copyright', '/usr/share/zoneinfo/UTC', '/usr/share/zoneinfo/Etc/UTC'],
 ];
 
+/**
+ * The tree's time, 2026-01-01, whatever the image's: so the same tree is kept for all of them. Times of
+ * files become the image's when it is packed.
+ */
+const treeEpoch = '1767225600';
 const keptMs = 24 * 3600 * 1000;
 
 /** Makes the tree at `root`, a folder that does not exist yet. */
@@ -79,9 +89,11 @@ export function unpackDebian(root: string, settings: Settings, tools: Tools): vo
     ...excluded.map((path) => `--dpkgopt=path-exclude=${path}`),
     ...included.map((path) => `--dpkgopt=path-include=${path}`),
   ];
-  const tar = keptTar([...options, ...suites, String(settings.epoch)]);
+  const tar = keptTar([...options, ...suites]);
   if (!existsSync(tar)) {
-    tools.run('mmdebstrap', [...options, 'bookworm', `${tar}.new`, ...suites]);
+    tools.run('mmdebstrap', [...options, 'bookworm', `${tar}.new`, ...suites], {
+      environment: { SOURCE_DATE_EPOCH: treeEpoch },
+    });
     renameSync(`${tar}.new`, tar);
   }
   tools.run('mkdir', [root]);

@@ -95,10 +95,14 @@ function addUsers(root: string, tools: Tools): void {
   }
 }
 
-/** Packs the tree, without what GRUB reads from the boot partition. */
-export function packRoot(root: string, image: string, tools: Tools): void {
+/**
+ * Packs the tree, without what GRUB reads from the boot partition.
+ *
+ * @param level - of zstd
+ */
+export function packRoot(root: string, image: string, level: number, tools: Tools): void {
   if (existsSync(image)) rmSync(image);
   const options = ['-noappend', '-no-progress', '-quiet', '-comp', 'zstd', '-b', '256K'];
   const left = ['-wildcards', '-e', 'boot/*'];
-  tools.run('mksquashfs', [root, image, ...options, '-Xcompression-level', '15', ...left]);
+  tools.run('mksquashfs', [root, image, ...options, '-Xcompression-level', String(level), ...left]);
 }

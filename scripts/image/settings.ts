@@ -5,6 +5,7 @@
  * KERNEL             Debian kernel package without `linux-image-`; `amd64` for bare metal
  * AGENTS             packages to add, of those in `agents`
  * SOURCE_DATE_EPOCH  seconds; all times in the image; default: the last commit's
+ * LEVEL              1 to 22, how hard the slot's root is compressed; 1 saves a minute in trials
  * SIGNING_KEY        private Ed25519 key in PEM that signs updates; default: a development key
  * MIRROR             where Debian packages are fetched from
  */
@@ -24,6 +25,7 @@ export interface Settings {
   readonly kernel: string;
   readonly agents: readonly string[];
   readonly epoch: number;
+  readonly level: number;
   readonly mirror: string;
   /** Path; undefined: the development key. */
   readonly signingKey: string | undefined;
@@ -48,6 +50,7 @@ export function settingsFrom(environment: NodeJS.ProcessEnv): Settings {
     kernel: `linux-image-${kernel}`,
     agents: wanted.toSorted(),
     epoch: epochFrom(environment['SOURCE_DATE_EPOCH']),
+    level: numberFrom('LEVEL', environment['LEVEL'] || '15', 22),
     mirror: environment['MIRROR'] || 'http://deb.debian.org',
     signingKey: environment['SIGNING_KEY'] || undefined,
   };
@@ -55,8 +58,12 @@ export function settingsFrom(environment: NodeJS.ProcessEnv): Settings {
 
 /** @param text - SOURCE_DATE_EPOCH. @returns seconds: it, or the time of the last commit */
 export function epochFrom(text: string | undefined): number {
-  const seconds =
-    text || execFileSync('git', ['-C', source, 'log', '-1', '--format=%ct'], { encoding: 'utf8' });
-  if (!/^\d+\n?$/.test(seconds)) throw new Error(`SOURCE_DATE_EPOCH: '${seconds}' is no number`);
-  return Number(seconds);
+  const lastCommit = ['-C', source, 'log', '-1', '--format=%ct'];
+  const seconds = text || execFileSync('git', lastCommit, { encoding: 'utf8' }).trim();
+  return numberFrom('SOURCE_DATE_EPOCH', seconds, 2 ** 32);
+}
+
+function numberFrom(name: string, text: string, max: number): number {
+  if (!/^\d+$/.test(text) || Number(text) > max) throw new Error(`${name}: '${text}' is no number`);
+  return Number(text);
 }
