@@ -65,7 +65,7 @@ test('the root of a slot', async (t) => {
   const passwords = (await contentOf('etc/shadow')).trim().split('\n');
   const hashes = passwords.map((line) => line.split(':')[1]);
   t.strictSame(
-    [...new Set(hashes)].filter((hash) => !/^!?\*$/.test(hash ?? '')),
+    [...new Set(hashes)].filter((hash) => !/^[!*]+$/.test(hash ?? '')),
     [],
     'no password',
   );
@@ -101,7 +101,7 @@ test('no private key lies in a file of any name', async (t) => {
 test('what GRUB reads of a slot', async (t) => {
   t.strictSame(
     (await listing(bootImage)).filter((path) => path !== '/'),
-    ['/initrd', '/kernel'],
+    ['/initrd', '/kernel', '/sha256'],
   );
 });
 

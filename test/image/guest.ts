@@ -33,7 +33,7 @@ import { makeVolume } from './volume.ts';
 const builtImage = fileURLToPath(new URL(`../../build/egret-${version}.qcow2`, import.meta.url));
 
 /** How long a start may take. A wait ends on its event; alone it takes about 40 s. */
-export const bootPatienceMs = 600_000;
+export const bootPatienceMs = 900_000;
 /** Port in the host's namespace that leads to the box's SSH. */
 const sshPort = 2222;
 
@@ -116,7 +116,7 @@ export class Guest {
   async answers(user = 'status'): Promise<number> {
     const start = performance.now();
     await this.#waitFor('SSH', async () => {
-      const { status } = await this.ssh(user, 'version', { statuses: 'any', timeoutS: 30 });
+      const { status } = await this.ssh(user, 'version', { statuses: 'any', timeoutS: 90 });
       return status === 0;
     });
     return performance.now() - start;
@@ -137,7 +137,8 @@ export class Guest {
       'LogLevel=ERROR',
     ];
     const login = ['-i', options.key ?? this.key, '-p', String(sshPort), `${user}@127.0.0.1`];
-    const ssh = ['ssh', ...known, ...quiet, ...(options.options ?? []), ...login, words];
+    // Of an option that is given twice, ssh takes the first.
+    const ssh = ['ssh', ...(options.options ?? []), ...known, ...quiet, ...login, words];
     return this.host.run(['timeout', '-k', '5', String(seconds), ...ssh], {
       timeoutMs: (seconds + 15) * 1000,
       ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
@@ -232,12 +233,9 @@ export class Guest {
       ...['-display', 'none', '-monitor', 'none', '-no-user-config'],
       ...['-chardev', `socket,id=serial,${serial}`, '-serial', 'chardev:serial'],
       ...['-qmp', `unix:${this.#qmp},server=on,wait=off`],
-      ...['-drive', `file=${this.disk},if=virtio,format=qcow2,discard=unmap`],
-      ...this.#volumes.flatMap((path) => [
-        '-drive',
-        `file=${path},if=virtio,format=raw,readonly=on`,
-      ]),
-      ...['-device', 'virtio-rng-pci', ...cards],
+      ...disk(0, this.disk, 'format=qcow2,discard=unmap'),
+      ...this.#volumes.flatMap((path, index) => disk(index + 1, path, 'format=raw,readonly=on')),
+      ...['-device', 'virtio-rng-pci,addr=0x1c', ...cards],
     ];
   }
 
@@ -254,8 +252,13 @@ export class Guest {
   }
 }
 
-/** The slot is fixed, so that the interface's name is: ens3, ens4, … on BIOS boards, enp0s3 … else. */
+/** Slots are fixed, so that names of interfaces are: ens3, ens4, … on BIOS boards, enp0s3, … else. */
 function card(index: number): string[] {
   const mac = `52:54:00:65:67:${index.toString(16).padStart(2, '0')}`;
   return ['-device', `virtio-net-pci,netdev=n${index},mac=${mac},addr=${index + 3}`];
+}
+
+function disk(index: number, path: string, options: string): string[] {
+  const drive = `if=none,id=disk${index},file=${path},${options}`;
+  return ['-drive', drive, '-device', `virtio-blk-pci,drive=disk${index},addr=${16 + index}`];
 }
