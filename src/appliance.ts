@@ -24,9 +24,10 @@ import {
   previousAssignment,
   previousExports,
   previousGateways,
+  stateAfterStop,
   stateOf,
 } from './appliance/restart/previous-instance.ts';
-import { emptyState, type RunDir, type State } from './appliance/restart/run-dir.ts';
+import type { RunDir, State } from './appliance/restart/run-dir.ts';
 import { takeArena } from './appliance/restart/take-arena.ts';
 import { Takeover } from './appliance/restart/takeover.ts';
 import { whatIf } from './appliance/what-if.ts';
@@ -253,12 +254,8 @@ export class Appliance {
     host.close();
     rtnetlink.close();
     dataPlane.close();
-    // After an orderly stop, the state file has only the addresses of each gateway. If a previous
-    // instance's guard stays, so does its state, e.g. which tables may hold its routes.
-    const { addresses, mirrorProtocol, neighborsDown } = this.#state();
-    const left = isGuardLeft
-      ? this.#previous
-      : { ...emptyState, addresses, mirrorProtocol, neighborsDown };
+    // If a previous instance's guard stays, so does its state, e.g. which tables may hold its routes.
+    const left = isGuardLeft ? this.#previous : stateAfterStop(this.#state());
     stateFile.stop();
     stateFile.write(() => left);
     this.#runDir.clean();

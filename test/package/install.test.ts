@@ -97,7 +97,8 @@ describe('what the system reads', () => {
 
   test('the man page explains every command', () => {
     const page = gunzipSync(readFileSync(join(folder, 'usr/share/man/man8/egret.8.gz'))).toString();
-    for (const { name } of commands) expect(page).toContain(`\n.SS ${name.replaceAll('-', '\\-')}\n`);
+    for (const { name } of commands)
+      expect(page).toContain(`\n.SS ${name.replaceAll('-', '\\-')}\n`);
   });
 
   test('bash completes every command', () => {

@@ -58,3 +58,8 @@ export function previousGateways(state: State, assignment: AddressAssignment): s
     addresses.some((address) => announced.has(address)) ? [key] : [],
   );
 }
+
+/** What an orderly stop leaves: the addresses of each gateway, and what an operator has set by hand. */
+export function stateAfterStop({ addresses, mirrorProtocol, neighborsDown }: State): State {
+  return { ...emptyState, addresses, mirrorProtocol, neighborsDown };
+}

@@ -49,7 +49,8 @@ function showRequest({ words: [name, ...words], options, isJson, width }: Call):
   if (options.has('--follow')) throw usage('--follow is of show log');
   const view = name ? viewNamed(name) : undefined;
   if (!name) throw usage('show needs a view');
-  if (!view) throw usage(`show has no view ${name}${didYouMean(name, [...viewNames, 'version', 'log'])}`);
+  if (!view)
+    throw usage(`show has no view ${name}${didYouMean(name, [...viewNames, 'version', 'log'])}`);
   view.check(words);
   return { command: 'show', view: view.name, isJson, width, words };
 }

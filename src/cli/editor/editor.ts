@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * An editor of one text, for the login shell (ADR 15): it knows no file, no program and no setting, so
+ * An editor of one text, for the login shell (ADR 14): it knows no file, no program and no setting, so
  * that there is nothing to break out to. Its caller reads and saves the text.
  */
 import type { Terminal } from '../terminal.ts';

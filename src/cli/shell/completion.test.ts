@@ -17,7 +17,7 @@ const source: CompletionSource = {
 test.each([
   ['sh', ['show '], 'sh'],
   ['egret sh', ['show '], 'sh'],
-  ['show ne', ['networks', 'neighbors'], 'ne'],
+  ['show net', ['networks '], 'net'],
   ['show route network r', ['red '], 'r'],
   ['show route network "a', ['"a b" '], '"a'],
   ['show route --json network b', ['blue '], 'b'],
