@@ -34,7 +34,7 @@ JOBS ?= 3
 # A test ends on its events; the time limit only ends a file that hangs.
 # Shown is a line for each file, then what failed; all of it is in the folder of results.
 tap_run = @mkdir -p $(RESULTS); tap --jobs=$(JOBS) --timeout=1800 --reporter=tap $(1) | \
-  tee $(RESULTS)/$@.tap | grep --line-buffered -E '^(ok|not ok) '; $(SUMMARY) $(RESULTS)/$@.tap
+  tee $(RESULTS)/$@.tap | grep -a --line-buffered -E '^(ok|not ok) '; $(SUMMARY) $(RESULTS)/$@.tap
 SUMMARY ?= node test/support/summary.ts
 
 ##@ Everyday

@@ -43,7 +43,6 @@ import type { Log } from './lib/log.ts';
 import type { Random } from './lib/random.ts';
 import { type Worker, WorkQueue } from './lib/work-queue.ts';
 import type { Model } from './model/model.ts';
-import { notesOf } from './model/notes.ts';
 
 export interface ApplianceOptions {
   readonly model: Model;
@@ -106,6 +105,7 @@ export class Appliance {
       remember: () => this.#remember(),
     });
     this.operations = this.#parts.operations;
+    this.#parts.logNotes(model);
     this.#assignment = this.#assign(model, previousAssignment(state));
     this.#reconciler = new Reconciler({ clock, queue, log, steps: this.#steps() });
   }
@@ -118,7 +118,6 @@ export class Appliance {
   static async start(options: ApplianceOptions): Promise<Appliance> {
     const { clock, log, model } = options;
     const queue = new WorkQueue(clock);
-    for (const note of notesOf(model, options.isHostManaged)) log.info({ at: note.at }, note.text);
     const rtnetlink = new Rtnetlink(netlinkSockets, clock, queue);
     const around = { netlinkSockets, rtnetlink, clock, queue, log };
     const { protocol: mirrorProtocol } = model.appliance.mirror;
@@ -292,7 +291,7 @@ export class Appliance {
       this.#assignment = this.#assign(this.#model, this.#assignment);
       this.#log.level = this.#model.appliance.logLevel;
       this.#log.info({ generation: this.#generation }, 'configuration taken');
-      for (const { at, text } of this.#parts.notesOf(this.#model)) this.#log.info({ at }, text);
+      this.#parts.logNotes(this.#model);
     }
     this.#parts.hostSetup?.follow(this.#model, this.#parts.host.snapshot());
     this.#parts.fit.follow(this.#model);

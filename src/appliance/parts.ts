@@ -149,7 +149,9 @@ export function buildParts(options: PartsOptions, listener: PartsListener) {
     },
     /** Undefined where egretd leaves the host as it is. */
     hostSetup,
-    notesOf: (taken: Model) => notesOf(taken, isHostManaged),
+    logNotes: (taken: Model): void => {
+      for (const { at, text } of notesOf(taken, isHostManaged)) log.info({ at }, text);
+    },
     dataPlane,
     forwarder,
     vrfs,

@@ -67,8 +67,11 @@ export function makeGuard(runDir: string, runNft: RunNft = systemNft): Guard {
   const list = async (): Promise<string> =>
     (await runNft(`list table netdev ${table}\n`)) + (await runNft(`list table inet ${table}\n`));
   let standing: string | undefined;
-  /** As nft printed it once it stood. */
-  let printed = '';
+  /**
+   * As nft printed it once it stood, and what was asked for then. When that is installed again it is not
+   * printed again: another program may have changed it meanwhile.
+   */
+  let printed = { wanted: '', text: '' };
   let last: Promise<void> = Promise.resolve();
   const inOrder = <T>(step: () => Promise<T>): Promise<T> => {
     const run = last.then(step);
@@ -91,7 +94,7 @@ export function makeGuard(runDir: string, runNft: RunNft = systemNft): Guard {
         if (standing === wanted) return;
         standing = undefined;
         await runNft(script);
-        printed = await list();
+        if (printed.wanted !== wanted) printed = { wanted, text: await list() };
         standing = wanted;
       });
     },
@@ -99,7 +102,7 @@ export function makeGuard(runDir: string, runNft: RunNft = systemNft): Guard {
       return inOrder(async () => {
         if (standing === undefined) return true;
         const now = await list().catch(() => '');
-        if (now === printed) return true;
+        if (now === printed.text) return true;
         standing = undefined;
         return false;
       });

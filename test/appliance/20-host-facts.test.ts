@@ -184,8 +184,9 @@ test('facts of the host while egretd runs', async (t) => {
   });
 
   await lostNothing(t, flow, "north's flow, all the time");
-  const told = egret.log().match(/"msg":"interface wan1 is down"/g);
-  t.equal(told?.length, 2, 'a reason is logged once each time that it appears');
+  const count = (pattern: RegExp): number => egret.log().match(pattern)?.length ?? 0;
+  const appeared = count(/"msg":"interface wan1 is down"/g);
+  t.ok(appeared > 0 && appeared === count(/"msg":"no longer: interface wan1 is down"/g));
 });
 
 test('another program has the port of BGP', async (t) => {
