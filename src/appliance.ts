@@ -63,7 +63,6 @@ export class Appliance {
   readonly queue: WorkQueue;
   /** Ascends with every configuration that was taken. */
   #generation = 1;
-
   readonly #log: Log;
   readonly #runDir: RunDir;
   readonly #parts: Parts;
@@ -119,9 +118,9 @@ export class Appliance {
     const { clock, log, model } = options;
     const queue = new WorkQueue(clock);
     const rtnetlink = new Rtnetlink(netlinkSockets, clock, queue);
-    const around = { netlinkSockets, rtnetlink, clock, queue, log };
     const { protocol: mirrorProtocol } = model.appliance.mirror;
-    const host = await HostState.open({ ...around, mirrorProtocol });
+    const around = { netlinkSockets, rtnetlink, clock, queue, log, mirrorProtocol };
+    const host = await HostState.open(around);
     let appliance: Appliance | undefined;
     try {
       const state = options.runDir.readState();
@@ -203,7 +202,7 @@ export class Appliance {
     return this.#newModel ?? this.#model;
   }
 
-  /** @throws EgretError ARENA_TOO_SMALL: this Model cannot be taken */
+  /** @throws EgretError ARENA_TOO_SMALL: it cannot be taken */
   admit(model: Model): void {
     takeRoom(model, this.#parts.dataPlane);
   }
