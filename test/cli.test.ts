@@ -55,7 +55,7 @@ test.each([
   [['why', '10.0.0.1'], 'why takes CLIENT and DESTINATION'],
   [['run'], 'run needs --config PATH'],
   [['run', 'more', '--config', 'x'], 'run takes no more'],
-  [['check'], 'check needs a PATH'],
+  [['check', '--on-box'], 'check --on-box needs a PATH'],
   [['check', '--colour'], 'there is no option --colour'],
   [['show', 'pools', '--run-dir'], '--run-dir needs a value'],
   [['why', 'a'.repeat(100_000), '10.0.0.1'], 'aaaa… is too long'],

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The commands of the admin socket. */
 import { apply } from './apply.ts';
+import { check } from './check.ts';
 import { clear } from './clear.ts';
 import type { AdminCommand } from './command.ts';
 import { config } from './config.ts';
@@ -14,6 +15,7 @@ import { poweroff, reboot } from './power.ts';
 import { rollback } from './rollback.ts';
 
 export const adminCommands: readonly AdminCommand<AdminParts>[] = [
+  check,
   apply,
   confirm,
   rollback,

@@ -32,6 +32,11 @@ export interface Command {
   /** It prints tables, which -o makes wide. */
   readonly takesOutput?: true;
   readonly shell: ShellUser;
+  /** Why the login shell does not take it so; undefined: it does. */
+  readonly shellRefuses?: (
+    words: readonly string[],
+    options: ReadonlyMap<string, string>,
+  ) => string | undefined;
   /** Fixed words that may follow, for completion. */
   readonly words: readonly string[];
   /** Forms for the prompt's completion, where `usage` is shortened. */

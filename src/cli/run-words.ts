@@ -10,7 +10,7 @@ export interface Context extends Pick<Call, 'who' | 'io'> {
   /** Unless --run-dir names another. */
   readonly runDir: string;
   /** @throws EgretError when the caller may not give it so */
-  readonly permit?: (command: Command, options: ReadonlyMap<string, string>) => void;
+  readonly permit?: (command: Command, given: Pick<Call, 'words' | 'options'>) => void;
 }
 
 /** @returns the exit status; what is wrong is printed */
@@ -28,7 +28,7 @@ export async function runWords(
       return 0;
     }
     const command = findCommand(commands, name);
-    permit?.(command, given.options);
+    permit?.(command, given);
     return await command.run({ ...given, runDir: given.runDir ?? runDir, io, who, width });
   } catch (error) {
     if (!(error instanceof EgretError)) throw error;

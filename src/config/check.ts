@@ -6,6 +6,7 @@
 import type { Model, Note } from '../model/model.ts';
 import type { ConfigSet } from './config-set.ts';
 import { loadConfig, resolveConfig } from './load.ts';
+import type { Resolution } from './resolve/resolve.ts';
 import { formatErrors, formatLocation, type LocatedError } from './yaml/located.ts';
 
 export interface CheckReport {
@@ -38,12 +39,26 @@ export interface HostNote extends Note {
  */
 export async function checkConfigs(
   paths: readonly string[],
-  { isJson, isStrict = false, input }: CheckOptions,
-  hostNotes: (model: Model) => Promise<readonly HostNote[]> = async () => [],
+  options: CheckOptions,
+  hostNotes?: HostNotes,
+): Promise<CheckReport> {
+  const resolved = paths.map((path) => ({
+    path,
+    result: path === '-' ? resolveConfig(inputSet(options.input)) : loadConfig(path),
+  }));
+  return reportOn(resolved, options, hostNotes);
+}
+
+type HostNotes = (model: Model) => Promise<readonly HostNote[]>;
+
+/** The same for configurations that were read already. */
+export async function reportOn(
+  resolved: readonly { readonly path: string; readonly result: Resolution }[],
+  { isJson, isStrict = false }: CheckOptions,
+  hostNotes: HostNotes = async () => [],
 ): Promise<CheckReport> {
   const checks: Check[] = [];
-  for (const path of paths) {
-    const result = path === '-' ? resolveConfig(inputSet(input)) : loadConfig(path);
+  for (const { path, result } of resolved) {
     if (result.kind === 'errors') checks.push({ path, errors: result.errors, notes: [] });
     else {
       const { model } = result;

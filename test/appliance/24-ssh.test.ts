@@ -308,6 +308,16 @@ test('SSH', async (t) => {
     t.equal((await admin(['config', 'get', 'note.yaml'])).status, 3);
   });
 
+  await t.test('check reads the files on the box, and standard input', async (t) => {
+    t.match(await admin(['check']), { status: 0, stdout: /: ok, / });
+    await admin(['config', 'put', 'bad.yaml'], { stdin: 'kind: Nonsense\n' });
+    t.match(await admin(['check']), { status: 2, stdout: /bad\.yaml:1:/ });
+    t.equal((await admin(['config', 'rm', 'bad.yaml'])).status, 0);
+    t.match(await admin(['check', '-'], { stdin: 'kind: Nonsense\n' }), { status: 2 });
+    t.match(await admin(['check', '/etc/shadow']), { status: 1, stdout: '' });
+    t.match(await ssh(['check']), { status: 4, stderr: /admin\.sock/ });
+  });
+
   await t.test('the editor', async (t) => {
     const screen = await box.typed(
       [

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `egret check`: what is wrong with a configuration. */
 import { buffer } from 'node:stream/consumers';
+import { askAdmin } from '../ask.ts';
 import { type Command, usage } from '../command.ts';
 
 export const check: Command = {
   name: 'check',
-  usage: ['check [--on-box] [--strict] PATH... | -'],
-  help: 'Check configurations (-: standard input) and print every error.',
+  usage: ['check [--strict] [[--on-box] PATH... | -]'],
+  help: 'Check configurations (-: standard input; no PATH: the files on the box) and print every error.',
   options: [
     {
       name: '--on-box',
@@ -15,10 +16,17 @@ export const check: Command = {
     { name: '--strict', help: 'Notes are errors, too.' },
   ],
   takesJson: true,
-  shell: 'none',
+  shell: 'admin',
+  // A path would be read as whatever it is, and an error prints some of it.
+  shellRefuses: (words, options) =>
+    words.some((word) => word !== '-') || options.has('--on-box')
+      ? 'check takes no PATH here, but - for standard input'
+      : undefined,
   words: [],
-  run: async ({ words, options, isJson, runDir, io }) => {
-    if (words.length === 0) throw usage('check needs a PATH');
+  run: async (call) => {
+    const { words, options, isJson, runDir, io } = call;
+    if (words.length === 0 && options.has('--on-box')) throw usage('check --on-box needs a PATH');
+    if (words.length === 0) return askAdmin(call, 'check');
     const { checkConfigs } = await import('../../config/check.ts');
     const box = options.has('--on-box')
       ? await import('../../on-box.ts').then(({ Box }) => Box.open(runDir))

@@ -6,7 +6,7 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { EgretError } from '../../lib/errors.ts';
-import { type Command, type Io, usage } from '../command.ts';
+import { type Call, type Command, type Io, usage } from '../command.ts';
 import { makeHelp } from '../commands/help.ts';
 import { commands } from '../commands.ts';
 import { report, runWords } from '../run-words.ts';
@@ -35,8 +35,13 @@ export class Session {
     if (!split.ok) return report(usage(split.fault), io);
     // What the documents print for the system's command line is understood here, too.
     const words = split.value[0] === 'egret' ? split.value.slice(1) : split.value;
-    const permit = (command: Command, options: ReadonlyMap<string, string>): void => {
+    const permit = (
+      command: Command,
+      { words, options }: Pick<Call, 'words' | 'options'>,
+    ): void => {
       if (options.has('--run-dir')) throw usage('there is no --run-dir here');
+      const refusal = command.shellRefuses?.(words, options);
+      if (refusal !== undefined) throw usage(refusal);
       const trouble = this.#trouble(command);
       if (trouble) throw trouble;
     };
