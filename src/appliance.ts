@@ -314,14 +314,14 @@ export class Appliance {
         if (!areOpen) this.#reconciler.later();
       },
       'BGP neighbors': () => {
-        const model = fit.usable(this.#model);
-        const areHeard = neighbors.follow(model, fit.ports, host.snapshot(), {
+        const areHeard = neighbors.follow(fit.usable(this.#model), fit.ports, host.snapshot(), {
           isRestarting: this.#previous.neighborsUp.length > 0,
           isForwardingPreserved: this.#isForwardingPreserved,
         });
         if (!areHeard) this.#reconciler.later();
-        const keys = model.neighbors.map((row) => neighborKey(row.network, row.address));
-        this.#takeover?.keep(new Set(keys));
+        // Those whose network does not fit the host now are waited for, too: it may be a moment's fault.
+        const all = this.#model.neighbors.map((row) => neighborKey(row.network, row.address));
+        this.#takeover?.keep(new Set(all));
         this.#evaluate();
       },
       'managed neighbors': async () => {
