@@ -193,7 +193,9 @@ test('another program has the port of BGP', async (t) => {
   const scene = await openScene(t, options);
   const { egret, figure } = scene;
   await egret.stop();
-  const listen = 'require("net").createServer().listen(179, "0.0.0.0", () => console.log("on"))';
+  // It closes what it accepts: a router would wait minutes for the OPEN of one that stays silent.
+  const closing = 'require("net").createServer((socket) => socket.destroy())';
+  const listen = `${closing}.listen(179, "0.0.0.0", () => console.log("on"))`;
   const other = figure.gateway.start([process.execPath, '-e', listen]);
   await until('it listens', () => other.output().includes('on'));
   await egret.launch();
