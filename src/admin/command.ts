@@ -7,6 +7,7 @@
 import type { Body } from '../ipc/connection.ts';
 import type { Answer } from '../ipc/protocol.ts';
 import { EgretError } from '../lib/errors.ts';
+import { parseRequestLine, readRequest } from '../lib/json-request.ts';
 import {
   boolean,
   defaulted,
@@ -16,7 +17,6 @@ import {
   mapping,
   nullable,
   object,
-  readJson,
   text,
 } from '../lib/json-schema.ts';
 
@@ -46,20 +46,8 @@ export interface AdminCommand<Parts> {
 }
 
 /** @throws EgretError USAGE, naming what is wrong */
-export function parseAdminRequest(line: string): AdminRequest {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    throw new EgretError('USAGE', { what: 'The request is not JSON' });
-  }
-  const result = readJson(requestSchema, value);
-  if (result.ok) return result.value;
-  const { path, problem } = result.fault;
-  throw new EgretError('USAGE', {
-    what: `The request${path === '' ? '' : `'s ${path}`} ${problem}`,
-  });
-}
+export const parseAdminRequest = (line: string): AdminRequest =>
+  readRequest(requestSchema, parseRequestLine(line));
 
 /** @throws EgretError USAGE */
 export function takesNoWords({ command, words: [first] }: AdminRequest): void {

@@ -6,7 +6,8 @@
  */
 import type { Service } from '../ipc/connection.ts';
 import { EgretError } from '../lib/errors.ts';
-import { boolean, defaulted, object, readJson, text } from '../lib/json-schema.ts';
+import { parseRequestLine, readRequest } from '../lib/json-request.ts';
+import { boolean, defaulted, object, text } from '../lib/json-schema.ts';
 import { type Installed, type InstallSetting, install } from './install.ts';
 
 const requestSchema = object({
@@ -36,7 +37,7 @@ export function imageService(how: ImageServiceSetting): Service {
     group: 'egret-admin',
     warning: () => undefined,
     async *answer(line, body) {
-      const { who, allowUnsigned, noReboot } = parse(line);
+      const { who, allowUnsigned, noReboot } = readRequest(requestSchema, parseRequestLine(line));
       how.log({ who, allowUnsigned, noReboot, isConsole: how.isConsole }, 'image install');
       if (allowUnsigned && !how.isConsole) throw new EgretError('CONSOLE_ONLY');
       if (!how.takeLock()) throw new EgretError('INSTALL_BUSY');
@@ -86,16 +87,3 @@ async function* reported(
 
 const failure = (cause: unknown): EgretError =>
   new EgretError('INSTALL_FAILED', { reason: `${(cause as Error).message}` }, { cause });
-
-function parse(line: string) {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    throw new EgretError('USAGE', { what: 'The request is not JSON' });
-  }
-  const result = readJson(requestSchema, value);
-  if (result.ok) return result.value;
-  const { path, problem } = result.fault;
-  throw new EgretError('USAGE', { what: `The request's ${path} ${problem}` });
-}

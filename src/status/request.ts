@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What is sent over the status socket: a request, which is checked completely before it is used. */
 import { EgretError } from '../lib/errors.ts';
+import { parseRequestLine, readRequest } from '../lib/json-request.ts';
 import {
   boolean,
   choice,
   defaulted,
   integer,
-  type Json,
   type JsonValue,
   list,
   nullable,
   object,
-  readJson,
   text,
 } from '../lib/json-schema.ts';
 import { viewNames } from './views.ts';
@@ -68,14 +67,9 @@ export type StatusRequest = {
 
 /** @throws EgretError USAGE, naming what is wrong */
 export function parseRequest(line: string): StatusRequest {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    throw new EgretError('USAGE', { what: 'The request is not JSON' });
-  }
-  const { command: name } = read(command, value);
-  const request = read<StatusRequest>(requests[name], value);
+  const value = parseRequestLine(line);
+  const { command: name } = readRequest(command, value);
+  const request = readRequest<StatusRequest>(requests[name], value);
   checkRanges(request);
   return request;
 }
@@ -92,13 +86,4 @@ function checkRanges(request: StatusRequest): void {
 function within(what: string, value: number, min: number, max: number): void {
   if (value >= min && value <= max) return;
   throw new EgretError('USAGE', { what: `${what} is from ${min} to ${max}` });
-}
-
-function read<Value>(schema: Json<Value>, value: unknown): Value {
-  const result = readJson(schema, value);
-  if (result.ok) return result.value;
-  const { path, problem } = result.fault;
-  throw new EgretError('USAGE', {
-    what: `The request${path === '' ? '' : `'s ${path}`} ${problem}`,
-  });
 }
