@@ -153,44 +153,23 @@ static void write_datagram(struct packet *packet, uint32_t headers, uint32_t byt
 	write16(udp + UDP_CHECKSUM, field ? field : 0xffff);
 }
 
+// Makes one segment of a superframe, whose headers stand in front of it.
+static void write_segment(struct packet *piece, int is_tunnel, uint32_t headers, uint32_t bytes,
+	uint32_t offset, uint32_t total, uint32_t number)
+{
+	if (is_tunnel)
+		tunnel_write_segment(piece, bytes, offset, total, number);
+	else
+		write_datagram(piece, headers, bytes,
+			(uint16_t)(read16(packet_ip(piece) + IPV4_ID) + number));
+}
+
 void fragment_superframe(struct worker *worker, struct packet *packet, uint32_t mtu,
 	fragment_room *room, fragment_emit *emit)
 {
-	uint8_t headers[IPV4_BYTES_MAX + UDP_BYTES];
-	uint32_t header_bytes = offload_header_bytes(packet);
-	uint32_t segment = packet->gso_bytes;
-	uint32_t total = packet_ip_bytes(packet) - header_bytes;
-	const uint8_t *payload = packet_ip(packet) + header_bytes;
-	memcpy(headers, packet_ip(packet), header_bytes);
-	uint16_t id = read16(headers + IPV4_ID);
-	packet->is_busy = 1;
-	for (uint32_t done = 0; done < total; done += segment) {
-		struct packet *piece = packet;
-		uint32_t bytes = total - done < segment ? total - done : segment;
-		if (done > 0) {
-			piece = room(worker, packet);
-			if (!piece)
-				break;
-			inherit(piece, packet);
-			inherit_datagram(piece, packet);
-			memcpy(packet_ip(piece), headers, header_bytes);
-			memcpy(packet_ip(piece) + header_bytes, payload + done, bytes);
-		}
-		write_datagram(piece, header_bytes, bytes, id++);
-		piece->has_ethernet = piece->is_ready = 1;
-		if (packet_ip_bytes(piece) > mtu)
-			fragment_packet(worker, piece, mtu, room, emit);
-		else
-			emit(worker, piece);
-	}
-	packet->is_busy = 0;
-}
-
-void fragment_tunnel(struct worker *worker, struct packet *packet, uint32_t mtu,
-	fragment_room *room, fragment_emit *emit)
-{
 	uint8_t headers[TUNNEL_HEADERS_MAX];
-	uint32_t header_bytes = tunnel_header_bytes(packet), segment = packet->gso_bytes;
+	int is_tunnel = packet->gso_type == OFFLOAD_GSO_TUNNEL;
+	uint32_t header_bytes = offload_header_bytes(packet), segment = packet->gso_bytes;
 	uint32_t total = packet_ip_bytes(packet) - header_bytes;
 	const uint8_t *payload = packet_ip(packet) + header_bytes;
 	memcpy(headers, packet_ip(packet), header_bytes);
@@ -207,7 +186,7 @@ void fragment_tunnel(struct worker *worker, struct packet *packet, uint32_t mtu,
 			memcpy(packet_ip(piece), headers, header_bytes);
 			memcpy(packet_ip(piece) + header_bytes, payload + done, bytes);
 		}
-		tunnel_write_segment(piece, bytes, done, total, number);
+		write_segment(piece, is_tunnel, header_bytes, bytes, done, total, number);
 		piece->has_ethernet = piece->is_ready = 1;
 		if (mtu > 0 && packet_ip_bytes(piece) > mtu)
 			fragment_packet(worker, piece, mtu, room, emit);

@@ -2,7 +2,7 @@
 
 // Cuts packets that are larger than the link takes, in order, first piece first.
 //
-// RFC 791 §3.2, RFC 1812 §4.2.2.7 (multiples of 8, options copied by their flag). UDP superframes are
+// RFC 791 §3.2, RFC 1812 §4.2.2.7 (multiples of 8, options copied by their flag). Superframes are
 // cut into their datagrams before. The packet itself becomes the first piece; the others are made
 // here and counted as generated.
 #pragma once
@@ -16,9 +16,7 @@ typedef struct packet *fragment_room(struct worker *worker, const struct packet 
 // Cuts an IPv4 packet (checksum complete, no GSO) into pieces of at most `mtu` bytes.
 void fragment_packet(struct worker *worker, struct packet *packet, uint32_t mtu,
 	fragment_room *room, fragment_emit *emit);
-// Cuts a UDP superframe into datagrams, and those into fragments if need be.
+// Cuts a superframe of UDP, or inside a tunnel, into its datagrams, and those into fragments if need be.
+// mtu 0: the link has no limit.
 void fragment_superframe(struct worker *worker, struct packet *packet, uint32_t mtu,
-	fragment_room *room, fragment_emit *emit);
-// Cuts a superframe inside a tunnel into its segments, and those into fragments if need be.
-void fragment_tunnel(struct worker *worker, struct packet *packet, uint32_t mtu,
 	fragment_room *room, fragment_emit *emit);

@@ -88,12 +88,11 @@ void stage_transmit(struct worker *worker, struct batch *batch)
 		if (packet->verdict != PACKET_LIVE || packet->is_ready || !resolve(worker, packet))
 			continue;
 		uint32_t mtu = plan_port(&worker->plan, packet->out_port)->mtu;
-		if (packet->gso_type == OFFLOAD_GSO_TUNNEL)
-			fragment_tunnel(worker, packet, mtu, room_for_piece, put_ready);
-		else if (packet->has_ethernet || mtu == 0 || offload_wire_bytes(packet) <= mtu)
-			put_ready(worker, packet);
-		else if (packet->gso_type)
+		int fits = packet->has_ethernet || mtu == 0 || offload_wire_bytes(packet) <= mtu;
+		if (packet->gso_type == OFFLOAD_GSO_TUNNEL || (packet->gso_type && !fits))
 			fragment_superframe(worker, packet, mtu, room_for_piece, put_ready);
+		else if (fits)
+			put_ready(worker, packet);
 		else
 			fragment_packet(worker, packet, mtu, room_for_piece, put_ready);
 	}
