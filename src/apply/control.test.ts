@@ -114,6 +114,21 @@ class Instance {
   }
 }
 
+/** The disk of the test, which takes nothing while it is full. */
+function fillableDisk(): { isFull: boolean; readonly operations: FileOperations } {
+  const disk = {
+    isFull: false,
+    operations: {
+      ...systemFiles,
+      async write(...words: Parameters<FileOperations['write']>) {
+        if (disk.isFull) throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+        await systemFiles.write(...words);
+      },
+    },
+  };
+  return disk;
+}
+
 const versionOf = (outcome: Outcome): number | undefined =>
   outcome.kind === 'applied' ? outcome.version : undefined;
 
@@ -150,21 +165,14 @@ test('files that run already are nothing to do, and what is refused changes noth
 
 test('a disk that takes nothing: refused, and nothing was changed', async () => {
   edit('one');
-  let isFull = false;
-  const operations: FileOperations = {
-    ...systemFiles,
-    async write(...words) {
-      if (isFull) throw Object.assign(new Error('full'), { code: 'ENOSPC' });
-      await systemFiles.write(...words);
-    },
-  };
-  const egretd = await Instance.start(new ManualClock(), 'boot', operations);
+  const disk = fillableDisk();
+  const egretd = await Instance.start(new ManualClock(), 'boot', disk.operations);
   edit('two');
-  isFull = true;
+  disk.isFull = true;
   await expect(egretd.control.apply(alice)).rejects.toThrow('ENOSPC');
   expect(egretd.network).toBe('one');
   expect((await Instance.start()).network).toBe('one');
-  isFull = false;
+  disk.isFull = false;
   expect(versionOf(await egretd.control.apply(alice))).toBe(2);
 });
 
@@ -269,18 +277,11 @@ describe('with --confirm', () => {
 
   test('a disk that takes nothing does not keep it from its way back', async () => {
     edit('one');
-    let isFull = false;
-    const operations: FileOperations = {
-      ...systemFiles,
-      async write(...words) {
-        if (isFull) throw Object.assign(new Error('full'), { code: 'ENOSPC' });
-        await systemFiles.write(...words);
-      },
-    };
-    const egretd = await Instance.start(new ManualClock(), 'boot', operations);
+    const disk = fillableDisk();
+    const egretd = await Instance.start(new ManualClock(), 'boot', disk.operations);
     edit('two');
     await egretd.control.apply({ ...alice, confirmMs });
-    isFull = true;
+    disk.isFull = true;
     await egretd.pass(confirmMs);
     expect(egretd.network).toBe('one');
     expect((await Instance.start(egretd.clock, 'boot')).network).toBe('one');
