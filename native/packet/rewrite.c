@@ -69,3 +69,13 @@ void rewrite_header_checksum(uint8_t *ip)
 	write16(ip + IPV4_CHECKSUM, 0);
 	write16(ip + IPV4_CHECKSUM, (uint16_t)~checksum_sum(ip, ipv4_header_bytes(ip)));
 }
+
+void rewrite_datagram(const uint8_t *ip, uint8_t *udp, uint32_t bytes)
+{
+	write16(udp + UDP_LENGTH, (uint16_t)bytes);
+	write16(udp + UDP_CHECKSUM, 0);
+	uint32_t pseudo = checksum_pseudo(
+		read32(ip + IPV4_SOURCE), read32(ip + IPV4_DESTINATION), IPPROTO_UDP, bytes);
+	uint16_t field = (uint16_t)~checksum_fold((uint64_t)pseudo + checksum_sum(udp, bytes));
+	write16(udp + UDP_CHECKSUM, field ? field : 0xffff);
+}

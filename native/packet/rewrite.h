@@ -17,3 +17,5 @@ void rewrite_endpoint(uint8_t *ip, uint32_t bytes, int is_source, uint32_t addre
 void rewrite_ttl(uint8_t *ip, uint8_t ttl);
 // Computes the header checksum of an IPv4 header in full.
 void rewrite_header_checksum(uint8_t *ip);
+// Writes length and checksum of a UDP datagram of `bytes` behind an IPv4 header.
+void rewrite_datagram(const uint8_t *ip, uint8_t *udp, uint32_t bytes);

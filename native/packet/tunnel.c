@@ -138,13 +138,9 @@ void tunnel_write_segment(
 	write16(ip + IPV4_TOTAL, (uint16_t)(segment->bytes - segment->l3));
 	write16(ip + IPV4_ID, (uint16_t)(read16(ip + IPV4_ID) + number));
 	rewrite_header_checksum(ip);
-	write16(udp + UDP_LENGTH, (uint16_t)datagram);
-	write16(udp + UDP_CHECKSUM, 0);
-	if (!segment->has_tunnel_checksum)
-		return;
-	uint16_t field = checksum_field(
-		checksum_pseudo(read32(ip + IPV4_SOURCE), read32(ip + IPV4_DESTINATION),
-			IPPROTO_UDP, datagram),
-		udp, datagram);
-	write16(udp + UDP_CHECKSUM, field ? field : 0xffff);
+	if (segment->has_tunnel_checksum)
+		rewrite_datagram(ip, udp, datagram);
+	else
+		write16(udp + UDP_LENGTH,
+			(uint16_t)datagram); // tunnel_take has left the checksum out
 }

@@ -7,10 +7,8 @@
 #include "packet/offload.h"
 #include "packet/rewrite.h"
 #include "packet/tunnel.h"
-#include "wire/checksum.h"
 #include "wire/header.h"
 
-#include <netinet/in.h>
 #include <string.h>
 
 // The header of the pieces after the first: only options with the copied flag, padded to a word.
@@ -137,7 +135,6 @@ void fragment_packet(struct worker *worker, struct packet *packet, uint32_t mtu,
 static void write_datagram(struct packet *packet, uint32_t headers, uint32_t bytes, uint16_t id)
 {
 	uint8_t *ip = packet_ip(packet), *udp = ip + headers - UDP_BYTES;
-	uint32_t datagram = UDP_BYTES + bytes;
 	packet->bytes = packet->l3 + headers + bytes;
 	packet->gso_type = 0;
 	packet->gso_bytes = packet->gso_header_bytes = 0;
@@ -145,12 +142,7 @@ static void write_datagram(struct packet *packet, uint32_t headers, uint32_t byt
 	write16(ip + IPV4_TOTAL, (uint16_t)(headers + bytes));
 	write16(ip + IPV4_ID, id);
 	rewrite_header_checksum(ip);
-	write16(udp + UDP_LENGTH, (uint16_t)datagram);
-	write16(udp + UDP_CHECKSUM, 0);
-	uint32_t pseudo = checksum_pseudo(
-		read32(ip + IPV4_SOURCE), read32(ip + IPV4_DESTINATION), IPPROTO_UDP, datagram);
-	uint16_t field = (uint16_t)~checksum_fold((uint64_t)pseudo + checksum_sum(udp, datagram));
-	write16(udp + UDP_CHECKSUM, field ? field : 0xffff);
+	rewrite_datagram(ip, udp, UDP_BYTES + bytes);
 }
 
 // Makes one segment of a superframe, whose headers stand in front of it.
