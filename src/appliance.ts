@@ -32,7 +32,6 @@ import { takeArena } from './appliance/restart/take-arena.ts';
 import { Takeover } from './appliance/restart/takeover.ts';
 import { whatIf } from './appliance/what-if.ts';
 import type { WhatIf } from './apply/effects.ts';
-import { neighborKey } from './bgp/neighbor.ts';
 import type { SpeakerEvent } from './bgp/speaker.ts';
 import { type AddressAssignment, assignAddresses, reservedAddresses } from './egress/addresses.ts';
 import { interfacesOf, localAddresses } from './egress/ports.ts';
@@ -43,6 +42,7 @@ import type { Log } from './lib/log.ts';
 import type { Random } from './lib/random.ts';
 import { type Worker, WorkQueue } from './lib/work-queue.ts';
 import type { Model } from './model/model.ts';
+import { neighborKey } from './model/neighbor-key.ts';
 
 export interface ApplianceOptions {
   readonly model: Model;

@@ -57,10 +57,9 @@ struct session_remote {
 
 // Sessions by network and client, and how many of these there are (session_share.h).
 struct session_shares {
-	uint32_t *of_network, *from_outside; // [network_max]
+	uint32_t *of_network, *from_outside; // [limits.networks]
 	uint32_t *of_client;
 	uint32_t networks, clients; // in the plan
-	uint16_t network_max;
 };
 
 struct session_table {

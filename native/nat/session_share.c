@@ -12,7 +12,6 @@ int session_shares_make(struct session_shares *shares, uint16_t network_max)
 	shares->of_network = calloc(network_max, sizeof *shares->of_network);
 	shares->from_outside = calloc(network_max, sizeof *shares->from_outside);
 	shares->of_client = calloc(CLIENTS, sizeof *shares->of_client);
-	shares->network_max = network_max;
 	shares->networks = shares->clients = 1;
 	return shares->of_network && shares->from_outside && shares->of_client ? 0 : -1;
 }

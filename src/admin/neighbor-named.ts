@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Which neighbor an operator means: `ADDRESS`, `NETWORK ADDRESS`, or the name of its BGPPeer. */
 import { EgretError } from '../lib/errors.ts';
+import { neighborKey } from '../model/neighbor-key.ts';
 import { formatIpv4, parseIpv4 } from '../net/ipv4.ts';
 import type { LiveParts } from '../status/parts.ts';
 
 export interface NamedNeighbor {
-  /** neighborKey of src/bgp/neighbor.ts, as rows have it. */
+  /** See neighborKey. */
   readonly key: string;
   readonly shown: string;
 }
@@ -34,5 +35,5 @@ export function neighborNamed(
     throw new EgretError('USAGE', { what: `${last} is in ${where}: say NETWORK ADDRESS` });
   }
   const shown = `${formatIpv4(only.address)}${only.network === undefined ? '' : ` of ${only.network}`}`;
-  return { key: `${only.network ?? ''}/${only.address}`, shown };
+  return { key: neighborKey(only.network, only.address), shown };
 }

@@ -5,13 +5,14 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Effect, Effects } from '../apply/effects.ts';
-import { neighborKey, type SpeakerNeighbor } from '../bgp/neighbor.ts';
+import type { SpeakerNeighbor } from '../bgp/neighbor.ts';
 import { differences, isSameSession } from '../bgp/same-session.ts';
 import type { NeighborRow } from '../bgp/status.ts';
 import type { AddressAssignment } from '../egress/addresses.ts';
 import type { HostLink, PortChoice } from '../egress/ports.ts';
 import { gatewayKey } from '../model/gateway-key.ts';
 import type { Client, Model, Network } from '../model/model.ts';
+import { neighborKey } from '../model/neighbor-key.ts';
 import { formatIpv4 } from '../net/ipv4.ts';
 import { hostLinks } from './host/host-view.ts';
 import { restartReasons } from './host/limits.ts';

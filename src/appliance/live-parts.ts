@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What status reads of the appliance. */
-import { neighborKey } from '../bgp/neighbor.ts';
+
 import type { Speaker } from '../bgp/speaker.ts';
 import { type NeighborRow, rowWithoutSession } from '../bgp/status.ts';
 import type { ArenaDataPlane } from '../dataplane/arena.ts';
@@ -18,6 +18,7 @@ import type { Random } from '../lib/random.ts';
 import type { WorkQueue } from '../lib/work-queue.ts';
 import { gatewayKey } from '../model/gateway-key.ts';
 import type { Model } from '../model/model.ts';
+import { neighborKey } from '../model/neighbor-key.ts';
 import { formatIpv4Prefix } from '../net/ipv4.ts';
 import type { DaemonCounter } from '../status/daemon-counters.ts';
 import type { LiveParts } from '../status/parts.ts';

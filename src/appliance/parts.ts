@@ -5,7 +5,6 @@
  */
 
 import { makeSocketTransport } from '../bgp/connection/transport.ts';
-import { neighborKey } from '../bgp/neighbor.ts';
 import { Speaker, type SpeakerEvent } from '../bgp/speaker.ts';
 import type { ArenaDataPlane } from '../dataplane/arena.ts';
 import { Forwarder } from '../dataplane/forwarder.ts';
@@ -24,6 +23,7 @@ import { LoopDelay } from '../lib/loop-delay.ts';
 import type { Random } from '../lib/random.ts';
 import type { WorkQueue } from '../lib/work-queue.ts';
 import type { Model } from '../model/model.ts';
+import { neighborKey } from '../model/neighbor-key.ts';
 import { notesOf } from '../model/notes.ts';
 import { parseIpv4 } from '../net/ipv4.ts';
 import { EgressControl } from './egress/egress-control.ts';

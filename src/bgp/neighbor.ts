@@ -60,8 +60,3 @@ export function ttlOf(neighbor: SpeakerNeighbor): TtlPolicy {
   const hops = neighbor.ttlSecurityHops;
   return hops === undefined ? { ttl: 64, minTtl: 0 } : { ttl: 255, minTtl: 256 - hops };
 }
-
-/** One key for (network, address), which is what a neighbor is. */
-export function neighborKey(network: string | undefined, address: Ipv4): string {
-  return `${network ?? ''}/${address}`;
-}

@@ -12,6 +12,7 @@ import type { Log } from '../lib/log.ts';
 import type { Random } from '../lib/random.ts';
 import type { WorkQueue } from '../lib/work-queue.ts';
 import type { BgpFilter } from '../model/model.ts';
+import { neighborKey } from '../model/neighbor-key.ts';
 import type { Ipv4 } from '../net/ipv4.ts';
 import type { RibInput } from '../rib/route.ts';
 import type { RestartFlags } from './connection/negotiate.ts';
@@ -21,7 +22,7 @@ import {
   type Listener,
   type Transport,
 } from './connection/transport.ts';
-import { neighborKey, type SpeakerNeighbor, ttlOf } from './neighbor.ts';
+import { type SpeakerNeighbor, ttlOf } from './neighbor.ts';
 import type { SessionPolicy } from './routes/neighbor-routes.ts';
 import { rulesOf } from './routes/policy.ts';
 import { isSameSession } from './same-session.ts';

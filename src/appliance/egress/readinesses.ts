@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Readiness of every network and gateway, evaluated whenever something behind it changed. */
 
-import { neighborKey } from '../../bgp/neighbor.ts';
 import type { SpeakerEvent } from '../../bgp/speaker.ts';
 import type { NeighborRow } from '../../bgp/status.ts';
 import type { AddressAssignment } from '../../egress/addresses.ts';
@@ -9,6 +8,7 @@ import type { HostLink, PortChoice } from '../../egress/ports.ts';
 import { gatewayReadiness, networkReadiness, type Readiness } from '../../egress/readiness.ts';
 import { gatewayKey } from '../../model/gateway-key.ts';
 import type { Model } from '../../model/model.ts';
+import { neighborKey } from '../../model/neighbor-key.ts';
 import { formatIpv4, type Ipv4 } from '../../net/ipv4.ts';
 import { type HostVerdict, textOf } from '../host/host-faults.ts';
 import type { Vrfs } from '../vrf/vrfs.ts';
